@@ -1,0 +1,11 @@
+"""The one app of the project."""
+
+from django.apps import AppConfig
+
+
+class RunsAppConfig(AppConfig):
+    """Runs: build, train, watch."""
+
+    name = "runs_app"
+    verbose_name = "Training runs"
+    default_auto_field = "django.db.models.BigAutoField"

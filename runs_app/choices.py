@@ -1,0 +1,50 @@
+"""States of a run: label, colour, which are live and which are final. Stated here and nowhere else."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class RunStatus(models.TextChoices):
+    """The five states of a run, with the words of the API."""
+
+    PENDING = "pending", "Pending"
+    RUNNING = "running", "Running"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+LIVE = frozenset({RunStatus.PENDING, RunStatus.RUNNING})
+FINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+
+COLOURS: dict[str, str] = {
+    RunStatus.PENDING: "secondary",
+    RunStatus.RUNNING: "blue",
+    RunStatus.COMPLETED: "green",
+    RunStatus.FAILED: "red",
+    RunStatus.CANCELLED: "yellow",
+}
+"""Tabler colour of each state's badge."""
+
+
+class EventKind(models.TextChoices):
+    """Kinds of stream event, with the words of the WebSocket messages."""
+
+    METRICS = "metrics", "Metrics"
+    STATUS = "status", "Status"
+    LOG = "log", "Log"
+    CHECKPOINT = "checkpoint", "Checkpoint"
+    SYSTEM = "system", "System"
+
+
+class ArtifactKind(models.TextChoices):
+    """What a file of a run is."""
+
+    CHECKPOINT = "checkpoint", "Checkpoint"
+    CONFIG = "config", "Configuration"
+    METRICS = "metrics", "Metrics"
+    PREDICTIONS = "predictions", "Predictions"
+    LOG = "log", "Log"
+    EVENTS = "events", "Events"
+    OTHER = "other", "Other"

@@ -1,0 +1,27 @@
+"""Errors of the application, named by what the caller may do about them."""
+
+from __future__ import annotations
+
+
+class RunError(Exception):
+    """Base; ``str(error)`` is a sentence fit for a user."""
+
+
+class RunNotFound(RunError):
+    """No run has this id."""
+
+
+class RunNotCancellable(RunError):
+    """The run has ended already."""
+
+
+class RunStillLive(RunError):
+    """The run is pending or running, so it cannot be deleted or retried yet."""
+
+
+class ArtifactNotFound(RunError):
+    """No regular file of the run has this path."""
+
+
+class DataSourceNotFound(RunError):
+    """The data source names neither a data set nor a file inside DATA_ROOT."""

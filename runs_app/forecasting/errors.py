@@ -1,0 +1,46 @@
+"""What can go wrong in the forecasting core, named by what the caller may do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One problem with one field: ``path`` is dotted (``model.d_model``), ``message`` one sentence."""
+
+    path: str
+    message: str
+
+
+class ForecastingError(Exception):
+    """Base of the core's planned errors. ``str(error)`` is a sentence fit for a user."""
+
+
+class ConfigInvalid(ForecastingError):
+    """The configuration breaks the schema; ``errors`` names every field at fault."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        self.errors = errors
+        super().__init__("; ".join(f"{e.path}: {e.message}" if e.path else e.message for e in errors))
+
+
+class DataInvalid(ForecastingError):
+    """The candle file cannot be used as it is; the message names row and reason.
+
+    ``row`` is the 1-based line of the file (the header counts as a line), ``column`` its name,
+    where one row or one column is at fault.
+    """
+
+    def __init__(self, message: str, *, row: int | None = None, column: str | None = None) -> None:
+        self.row = row
+        self.column = column
+        super().__init__(message)
+
+
+class NonFiniteLoss(ForecastingError):
+    """The training loss became NaN or infinite; the step and the batch's dates are in the message."""
+
+
+class OutOfMemory(ForecastingError):
+    """The device or the host ran out of memory; the message says what to make smaller."""

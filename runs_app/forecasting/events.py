@@ -1,0 +1,173 @@
+"""What a fit reports, as frozen records: one JSON line each in ``RUN_DIR/events.jsonl``.
+
+The file is the write-ahead log of a run. The trainer only ever appends to it; the supervisor reads
+it, numbers the events and stores them. Times are UTC. A NaN or an infinity is written as the string
+``"NaN"``, ``"Infinity"`` or ``"-Infinity"``, because JSON has no such numbers, and read back as the
+float it was. This module imports neither torch nor Django.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+EVENTS_FILE = "events.jsonl"
+CONSOLE_FILE = "console.log"
+CONFIG_FILE = "config.yaml"
+METRICS_FILE = "metrics.json"
+PREDICTIONS_FILE = "predictions.parquet"
+CHECKPOINT_DIR = "checkpoints"
+
+
+class Reason(StrEnum):
+    """Why a fit ended; one word from this list, beside one readable sentence."""
+
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    CONFIG = "config"
+    DATA = "data"
+    OUT_OF_MEMORY = "out_of_memory"
+    NON_FINITE = "non_finite"
+    STALLED = "stalled"
+    KILLED = "killed"
+    WORKER_LOST = "worker_lost"
+    DISK_FULL = "disk_full"
+    BUG = "bug"
+
+
+EXIT_CODES: dict[Reason, int] = {
+    Reason.COMPLETED: 0,
+    Reason.BUG: 1,
+    Reason.CANCELLED: 10,
+    Reason.CONFIG: 11,
+    Reason.DATA: 12,
+    Reason.OUT_OF_MEMORY: 13,
+    Reason.NON_FINITE: 14,
+    Reason.DISK_FULL: 15,
+}
+"""Exit status of ``python -m runs_app.forecasting`` for each way it can end by itself."""
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+class FitStarted(_Event):
+    """Data are ready and the first step is about to be taken."""
+
+    kind: Literal["fit_started"] = "fit_started"
+    device: str
+    """Human-readable: ``CPU (2 threads)`` or ``NVIDIA H200``."""
+    parameters: int
+    train_samples: int
+    validation_samples: int
+    test_samples: int
+    steps_per_epoch: int
+    max_epochs: int
+    baseline: dict[str, float | None] = {}
+    """Scores of the constant baseline on the validation part: ``val_rmse``, ``val_nll``, ..."""
+    notes: tuple[str, ...] = ()
+    """What was repaired or left out of the data, one sentence each."""
+
+
+class StepTaken(_Event):
+    """A training step's figures. ``step`` counts optimizer steps from 1 over the whole fit."""
+
+    kind: Literal["step"] = "step"
+    epoch: int
+    step: int
+    train_loss: float
+    learning_rate: float
+    grad_norm: float | None = None
+    samples_per_second: float | None = None
+    eta_seconds: float | None = None
+
+
+class EpochFinished(_Event):
+    """Validation after an epoch (``epoch`` counts from 1). ``metrics`` has plain ``val_*`` names."""
+
+    kind: Literal["epoch"] = "epoch"
+    epoch: int
+    step: int
+    train_loss: float
+    learning_rate: float
+    metrics: dict[str, float | None]
+    """``val_loss val_da val_f1 val_f1_short val_f1_long val_rmse val_nll`` and their baselines
+    ``baseline_val_rmse baseline_val_nll``; None where the head has no such score."""
+    seconds: float
+    eta_seconds: float | None = None
+
+
+class CheckpointSaved(_Event):
+    """A complete checkpoint lies on disk under its final name."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    path: str
+    """Relative to the run directory, such as ``checkpoints/checkpoint-epoch3.ckpt``."""
+    epoch: int
+    step: int
+    val_loss: float | None
+    size_bytes: int
+    sha256: str
+    is_best: bool
+    """True when it has the lowest validation loss so far."""
+    is_last: bool = True
+
+
+class CheckpointRemoved(_Event):
+    """An older checkpoint was deleted to keep to the configured number."""
+
+    kind: Literal["checkpoint_removed"] = "checkpoint_removed"
+    path: str
+
+
+class FitFinished(_Event):
+    """The fit ended by itself or by request: completed, stopped early, or cancelled."""
+
+    kind: Literal["fit_finished"] = "fit_finished"
+    reason: Reason
+    message: str
+    metrics: dict[str, float | None] = {}
+
+
+class FitFailed(_Event):
+    """The fit ended by a fault; ``message`` is a sentence that says what to change."""
+
+    kind: Literal["fit_failed"] = "fit_failed"
+    reason: Reason
+    message: str
+    fields: dict[str, str] = {}
+    """Field paths at fault, where the configuration is the cause."""
+
+
+Event = (
+    FitStarted
+    | StepTaken
+    | EpochFinished
+    | CheckpointSaved
+    | CheckpointRemoved
+    | FitFinished
+    | FitFailed
+)
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+
+
+def to_line(event: Event) -> bytes:
+    """One event as one line of UTF-8 JSON, newline included."""
+    return event.model_dump_json().encode() + b"\n"
+
+
+def from_line(line: bytes | str) -> Event:
+    """The event of one line. Raises ``pydantic.ValidationError`` when it is not one."""
+    return _ADAPTER.validate_json(line)
+
+
+def to_payload(event: Event) -> dict[str, Any]:
+    """The event's fields but ``kind`` and ``at``, as plain JSON values (non-finite as strings)."""
+    return event.model_dump(mode="json", exclude={"kind", "at"})

@@ -1,0 +1,157 @@
+"""Runs, their events, checkpoints and artifacts, and data sets: fields and constraints, no effects."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import models
+
+from runs_app.choices import COLOURS, FINAL, LIVE, ArtifactKind, EventKind, RunStatus
+
+_UID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def new_uid() -> str:
+    """A random public id of 10 characters (about 49 bits) without look-alike letters."""
+    return "".join(secrets.choice(_UID_ALPHABET) for _ in range(10))
+
+
+class DataSet(models.Model):
+    """A candle file inside DATA_ROOT and what was found in it when it was last read."""
+
+    name = models.CharField(max_length=100, unique=True)
+    path = models.CharField(max_length=500, unique=True, help_text="Relative to DATA_ROOT.")
+    size_bytes = models.BigIntegerField(default=0)
+    modified_ns = models.BigIntegerField(default=0, help_text="Modification time of the file read.")
+    timeframe = models.CharField(max_length=8, blank=True, help_text="Bar of the file.")
+    bars = models.BigIntegerField(null=True, blank=True)
+    first_open = models.DateTimeField(null=True, blank=True)
+    last_open = models.DateTimeField(null=True, blank=True)
+    problem = models.TextField(blank=True, help_text="Why the file cannot be used as it is.")
+    synthetic = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TrainingRun(models.Model):
+    """One training run: its configuration, its state, and its latest figures."""
+
+    uid = models.CharField(max_length=16, unique=True, default=new_uid, editable=False)
+    name = models.CharField(max_length=200, blank=True)
+    status = models.CharField(
+        max_length=16, choices=RunStatus.choices, default=RunStatus.PENDING, db_index=True
+    )
+    reason = models.CharField(max_length=32, blank=True, help_text="Why it ended, one word.")
+    message = models.TextField(blank=True, help_text="Why it ended, one readable sentence.")
+    config = models.JSONField(help_text="The resolved RunConfig.")
+    request = models.JSONField(default=dict, help_text="The flat payload it was made from.")
+
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+
+    attempt = models.PositiveIntegerField(default=0, help_text="Counts claims by a worker.")
+    worker = models.CharField(max_length=200, blank=True, help_text="Holder of the lease.")
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    last_seq = models.BigIntegerField(default=0, help_text="Number of the newest event.")
+    events_offset = models.BigIntegerField(default=0, help_text="Bytes of events.jsonl stored.")
+    console_offset = models.BigIntegerField(default=0, help_text="Bytes of console.log stored.")
+
+    epoch = models.PositiveIntegerField(null=True, blank=True)
+    step = models.BigIntegerField(null=True, blank=True)
+    train_loss = models.FloatField(null=True, blank=True)
+    val_loss = models.FloatField(null=True, blank=True, db_index=True)
+    best_val_loss = models.FloatField(null=True, blank=True)
+    metrics = models.JSONField(default=dict, help_text="Latest value of every metric by name.")
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(status__in=[str(s) for s in RunStatus]), name="run_status_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name or self.uid
+
+    @property
+    def is_live(self) -> bool:
+        """True while pending or running."""
+        return self.status in LIVE
+
+    @property
+    def is_final(self) -> bool:
+        """True once completed, failed or cancelled."""
+        return self.status in FINAL
+
+    @property
+    def colour(self) -> str:
+        """Tabler colour of the status badge."""
+        return COLOURS[self.status]
+
+
+class RunEvent(models.Model):
+    """One entry of a run's append-only log. ``seq`` is gap-free from 1 and unique per run."""
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="events")
+    seq = models.BigIntegerField()
+    attempt = models.PositiveIntegerField(default=0)
+    kind = models.CharField(max_length=16, choices=EventKind.choices)
+    at = models.DateTimeField()
+    payload = models.JSONField()
+
+    class Meta:
+        ordering = ("run_id", "seq")
+        constraints = (models.UniqueConstraint(fields=("run", "seq"), name="event_seq_unique"),)
+        indexes = (models.Index(fields=("run", "kind", "seq"), name="event_run_kind_seq"),)
+
+    def __str__(self) -> str:
+        return f"{self.run_id}:{self.seq} {self.kind}"
+
+
+class Checkpoint(models.Model):
+    """A complete checkpoint file of a run."""
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="checkpoints")
+    path = models.CharField(max_length=300, help_text="Relative to the run directory.")
+    epoch = models.PositiveIntegerField()
+    step = models.BigIntegerField()
+    val_loss = models.FloatField(null=True, blank=True)
+    size_bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    is_best = models.BooleanField(default=False)
+    is_last = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("epoch", "step")
+        constraints = (models.UniqueConstraint(fields=("run", "path"), name="checkpoint_path"),)
+
+    def __str__(self) -> str:
+        return f"{self.run_id}:{self.path}"
+
+
+class Artifact(models.Model):
+    """A file a run left for its user."""
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="artifacts")
+    path = models.CharField(max_length=300, help_text="Relative to the run directory.")
+    kind = models.CharField(max_length=16, choices=ArtifactKind.choices)
+    size_bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("path",)
+        constraints = (models.UniqueConstraint(fields=("run", "path"), name="artifact_path"),)
+
+    def __str__(self) -> str:
+        return f"{self.run_id}:{self.path}"
