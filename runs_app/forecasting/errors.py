@@ -22,7 +22,9 @@ class ConfigInvalid(ForecastingError):
 
     def __init__(self, errors: list[FieldError]) -> None:
         self.errors = errors
-        super().__init__("; ".join(f"{e.path}: {e.message}" if e.path else e.message for e in errors))
+        super().__init__(
+            "; ".join(f"{e.path}: {e.message}" if e.path else e.message for e in errors)
+        )
 
 
 class DataInvalid(ForecastingError):

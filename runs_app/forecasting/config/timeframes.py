@@ -20,5 +20,7 @@ def duration_seconds(text: str) -> int:
     """
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a duration; write a number and m, h, d or w, such as 30m")
+        raise ValueError(
+            f"{text!r} is not a duration; write a number and m, h, d or w, such as 30m"
+        )
     return int(match[1]) * _UNIT_SECONDS[match[2]]
