@@ -75,7 +75,7 @@ class ModelConfig(Section):
         if self.patch_stride > self.patch_length:
             raise FieldFault(
                 "patch_stride",
-                f"must not exceed the patch length of {self.patch_length} bars, or bars are skipped",
+                f"must not exceed the patch length of {self.patch_length}, or bars are skipped",
             )
         return self
 
@@ -173,7 +173,7 @@ class TrainConfig(Section):
         ge=0,
         le=10_000,
         title="Early stopping (epochs)",
-        description="Stop after this many epochs without a lower validation loss; 0 switches it off.",
+        description="Stop after this many epochs without a lower validation loss; 0: never.",
     )
     steps_per_epoch: int | None = Field(
         # Windows one bar apart share nearly all their bars, so that a pass over every window of a
@@ -182,8 +182,8 @@ class TrainConfig(Section):
         ge=1,
         le=10_000_000,
         title="Steps per epoch",
-        description="At most this many optimizer steps per epoch, on windows drawn at random without "
-        "repetition; empty means every window.",
+        description="At most this many optimizer steps per epoch, on windows drawn at random "
+        "without repetition; empty means every window.",
     )
     checkpoint_every_epochs: int = Field(
         default=1,

@@ -1,7 +1,7 @@
 """The one definition of a run: every field with its type, default, bounds, unit and reason.
 
 Form, JSON and command line all validate against ``RunConfig``; nothing else states a rule about a
-field. The modules of this package import neither torch nor Django, so that the web side may use them.
+field. This package imports neither torch nor Django, so that the web side may use it.
 """
 
 from __future__ import annotations
