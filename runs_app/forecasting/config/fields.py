@@ -91,6 +91,8 @@ def _utc(value: Any) -> Any:
                 "must be a date such as 2024-01-31 or an ISO instant such as 2024-01-31T12:00:00Z"
             ) from None
         return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    if isinstance(value, (int, float)):  # 20240131 would be taken for seconds since 1970
+        raise ValueError("must be a date such as 2024-01-31, written as text")
     return value
 
 
