@@ -8,6 +8,7 @@ float it was. This module imports neither torch nor Django.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -170,4 +171,6 @@ def from_line(line: bytes | str) -> Event:
 
 def to_payload(event: Event) -> dict[str, Any]:
     """The event's fields but ``kind`` and ``at``, as plain JSON values (non-finite as strings)."""
-    return event.model_dump(mode="json", exclude={"kind", "at"})
+    # model_dump(mode="json") keeps NaN as a float; only the JSON text spells it as a string.
+    payload: dict[str, Any] = json.loads(event.model_dump_json(exclude={"kind", "at"}))
+    return payload
