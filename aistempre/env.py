@@ -1,12 +1,39 @@
-"""The environment, read once and typed. Nothing else in the project reads ``os.environ``."""
+"""The environment, read once and typed. Nothing else in the project reads ``os.environ``.
+
+This file imports the standard library alone, because ``bin/start`` reads it before anything is
+installed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
+import stat
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+MAX_RUN_SLOTS = 64
+SOCKET_PATH_BYTES = 100
+"""Longest path of a UNIX socket that every system takes (Linux 107, macOS 103)."""
+
+VARIABLES: dict[str, str] = {
+    "PORT": "8000",
+    "HOST": "127.0.0.1",
+    "AISTEMPRE_HOME": "var",
+    "DATA_ROOT": "data",
+    "MEDIA_ROOT": "media",
+    "DATABASE_URL": "",
+    "REDIS_URL": "",
+    "RUN_SLOTS": "1",
+    "LOG_LEVEL": "INFO",
+}
+"""Every variable the product reads, with its default; README explains each (a test holds that)."""
 
 
 @dataclass(frozen=True)
@@ -17,25 +44,117 @@ class Environment:
     data_root: Path
     media_root: Path
     port: int
+    host: str
     database_url: str
     redis_url: str
+    """Redis or Valkey as ``redis://``, ``rediss://`` or ``unix://PATH?db=N``."""
+    own_valkey: bool
+    """True where no REDIS_URL was given, so that the product starts its own server."""
+    valkey_socket: Path
+    """Where the product's own server listens."""
+    run_slots: int
+    """Runs that one worker trains at the same time."""
+    log_level: str
 
-
-def _path(name: str, default: str) -> Path:
-    return (ROOT / os.environ.get(name, default)).resolve()
+    @property
+    def broker_url(self) -> str:
+        """``redis_url`` in the words of Celery, which spells UNIX sockets its own way."""
+        if not self.redis_url.startswith("unix://"):
+            return self.redis_url
+        path, _, query = self.redis_url.removeprefix("unix://").partition("?")
+        database = dict(part.partition("=")[::2] for part in query.split("&")).get("db", "0")
+        return f"redis+socket://{path}?virtual_host={database}"
 
 
 def read() -> Environment:
     """The settings of this process; raises ``ValueError`` with a sentence on a bad value."""
-    home = _path("AISTEMPRE_HOME", "var")
-    port = os.environ.get("PORT", "8000")
-    if not port.isdigit() or not 1 <= int(port) <= 65_535:
-        raise ValueError(f"PORT must be a number from 1 to 65535, not {port!r}.")
+    home = _path("AISTEMPRE_HOME")
+    socket = socket_directory(home) / "valkey.sock"
+    redis_url = _text("REDIS_URL")
     return Environment(
         home=home,
-        data_root=_path("DATA_ROOT", "data"),
-        media_root=_path("MEDIA_ROOT", "media"),
-        port=int(port),
-        database_url=os.environ.get("DATABASE_URL") or f"sqlite:///{home / 'db.sqlite3'}",
-        redis_url=os.environ.get("REDIS_URL") or f"unix://{home / 'valkey.sock'}?db=0",
+        data_root=_path("DATA_ROOT"),
+        media_root=_path("MEDIA_ROOT"),
+        port=_number("PORT", 1, 65_535),
+        host=_host(),
+        database_url=_text("DATABASE_URL") or f"sqlite:///{quote(str(home / 'db.sqlite3'))}",
+        redis_url=redis_url or f"unix://{quote(str(socket))}?db=0",
+        own_valkey=not redis_url,
+        valkey_socket=socket,
+        run_slots=_number("RUN_SLOTS", 1, MAX_RUN_SLOTS),
+        log_level=_choice("LOG_LEVEL", LOG_LEVELS),
     )
+
+
+def socket_directory(home: Path) -> Path:
+    """Directory of the product's UNIX sockets: in ``home``, or a short one where that is long.
+
+    The short one is named by a hash of ``home``, so that two homes never share a socket.
+    """
+    inside = home / "run"
+    if len(os.fsencode(inside / "valkey.sock")) <= SOCKET_PATH_BYTES:
+        return inside
+    short = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    return Path(short) / f"aistempre-{os.getuid()}-{name}"
+
+
+def make_private_directory(path: Path) -> None:
+    """Make ``path`` readable by its owner alone; raises ``ValueError`` where another owns it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise ValueError(
+            f"{path} must be a directory that belongs to you; remove it or set another."
+        )
+    path.chmod(0o700)
+
+
+def secret_key(home: Path) -> str:
+    """The signing key of this home, made at the first start; only its owner can read it."""
+    path = home / "secret_key"
+    if not path.exists():
+        make_private_directory(home)
+        draft = home / f"secret_key.{os.getpid()}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(secrets.token_urlsafe(64))
+        try:
+            path.hardlink_to(draft)  # fails where another process was first: its key stands
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()
+
+
+def _text(name: str) -> str:
+    return os.environ.get(name, "").strip() or VARIABLES[name]
+
+
+def _path(name: str) -> Path:
+    return (ROOT / Path(_text(name)).expanduser()).resolve()
+
+
+def _number(name: str, low: int, high: int) -> int:
+    text = _text(name)
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise ValueError(f"{name} must be a number from {low} to {high}, not {text!r}.")
+    return int(text)
+
+
+def _choice(name: str, choices: tuple[str, ...]) -> str:
+    text = _text(name).upper()
+    if text not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {text!r}.")
+    return text
+
+
+def _host() -> str:
+    host = _text("HOST")
+    if host not in LOOPBACK_HOSTS:
+        raise ValueError(
+            f"HOST is {host!r}, but this mode has no login and serves this computer only; "
+            "leave HOST unset, or forward the port over SSH to reach it from another computer."
+        )
+    return host

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import environ
+from csp.constants import NONE, SELF
 
 from aistempre import env as environment
 
@@ -11,8 +14,11 @@ ROOT = environment.ROOT
 DATA_ROOT = ENV.data_root
 MEDIA_ROOT = ENV.media_root
 RUNS_ROOT = MEDIA_ROOT / "runs"
+RUN_SLOTS = ENV.run_slots
 
-SECRET_KEY = "local-mode-has-no-login"  # replaced below once the infra part lands
+# Local mode: one user, no login, this computer only. The Host header is checked against loopback
+# names, so that no name that a web page rebinds to 127.0.0.1 reaches the product.
+SECRET_KEY = environment.secret_key(ENV.home)
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
@@ -25,12 +31,15 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "csp",
     "django_htmx",
     "template_partials",
+    "ninja",  # for the assets of /api/docs, so that no browser asks another host
     "runs_app",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -57,26 +66,102 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": environ.Env.db_url_config(ENV.database_url)}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["OPTIONS"] = {
+# Database
+DATABASES: dict[str, dict[str, Any]] = {"default": environ.Env.db_url_config(ENV.database_url)}
+_DATABASE = DATABASES["default"]
+if _DATABASE["ENGINE"].endswith("sqlite3"):
+    _DATABASE["OPTIONS"] = {
         # A deferred transaction that reads and then writes fails at once when another writes.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+else:
+    # Under ASGI each request may run in another thread, so a kept connection is one nobody reuses.
+    _DATABASE["CONN_MAX_AGE"] = 0
+    _DATABASE["CONN_HEALTH_CHECKS"] = True
+    _DATABASE.setdefault("OPTIONS", {}).setdefault(
+        "options",
+        "-c statement_timeout=60s -c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Valkey or Redis; Celery is set up in celery.py
+REDIS_URL = ENV.redis_url
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [ENV.redis_url], "capacity": 1000, "group_expiry": 7 * 86_400},
+        # The default expiry of a group is a day: a page open for longer would fall silent.
+        "CONFIG": {"hosts": [REDIS_URL], "capacity": 1000, "group_expiry": 7 * 86_400},
     },
 }
 
+# Pages
 TIME_ZONE = "UTC"
 USE_TZ = True
 LANGUAGE_CODE = "en"
 STATIC_URL = "/static/"
-STATIC_ROOT = ENV.home / "static"
-STATICFILES_DIRS = [ROOT / "static"]
+# Served from where they lie, without a collectstatic step; in templates, for example:
+#   {% static 'vendor/tabler/css/tabler.min.css' %}   {% static 'vendor/tabler/js/tabler.min.js' %}
+#   {% static 'vendor/uplot/uPlot.min.css' %}         {% static 'vendor/uplot/uPlot.iife.min.js' %}
+#   {% static 'django_htmx/htmax-4.min.js' %}
+# Only these folders of node_modules can be reached.
+STATICFILES_DIRS = [
+    ROOT / "static",
+    ("vendor/tabler/css", ROOT / "node_modules/@tabler/core/dist/css"),
+    ("vendor/tabler/js", ROOT / "node_modules/@tabler/core/dist/js"),
+    ("vendor/uplot", ROOT / "node_modules/uplot/dist"),
+]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# What a browser may do
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        # Widths of progress bars stand in style attributes of server-rendered partials.
+        "style-src-attr": ["'unsafe-inline'"],
+        "img-src": [SELF, "data:"],  # Tabler's controls draw with data: images
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Cookies are shared by all ports of a host; two checkouts side by side need names of their own.
+SESSION_COOKIE_NAME = f"aistempre_session_{ENV.port}"
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = f"aistempre_csrf_{ENV.port}"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# Logs
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "aistempre.log_format.OneLineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": ENV.log_level},
+    "loggers": {
+        # Django adds handlers of its own that mail administrators; everything goes to the root.
+        "django": {"handlers": [], "level": ENV.log_level},
+        "django.server": {"handlers": [], "level": ENV.log_level, "propagate": True},
+        "daphne": {"level": "WARNING"},
+    },
+}
