@@ -1,0 +1,105 @@
+"""Candles in memory, and the door through which every candle file is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from runs_app.forecasting.config.timeframes import WEEK_ANCHOR_SECONDS
+from runs_app.forecasting.data.faults import Rows, duplicate_fault, grid_fault, row_faults, settle
+from runs_app.forecasting.data.instants import read_instants
+from runs_app.forecasting.data.table import CandleTable, read_candle_table
+from runs_app.forecasting.errors import DataInvalid
+
+FloatArray = npt.NDArray[np.float64]
+Int64Array = npt.NDArray[np.int64]
+
+MS = 1000
+
+
+@dataclass(frozen=True)
+class Candles:
+    """Clean candles in order of time, all arrays [bars].
+
+    ``open_time`` is when a bar opens, in milliseconds since 1970 UTC; the bar is known at
+    ``open_time + bar_seconds``, not before. Times are unique and lie on one grid of
+    ``bar_seconds``; bars may be absent. Prices are above zero and finite, with
+    ``low <= open, close <= high``; volume is at least zero.
+    """
+
+    open_time: Int64Array
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    bar_seconds: int
+
+    def __len__(self) -> int:
+        return len(self.open_time)
+
+    @property
+    def grid_offset_ms(self) -> int:
+        """How far the bars' opening times lie behind round ones (weeks: behind Monday 00:00)."""
+        return int((self.open_time[0] - WEEK_ANCHOR_SECONDS * MS) % (self.bar_seconds * MS))
+
+    def between(self, first: int | None, end: int | None) -> Candles:
+        """The candles that open at or after ``first`` and before ``end`` (ms UTC)."""
+        low = 0 if first is None else int(np.searchsorted(self.open_time, first))
+        high = len(self) if end is None else int(np.searchsorted(self.open_time, end))
+        part = slice(low, high)
+        return Candles(
+            self.open_time[part], self.open[part], self.high[part], self.low[part],
+            self.close[part], self.volume[part], self.bar_seconds,
+        )  # fmt: skip
+
+
+def read_candles(path: Path, *, repair: bool) -> tuple[Candles, tuple[str, ...]]:
+    """Read a candle file; the second value are notes for the log.
+
+    CSV (.csv, .txt, also .gz and .zip), Parquet and Feather with named columns, Binance kline
+    files, and headerless files whose column order is beyond doubt. Rows are sorted by time.
+    A duplicate, an unreadable value or an impossible candle raises ``DataInvalid`` with the line
+    and the reason; with ``repair`` such rows are left out (of duplicates the last one in the file
+    stays: an unfinished candle is often followed by the final one) and the notes say how many.
+    """
+    table = read_candle_table(path)
+    instants = read_instants(table.time)
+    rows = Rows(table, instants)
+    notes = [*table.notes, *instants.notes]
+    notes += settle(rows, row_faults(rows), repair=repair)
+    duplicates = duplicate_fault(rows)
+    notes += settle(rows, duplicates, repair=repair)
+    open_time = rows.sorted_times()
+    if len(open_time) < 2:
+        raise DataInvalid(
+            f"{path.name} holds {len(open_time)} usable candle(s); at least 2 are needed to know "
+            "the length of a bar"
+        )
+    bar_ms = _most_common_step(open_time)
+    if bar_ms % MS:
+        raise DataInvalid(
+            f"the most common step between candles is {bar_ms} ms; bars must last whole seconds"
+        )
+    notes += settle(rows, grid_fault(rows, bar_ms), repair=repair)
+    return _candles(table, rows, bar_ms // MS), tuple(notes)
+
+
+def _most_common_step(open_time: Int64Array) -> int:
+    steps, counts = np.unique(np.diff(open_time), return_counts=True)
+    return int(steps[np.argmax(counts)])
+
+
+def _candles(table: CandleTable, rows: Rows, bar_seconds: int) -> Candles:
+    order = rows.order()
+    if bool(np.array_equal(order, np.arange(len(table.open)))):
+        order = slice(None)  # type: ignore[assignment]  # already clean and sorted: no copies
+    return Candles(
+        rows.instants.milliseconds[order],
+        table.open[order], table.high[order], table.low[order], table.close[order],
+        table.volume[order],
+        bar_seconds,
+    )  # fmt: skip

@@ -1,0 +1,193 @@
+"""From a configuration to tensors: the one way from a candle file to what the network is fed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.data.candles import Candles, read_candles
+from runs_app.forecasting.data.faults import utc_text
+from runs_app.forecasting.data.features import compute_features
+from runs_app.forecasting.data.inspect import check_against, facts_of
+from runs_app.forecasting.data.labels import Labels, label_decisions
+from runs_app.forecasting.data.resample import Bars, last_visible, resample
+from runs_app.forecasting.data.scaling import Scaler, fit_scaler
+from runs_app.forecasting.data.splits import LEAST_DECISIONS, PARTS, split
+from runs_app.forecasting.data.volatility import (
+    FORECAST_HALF_LIFE_BARS,
+    ewma_volatility,
+    floor_of,
+    log_returns,
+)
+from runs_app.forecasting.data.warmup import WARMUP_BARS
+from runs_app.forecasting.data.windows import feature_tensor
+from runs_app.forecasting.errors import ConfigInvalid, DataInvalid
+
+FloatArray = npt.NDArray[np.float64]
+Int64Array = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """All that training needs. S timeframes from the shortest bar on, N valid decisions in order.
+
+    ``features``: per timeframe float32 [bars_s, F_s], scaled; ``feature_names``: [F_s].
+    ``last_bar``: per timeframe int64 [N], the last bar closed by the decision.
+    ``decision_time``: int64 [N], ms UTC, the close of the decision bar; ``close``: its price [N].
+    ``target``: float32 [N], log-return over the next bars. ``volatility``: float32 [N], its
+    standard deviation as forecast at the decision, above zero. ``short_label``, ``long_label``:
+    int64 [N], 0 down, 1 flat, 2 up. ``splits``: per part int64 indices into N; a decision near a
+    border is in none. ``scalers``: plain data for the checkpoint. ``notes``: lines for the log.
+    """
+
+    timeframes: tuple[str, ...]
+    features: tuple[Tensor, ...]
+    feature_names: tuple[tuple[str, ...], ...]
+    last_bar: tuple[Tensor, ...]
+    decision_time: Int64Array
+    close: FloatArray
+    target: Tensor
+    volatility: Tensor
+    short_label: Tensor
+    long_label: Tensor
+    splits: Mapping[str, Tensor]
+    scalers: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...]
+
+
+def prepare(config: RunConfig, data_root: Path) -> PreparedData:
+    """Read, resample, compute features, label, split and scale.
+
+    ``config.data.source`` is a path relative to ``data_root``, or absolute. Raises ``DataInvalid``
+    when the file is at fault or too little is left, ``ConfigInvalid`` with field paths when the
+    configuration asks for what the file does not hold.
+    """
+    candles, notes = read_candles(
+        source_path(config.data.source, data_root), repair=config.data.repair
+    )
+    errors = check_against(config, facts_of(candles))
+    if errors:
+        raise ConfigInvalid(errors)
+    candles = candles.between(_ms(config.data.start), _ms(config.data.end))
+    return prepare_candles(config, candles, notes)
+
+
+def prepare_candles(
+    config: RunConfig, candles: Candles, notes: tuple[str, ...] = ()
+) -> PreparedData:
+    """``prepare`` for candles in memory; all of them are used."""
+    all_bars = [resample(candles, name) for name in config.data.ordered_timeframes]
+    decisions = all_bars[0]
+    visible = [last_visible(bars, decisions.available_at) for bars in all_bars]
+    labels = label_decisions(decisions, config.horizons, config.data.max_gap_bars)
+    warm = np.ones(len(decisions), np.bool_)
+    for last in visible:
+        warm &= last >= WARMUP_BARS + config.model.context_bars - 1
+    valid = np.flatnonzero(warm & ~labels.in_tail & ~labels.in_gap)
+    decision_time = decisions.available_at[valid]
+    parts = split(config, decision_time, labels.end_time[valid])
+    ledger = _ledger(len(candles), warm, labels, parts)
+    _refuse_small_parts(parts, ledger)
+    last_train = int(valid[parts["train"][-1]])
+    tensors, scalers = _scaled_features(config, all_bars, visible, last_train)
+    return PreparedData(
+        timeframes=config.data.ordered_timeframes,
+        features=tensors,
+        feature_names=tuple(scaler.names for scaler in scalers),
+        last_bar=tuple(torch.from_numpy(last[valid]) for last in visible),
+        decision_time=decision_time,
+        close=decisions.close[valid],
+        target=torch.from_numpy(labels.target[valid].astype(np.float32)),
+        volatility=_volatility(config, decisions, valid, last_train),
+        short_label=torch.from_numpy(labels.short[valid]),
+        long_label=torch.from_numpy(labels.long[valid]),
+        splits={part: torch.from_numpy(index) for part, index in parts.items()},
+        scalers=tuple(scaler.as_dict() for scaler in scalers),
+        notes=(*notes, *ledger, *_span_notes(parts, decision_time)),
+    )
+
+
+def source_path(source: str, data_root: Path) -> Path:
+    """The candle file that ``data.source`` names; a relative one may not leave ``data_root``."""
+    if Path(source).is_absolute():
+        return Path(source)
+    inside = os.path.normpath(source)
+    if inside.startswith(".."):
+        raise DataInvalid(
+            f"the data source {source} leads out of DATA_ROOT; name a file inside it"
+        )
+    return data_root / inside
+
+
+def _scaled_features(
+    config: RunConfig, all_bars: list[Bars], visible: list[Int64Array], last_train: int
+) -> tuple[tuple[Tensor, ...], list[Scaler]]:
+    """Scaled features per timeframe; scalers see only bars closed by the last train decision."""
+    tensors, scalers = [], []
+    for bars, last in zip(all_bars, visible, strict=True):
+        features = compute_features(bars, config.features)
+        scaler = fit_scaler(bars.timeframe, features, WARMUP_BARS, int(last[last_train]) + 1)
+        scalers.append(scaler)
+        tensors.append(feature_tensor(torch.from_numpy(scaler.apply(features.values))))
+    return tuple(tensors), scalers
+
+
+def _volatility(
+    config: RunConfig, decisions: Bars, valid: Int64Array, last_train: int
+) -> Tensor:
+    """Forecast standard deviation of the target [N]: per-bar EWMA times root of the bars."""
+    per_bar = ewma_volatility(log_returns(decisions.close), FORECAST_HALF_LIFE_BARS)
+    floor = floor_of(per_bar[WARMUP_BARS : last_train + 1])
+    scaled = np.maximum(per_bar[valid], floor) * np.sqrt(config.horizons.next_bars)
+    return torch.from_numpy(scaled.astype(np.float32))
+
+
+def _ledger(
+    candles: int, warm: BoolArray, labels: Labels, parts: dict[str, Int64Array]
+) -> tuple[str, ...]:
+    """Where the rows went: every decision bar is counted exactly once."""
+    total = len(warm)
+    tail = int((warm & labels.in_tail).sum())
+    gap = int((warm & labels.in_gap).sum())
+    used = sum(len(index) for index in parts.values())
+    purged = int(warm.sum()) - tail - gap - used
+    return (
+        f"{candles:,} candles make {total:,} decision bars",
+        f"{total:,} decision bars - {total - int(warm.sum()):,} warm-up and context - {tail:,} at "
+        f"the end without a known outcome - {gap:,} with a hole in the outcome - {purged:,} "
+        f"between the parts = {used:,} used",
+    )
+
+
+def _refuse_small_parts(parts: dict[str, Int64Array], ledger: tuple[str, ...]) -> None:
+    small = [part for part in PARTS if len(parts[part]) < LEAST_DECISIONS[part]]
+    if small:
+        part = small[0]
+        raise DataInvalid(
+            f"the {part} part has {len(parts[part])} usable decisions, and at least "
+            f"{LEAST_DECISIONS[part]} are needed; choose a shorter long horizon, less context, "
+            f"fewer long timeframes or more data ({'; '.join(ledger)})"
+        )
+
+
+def _span_notes(parts: dict[str, Int64Array], decision_time: Int64Array) -> tuple[str, ...]:
+    return tuple(
+        f"{part}: {len(index):,} decisions from {utc_text(int(decision_time[index[0]]))} to "
+        f"{utc_text(int(decision_time[index[-1]]))}"
+        for part, index in parts.items()
+    )
+
+
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp() * 1000)

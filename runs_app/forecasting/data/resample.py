@@ -1,0 +1,81 @@
+"""Bars of any timeframe from the base candles, and the one rule for when a bar may be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from runs_app.forecasting.config.timeframes import WEEK_ANCHOR_SECONDS, duration_seconds
+from runs_app.forecasting.data.candles import MS, Candles
+from runs_app.forecasting.errors import DataInvalid
+
+FloatArray = npt.NDArray[np.float64]
+Int64Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Closed bars of one timeframe in order of time, all arrays [bars].
+
+    ``open_time`` and ``available_at`` (the bar's nominal close) are milliseconds since 1970 UTC.
+    A decision at time t may use a bar only if ``available_at <= t``. A bar in whose time no base
+    candle lies is absent, never filled.
+    """
+
+    timeframe: str
+    open_time: Int64Array
+    available_at: Int64Array
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.open_time)
+
+
+def resample(candles: Candles, timeframe: str) -> Bars:
+    """Join the base candles to bars of ``timeframe``.
+
+    Bars open on round UTC times, weeks on Monday 00:00, shifted by the offset of the file's own
+    grid if it has one (a session that opens at 13:30 has hours that open at half past). A first
+    bar that the file enters half-way, and a last one that the file leaves before its close, are
+    dropped. Raises ``DataInvalid`` when the timeframe is no whole multiple of the file's bars.
+    """
+    seconds = duration_seconds(timeframe)
+    if seconds % candles.bar_seconds:
+        raise DataInvalid(
+            f"bars of {timeframe} cannot be made from candles of {candles.bar_seconds} seconds; "
+            "choose a timeframe that is a whole multiple of the file's own"
+        )
+    span = seconds * MS
+    anchor = WEEK_ANCHOR_SECONDS * MS + candles.grid_offset_ms
+    bucket = (candles.open_time - anchor) // span
+    starts = np.flatnonzero(np.diff(bucket, prepend=bucket[0] - 1))
+    ends = np.append(starts[1:], len(bucket)) - 1
+    open_time = bucket[starts] * span + anchor
+    first = int(candles.open_time[0] > open_time[0])
+    last_close = candles.open_time[-1] + candles.bar_seconds * MS
+    end = len(starts) - int(last_close < open_time[-1] + span)
+    kept = slice(first, max(first, end))
+    return Bars(
+        timeframe=timeframe,
+        open_time=open_time[kept],
+        available_at=open_time[kept] + span,
+        open=candles.open[starts][kept],
+        high=np.maximum.reduceat(candles.high, starts)[kept],
+        low=np.minimum.reduceat(candles.low, starts)[kept],
+        close=candles.close[ends][kept],
+        volume=np.add.reduceat(candles.volume, starts)[kept],
+    )
+
+
+def last_visible(bars: Bars, decision_time: Int64Array) -> Int64Array:
+    """Index of the last bar closed at each decision time [N]; -1 where there is none yet.
+
+    The only way in which one timeframe looks at another.
+    """
+    return np.searchsorted(bars.available_at, decision_time, side="right") - 1
