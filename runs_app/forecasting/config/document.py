@@ -86,12 +86,15 @@ def validate(tree: Tree) -> RunConfig:
     """The configuration of a complete nested dict; raises ``ConfigInvalid`` naming every fault."""
     check_tree(tree)
     flags = _refuse_flags(tree)
+    try:
+        config = RunConfig.model_validate(tree)
+    except ValidationError as error:
+        flagged = {flag.path for flag in flags}
+        others = [fault for fault in field_errors(error) if fault.path not in flagged]
+        raise ConfigInvalid([*flags, *others]) from error
     if flags:
         raise ConfigInvalid(flags)
-    try:
-        return RunConfig.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigInvalid(field_errors(error)) from error
+    return config
 
 
 def to_tree(config: RunConfig) -> Tree:

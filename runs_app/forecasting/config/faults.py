@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -74,24 +75,34 @@ def _unknown_key(path: str) -> str:
     return f"is not a known key; the parts of a run are {', '.join(sorted(SECTIONS))}"
 
 
+def sentence(item: Mapping[str, Any]) -> str:
+    """What one entry of ``ValidationError.errors()`` says, as the end of a sentence on the field."""
+    template = _SENTENCES.get(item["type"])
+    if template is None:
+        return str(item["msg"])
+    bounds = {key: _number(value) for key, value in item.get("ctx", {}).items()}
+    return template.format(shown=show(item.get("input")), **bounds)
+
+
 def field_errors(error: ValidationError) -> list[FieldError]:
     """One ``FieldError`` per problem, with the path of the field and a sentence."""
     found = []
     for item in error.errors(include_url=False):
         path = _path(item["loc"])
-        context = item.get("ctx", {})
-        cause = context.get("error")
+        cause = item.get("ctx", {}).get("error")
         if isinstance(cause, FieldFault):
             path = f"{path}.{cause.field}" if path else cause.field
-            message = str(cause)
-        elif isinstance(cause, ValueError):
+        if isinstance(cause, ValueError):
             message = str(cause)
         elif item["type"] == "extra_forbidden":
             message = _unknown_key(path)
-        elif item["type"] in _SENTENCES:
-            bounds = {key: _number(value) for key, value in context.items()}
-            message = _SENTENCES[item["type"]].format(shown=show(item["input"]), **bounds)
         else:
-            message = item["msg"]
-        found.append(FieldError(path, message))
-    return found
+            message = sentence(item)
+        found.append((item["type"], FieldError(path, message)))
+    # A list whose items are at fault is also reported as too short, which would only confuse.
+    return [
+        fault
+        for kind, fault in found
+        if kind != "too_short"
+        or not any(other.path.startswith(f"{fault.path}.") for _, other in found)
+    ]

@@ -147,6 +147,8 @@ def _group_choice(key: str, value: Any) -> tuple[str, Any]:
 def _refuse_key(key: str) -> None:
     if key in FIELDS:
         return
+    if not key:
+        raise _Refused("names no key; write key=value")
     if key in SECTIONS or "/" in key or any(known.startswith(f"{key}.") for known in FIELDS):
         raise _Refused(
             "changes a whole config group; only model= and loss= can be chosen, "

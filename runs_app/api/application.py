@@ -1,0 +1,19 @@
+"""The API put together: routes, errors and the OpenAPI document at ``/api/docs``."""
+
+from __future__ import annotations
+
+from ninja import NinjaAPI
+
+from runs_app.api import datasets, problems, runs
+
+api = NinjaAPI(
+    title="AiStemPre",
+    version="1",
+    urls_namespace="api",
+    description="Build, train and watch probabilistic forecasters of candle data. "
+    "Every address also answers without the leading `/api`, unless HTML is asked for. "
+    "Live updates come over the WebSocket `/runs/{id}/stream`.",
+)
+problems.add_handlers(api)
+api.add_router("", runs.router)
+api.add_router("", datasets.router)

@@ -1,0 +1,93 @@
+"""Errors of the API: ``{"detail": "..."}``, or a list of problems with the path of each field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI, Schema
+from ninja.errors import ValidationError
+
+from runs_app.errors import (
+    ArtifactNotFound,
+    RunError,
+    RunNotCancellable,
+    RunNotFound,
+    RunStillLive,
+)
+from runs_app.forecasting.config.faults import sentence
+from runs_app.forecasting.errors import ConfigInvalid, FieldError
+
+
+class Problem(Schema):
+    """One thing that is wrong with a request."""
+
+    loc: list[str | int]
+    path: str
+    msg: str
+
+
+class Problems(Schema):
+    """Answer 422: everything that is wrong with a request."""
+
+    detail: list[Problem]
+
+
+class Refusal(Schema):
+    """Answer 404, 409 or 413: one sentence."""
+
+    detail: str
+
+
+class BadRequest(Exception):
+    """The request is wrong in these places; answered with 422, or 413 when it is too large."""
+
+    def __init__(self, errors: list[FieldError], *, status: int = 422) -> None:
+        self.errors = errors
+        self.status = status
+        super().__init__(str(ConfigInvalid(errors)))
+
+
+_STATUS: dict[type[RunError], int] = {
+    RunNotFound: 404,
+    ArtifactNotFound: 404,
+    RunNotCancellable: 409,
+    RunStillLive: 409,
+}
+
+
+def problems(errors: list[FieldError]) -> dict[str, Any]:
+    """The body of a 422: each error with its path, as text and in parts."""
+    return {
+        "detail": [
+            {
+                "loc": [int(part) if part.isdigit() else part for part in error.path.split(".")],
+                "path": error.path,
+                "msg": error.message,
+            }
+            for error in errors
+        ]
+    }
+
+
+def add_handlers(api: NinjaAPI) -> None:
+    """Answer the errors of the application in one shape."""
+
+    def bad_request(request: HttpRequest, error: Any) -> HttpResponse:
+        return api.create_response(request, problems(error.errors), status=error.status)
+
+    def run_error(request: HttpRequest, error: Any) -> HttpResponse:
+        status = _STATUS.get(type(error), 409)
+        return api.create_response(request, {"detail": str(error)}, status=status)
+
+    def parameters(request: HttpRequest, error: Any) -> HttpResponse:
+        # Ninja puts the place first: ("query", "limit").
+        errors = [
+            FieldError(".".join(str(part) for part in item["loc"][1:]), sentence(item))
+            for item in error.errors
+        ]
+        return api.create_response(request, problems(errors), status=422)
+
+    api.add_exception_handler(BadRequest, bad_request)
+    api.add_exception_handler(RunError, run_error)
+    api.add_exception_handler(ValidationError, parameters)

@@ -1,0 +1,236 @@
+"""Runs, checkpoints, artifacts and data sets as JSON: the shapes that the OpenAPI document shows."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from ninja import Schema
+
+from runs_app.forecasting.events import CONFIG_FILE
+from runs_app.live.payloads import iso_utc
+from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+
+
+class CheckpointOut(Schema):
+    """A complete checkpoint file."""
+
+    name: str
+    path: str
+    epoch: int
+    step: int
+    val_loss: float | str | None
+    size_bytes: int
+    sha256: str
+    is_best: bool
+    is_last: bool
+    created_at: str
+    url: str
+
+
+class RunCreated(Schema):
+    """Answer to POST /runs."""
+
+    id: str
+    status: str
+    created_at: str
+
+
+class RunSummary(Schema):
+    """A run as it stands in the list."""
+
+    id: str
+    name: str
+    status: str
+    reason: str
+    message: str
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    attempt: int
+    metrics: dict[str, Any]
+    last_seq: int
+    url: str
+
+
+class RunDetail(RunSummary):
+    """A run with its configuration and checkpoints."""
+
+    config: dict[str, Any]
+    request: dict[str, Any]
+    checkpoints: list[CheckpointOut]
+
+
+class RunList(Schema):
+    """A page of runs, newest first, and how many match in all."""
+
+    runs: list[RunSummary]
+    total: int
+    limit: int
+    offset: int
+
+
+class ArtifactOut(Schema):
+    """A file of a run."""
+
+    name: str
+    path: str
+    size_bytes: int
+    type: str
+    sha256: str
+    created_at: str
+    url: str
+
+
+class ArtifactList(Schema):
+    """All files of a run."""
+
+    artifacts: list[ArtifactOut]
+
+
+class History(Schema):
+    """Metric points in order; ask again with ``after=last_seq`` until ``complete``."""
+
+    points: list[dict[str, Any]]
+    last_seq: int
+    complete: bool
+
+
+class LogPage(Schema):
+    """Console lines in order; ask again with ``after=last_seq`` until ``complete``."""
+
+    lines: list[dict[str, Any]]
+    last_seq: int
+    complete: bool
+
+
+class DataSetOut(Schema):
+    """A candle file inside DATA_ROOT."""
+
+    name: str
+    path: str
+    size_bytes: int
+    timeframe: str
+    bars: int | None
+    first_open: str | None
+    last_open: str | None
+    problem: str
+    synthetic: bool
+
+
+class DataSetList(Schema):
+    """All data sets by name."""
+
+    datasets: list[DataSetOut]
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else iso_utc(moment)
+
+
+def _number(value: float | None) -> float | str | None:
+    """A float as JSON can hold it; NaN and the infinities travel as text."""
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def file_url(uid: str, path: str) -> str:
+    """Where a file of a run is downloaded."""
+    return f"/runs/{uid}/artifacts/{quote(path)}"
+
+
+def run_created(run: TrainingRun) -> dict[str, Any]:
+    """Answer to POST /runs."""
+    return {"id": run.uid, "status": run.status, "created_at": iso_utc(run.created_at)}
+
+
+def run_summary(run: TrainingRun) -> dict[str, Any]:
+    """A run as it stands in the list."""
+    return {
+        "id": run.uid,
+        "name": run.name,
+        "status": run.status,
+        "reason": run.reason,
+        "message": run.message,
+        "created_at": iso_utc(run.created_at),
+        "started_at": _time(run.started_at),
+        "finished_at": _time(run.finished_at),
+        "attempt": run.attempt,
+        "metrics": run.metrics,
+        "last_seq": run.last_seq,
+        "url": f"/runs/{run.uid}",
+    }
+
+
+def run_detail(run: TrainingRun) -> dict[str, Any]:
+    """A run with its configuration and checkpoints."""
+    return {
+        **run_summary(run),
+        "config": run.config,
+        "request": run.request,
+        "checkpoints": [checkpoint(row, run.uid) for row in run.checkpoints.all()],
+    }
+
+
+def checkpoint(row: Checkpoint, uid: str) -> dict[str, Any]:
+    """A checkpoint with the address of its file."""
+    return {
+        "name": row.path.rpartition("/")[2],
+        "path": row.path,
+        "epoch": row.epoch,
+        "step": row.step,
+        "val_loss": _number(row.val_loss),
+        "size_bytes": row.size_bytes,
+        "sha256": row.sha256,
+        "is_best": row.is_best,
+        "is_last": row.is_last,
+        "created_at": iso_utc(row.created_at),
+        "url": file_url(uid, row.path),
+    }
+
+
+def artifact(row: Artifact, uid: str) -> dict[str, Any]:
+    """A file with its address."""
+    return {
+        "name": row.path.rpartition("/")[2],
+        "path": row.path,
+        "size_bytes": row.size_bytes,
+        "type": row.kind,
+        "sha256": row.sha256,
+        "created_at": iso_utc(row.created_at),
+        "url": file_url(uid, row.path),
+    }
+
+
+def artifact_list(run: TrainingRun) -> dict[str, Any]:
+    """All registered files of a run, the configuration first."""
+    rows = sorted(run.artifacts.all(), key=lambda row: (row.path != CONFIG_FILE, row.path))
+    return {"artifacts": [artifact(row, run.uid) for row in rows]}
+
+
+def event_entry(event: RunEvent) -> dict[str, Any]:
+    """A stored event as a flat entry of the history or the log."""
+    return {
+        **event.payload,
+        "seq": event.seq,
+        "timestamp": iso_utc(event.at),
+        "attempt": event.attempt,
+    }
+
+
+def data_set(row: DataSet) -> dict[str, Any]:
+    """A data set with what was found in its file."""
+    return {
+        "name": row.name,
+        "path": row.path,
+        "size_bytes": row.size_bytes,
+        "timeframe": row.timeframe,
+        "bars": row.bars,
+        "first_open": _time(row.first_open),
+        "last_open": _time(row.last_open),
+        "problem": row.problem,
+        "synthetic": row.synthetic,
+    }

@@ -1,0 +1,198 @@
+"""The routes of runs: create, list, read, cancel, retry, delete, and what they left."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from ninja import Query, Router, Schema
+from pydantic import Field, StringConstraints
+from typing_extensions import Annotated
+
+from runs_app.api.body import read_json, split_run_request
+from runs_app.api.download import download
+from runs_app.api.problems import BadRequest, Problems, Refusal
+from runs_app.api.representations import (
+    ArtifactList,
+    History,
+    LogPage,
+    RunCreated,
+    RunDetail,
+    RunList,
+    artifact_list,
+    event_entry,
+    run_created,
+    run_detail,
+    run_summary,
+)
+from runs_app.choices import EventKind
+from runs_app.errors import RunNotFound
+from runs_app.forecasting.config.request import FlatConfig
+from runs_app.forecasting.errors import ConfigInvalid, FieldError
+from runs_app.models import TrainingRun
+from runs_app.queries import RunFilter, filter_runs, get_run
+from runs_app.services.cancel import cancel_run
+from runs_app.services.launch import launch_run
+
+router = Router(tags=["runs"])
+
+Word = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+
+
+class CreateRunRequest(Schema):
+    """A run to create; what ``config`` leaves out comes from the preset."""
+
+    config: FlatConfig  # type: ignore[valid-type]
+    name: str = ""
+
+
+class RunQuery(Schema):
+    """What part of the list is wanted."""
+
+    limit: int = Field(50, ge=1, le=500, description="Runs in the answer.")
+    offset: int = Field(0, ge=0, le=10_000_000, description="Runs left out before the first.")
+    status: Literal["", "pending", "running", "completed", "failed", "cancelled"] = ""
+    search: Word = Field("", description="Part of a run's name or id.")
+
+
+class EventQuery(Schema):
+    """What part of a run's log is wanted."""
+
+    after: int = Field(0, ge=0, le=2**62, description="Only entries with a larger seq.")
+    limit: int = Field(10_000, ge=1, le=100_000, description="Entries in the answer.")
+
+
+def find_run(uid: str) -> TrainingRun:
+    """The run of an address. Raises ``RunNotFound``."""
+    if not (uid.isascii() and uid.isalnum()):
+        raise RunNotFound("There is no run of this id.")
+    return get_run(uid)
+
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": CreateRunRequest.model_json_schema(),
+                "example": {
+                    "config": {
+                        "data_source": "./data/BTCUSDT_1m.csv",
+                        "timeframes": ["1m", "15m", "1h"],
+                        "variant": "base",
+                        "max_epochs": 100,
+                        "batch_size": 32,
+                        "learning_rate": 0.0002,
+                    }
+                },
+            }
+        },
+    }
+}
+
+
+def _located(error: FieldError) -> FieldError:
+    """The error with its path from the root of the body."""
+    if error.path == "name":
+        return error
+    return FieldError(f"config.{error.path}" if error.path else "config", error.message)
+
+
+@router.post(
+    "/runs",
+    response={201: RunCreated, 413: Problems, 415: Problems, 422: Problems},
+    openapi_extra=_BODY,
+    summary="Create and start a run",
+)
+def create(request: HttpRequest, response: HttpResponse) -> tuple[int, dict[str, Any]]:
+    """Store a run; a worker starts it as soon as a slot is free."""
+    config, name = split_run_request(read_json(request))
+    try:
+        run = launch_run(config, name=name)
+    except ConfigInvalid as invalid:
+        raise BadRequest([_located(error) for error in invalid.errors]) from invalid
+    response["Location"] = f"/runs/{run.uid}"
+    return 201, run_created(run)
+
+
+@router.get("/runs", response={200: RunList, 422: Problems}, summary="List runs")
+def index(request: HttpRequest, wanted: Query[RunQuery]) -> dict[str, Any]:
+    """The newest runs with their status and latest metrics."""
+    runs = filter_runs(RunFilter(search=wanted.search, status=wanted.status))
+    page = runs.defer("config", "request")[wanted.offset : wanted.offset + wanted.limit]
+    return {
+        "runs": [run_summary(run) for run in page],
+        "total": runs.count(),
+        "limit": wanted.limit,
+        "offset": wanted.offset,
+    }
+
+
+@router.get("/runs/{uid}", response={200: RunDetail, 404: Refusal}, summary="Read a run")
+def detail(request: HttpRequest, uid: str) -> dict[str, Any]:
+    """A run with its configuration, latest metrics and checkpoints."""
+    return run_detail(find_run(uid))
+
+
+@router.post(
+    "/runs/{uid}/cancel",
+    response={200: RunDetail, 404: Refusal, 409: Refusal},
+    summary="Cancel a run",
+)
+def cancel(request: HttpRequest, uid: str) -> dict[str, Any]:
+    """A pending run is cancelled at once; a running one finishes its batch and saves first."""
+    return run_detail(cancel_run(find_run(uid).uid))
+
+
+def _events(run: TrainingRun, kind: EventKind, wanted: EventQuery) -> dict[str, Any]:
+    rows = run.events.filter(kind=kind, seq__gt=wanted.after).order_by("seq")
+    found = list(rows[: wanted.limit + 1])
+    shown = found[: wanted.limit]
+    return {
+        "entries": [event_entry(event) for event in shown],
+        "last_seq": shown[-1].seq if shown else wanted.after,
+        "complete": len(found) <= wanted.limit,
+    }
+
+
+@router.get(
+    "/runs/{uid}/metrics",
+    response={200: History, 404: Refusal, 422: Problems},
+    summary="Read the history of a run's metrics",
+)
+def metrics(request: HttpRequest, uid: str, wanted: Query[EventQuery]) -> dict[str, Any]:
+    """Every metric point in order, with the number and the time of its event."""
+    found = _events(find_run(uid), EventKind.METRICS, wanted)
+    return {"points": found.pop("entries"), **found}
+
+
+@router.get(
+    "/runs/{uid}/logs",
+    response={200: LogPage, 404: Refusal, 422: Problems},
+    summary="Read a run's console",
+)
+def logs(request: HttpRequest, uid: str, wanted: Query[EventQuery]) -> dict[str, Any]:
+    """The trainer's console lines in order."""
+    found = _events(find_run(uid), EventKind.LOG, wanted)
+    return {"lines": found.pop("entries"), **found}
+
+
+@router.get(
+    "/runs/{uid}/artifacts",
+    response={200: ArtifactList, 404: Refusal},
+    summary="List a run's files",
+)
+def artifacts(request: HttpRequest, uid: str) -> dict[str, Any]:
+    """Configuration, checkpoints, metrics, predictions and logs, with size and SHA-256."""
+    return artifact_list(find_run(uid))
+
+
+@router.api_operation(
+    ["GET", "HEAD"],
+    "/runs/{uid}/artifacts/{path:artifact_path}",
+    response={404: Refusal},
+    summary="Download a run's file",
+)
+def artifact(request: HttpRequest, uid: str, artifact_path: str) -> HttpResponseBase:
+    """The file as an attachment. One range may be asked for; the ETag tells a changed file."""
+    return download(request, find_run(uid), artifact_path)
