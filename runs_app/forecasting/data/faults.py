@@ -167,9 +167,7 @@ def settle(rows: Rows, faults: list[Fault], *, repair: bool) -> list[str]:
     return notes
 
 
-def _refuse_first(
-    rows: Rows, faults: list[Fault], ragged: tuple[tuple[int, int], ...]
-) -> None:
+def _refuse_first(rows: Rows, faults: list[Fault], ragged: tuple[tuple[int, int], ...]) -> None:
     table = rows.table
     first = {int(np.argmax(f.rows)): f for f in reversed(faults) if bool(f.rows.any())}
     total = sum(int(f.rows.sum()) for f in faults) + len(ragged)

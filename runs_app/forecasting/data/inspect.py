@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.config.timeframes import TIMEFRAMES, duration_seconds
-from runs_app.forecasting.data.candles import MS, Candles, read_candles
+from runs_app.forecasting.data.candles import Candles, read_candles
 from runs_app.forecasting.data.splits import LEAST_DECISIONS
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.errors import FieldError
@@ -73,9 +73,7 @@ def check_against(config: RunConfig, facts: CandleFacts) -> list[FieldError]:
 
 
 def _check_timeframes(config: RunConfig, facts: CandleFacts) -> list[FieldError]:
-    wrong = [
-        name for name in config.data.timeframes if duration_seconds(name) % facts.bar_seconds
-    ]
+    wrong = [name for name in config.data.timeframes if duration_seconds(name) % facts.bar_seconds]
     if not wrong:
         return []
     fitting = [name for name in TIMEFRAMES if duration_seconds(name) % facts.bar_seconds == 0]

@@ -59,8 +59,10 @@ def read_instants(column: pa.ChunkedArray) -> Instants:
 def _from_timestamps(column: pa.ChunkedArray) -> Instants:
     naive = pa.types.is_date(column.type) or column.type.tz is None
     readable = pc.is_valid(column).to_numpy().astype(np.bool_)
-    as_ms = column.cast(pa.timestamp("ms"), safe=False) if naive else column.cast(
-        pa.timestamp("ms", "UTC"), safe=False
+    as_ms = (
+        column.cast(pa.timestamp("ms"), safe=False)
+        if naive
+        else column.cast(pa.timestamp("ms", "UTC"), safe=False)
     )
     values = pc.fill_null(as_ms.cast(pa.int64()), 0).to_numpy()
     return Instants(values.astype(np.int64), readable, (_NAIVE_NOTE,) if naive else ())

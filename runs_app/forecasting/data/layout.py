@@ -112,16 +112,15 @@ def layout_without_header(columns: Sequence[npt.NDArray[np.float64]]) -> Layout:
         problem = "both fit" if fitting else "neither fits"
         orders = " and ".join(f"'{name}'" for name in _HEADERLESS_ORDERS)
         raise DataInvalid(
-            f"the file has no header, and its column order cannot be told: of {orders} {problem} on every row (the high must be the "
-            "highest price, the low the lowest). Add a first line that names the columns"
+            f"the file has no header, and its column order cannot be told: of {orders} "
+            f"{problem} on every row (the high must be the highest price, the low the "
+            "lowest). Add a first line that names the columns"
         )
     order = _HEADERLESS_ORDERS[fitting[0]]
     return Layout(0, *order, 5, (f"no header: the columns were recognised as {fitting[0]}",))
 
 
-def _holds(
-    columns: Sequence[npt.NDArray[np.float64]], order: tuple[int, int, int, int]
-) -> bool:
+def _holds(columns: Sequence[npt.NDArray[np.float64]], order: tuple[int, int, int, int]) -> bool:
     open_, high, low, close = (columns[position - 1] for position in order)
     top, bottom = np.fmax(open_, close), np.fmin(open_, close)
     broken = (high < top) | (low > bottom) | (high < low)  # NaN compares false: judged elsewhere

@@ -80,6 +80,8 @@ def prepare(config: RunConfig, data_root: Path) -> PreparedData:
     if errors:
         raise ConfigInvalid(errors)
     candles = candles.between(_ms(config.data.start), _ms(config.data.end))
+    if len(candles) == 0:
+        raise DataInvalid("the chosen time holds no candle; move the start date or the end date")
     return prepare_candles(config, candles, notes)
 
 
@@ -124,9 +126,7 @@ def source_path(source: str, data_root: Path) -> Path:
         return Path(source)
     inside = os.path.normpath(source)
     if inside.startswith(".."):
-        raise DataInvalid(
-            f"the data source {source} leads out of DATA_ROOT; name a file inside it"
-        )
+        raise DataInvalid(f"the data source {source} leads out of DATA_ROOT; name a file inside it")
     return data_root / inside
 
 
@@ -143,9 +143,7 @@ def _scaled_features(
     return tuple(tensors), scalers
 
 
-def _volatility(
-    config: RunConfig, decisions: Bars, valid: Int64Array, last_train: int
-) -> Tensor:
+def _volatility(config: RunConfig, decisions: Bars, valid: Int64Array, last_train: int) -> Tensor:
     """Forecast standard deviation of the target [N]: per-bar EWMA times root of the bars."""
     per_bar = ewma_volatility(log_returns(decisions.close), FORECAST_HALF_LIFE_BARS)
     floor = floor_of(per_bar[WARMUP_BARS : last_train + 1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ OMEGA = 1e-8
 ALPHA = 0.08
 BETA = 0.90
 DEGREES_OF_FREEDOM = 6.0
-"""Variance of the next 1-minute log-return: OMEGA + ALPHA * last return squared + BETA * last variance.
+"""Next variance of a 1-minute log-return: OMEGA + ALPHA * last return² + BETA * last variance.
 
 Shocks are Student-t with ``DEGREES_OF_FREEDOM``, scaled to variance one. The returns have mean
 zero: no direction can be forecast, and an honest model finds none.
@@ -108,8 +107,8 @@ def write_sample(path: Path, *, bars: int = DEFAULT_BARS, seed: int = DEFAULT_SE
     )  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    pa_csv.write_csv(table, part, pa_csv.WriteOptions(quoting_style="none"))
-    os.replace(part, path)
+    pa_csv.write_csv(table, part, pa_csv.WriteOptions(quoting_header="none"))
+    part.replace(path)
     return candles
 
 

@@ -30,7 +30,8 @@ class Scaler:
     def apply(self, values: FloatArray) -> npt.NDArray[np.float32]:
         """Scale [bars, F] float64 to [bars, F] float32."""
         out = (values - np.asarray(self.mean)) / np.asarray(self.std)
-        return np.clip(out, -CLIP, CLIP, out=out).astype(np.float32)
+        scaled: npt.NDArray[np.float32] = np.clip(out, -CLIP, CLIP, out=out).astype(np.float32)
+        return scaled
 
     def as_dict(self) -> dict[str, Any]:
         """Plain strings, lists and floats, for the checkpoint."""

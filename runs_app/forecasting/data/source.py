@@ -60,7 +60,7 @@ def read_text(path: Path) -> bytes:
 
 
 def read_table(path: Path) -> pa.Table:
-    """The Arrow table of a Parquet or Feather file; raises ``DataInvalid`` as ``read_text`` does."""
+    """The Arrow table of a Parquet or Feather file; raises as ``read_text`` does."""
     with _unreadable(path):
         if path.name.lower().endswith(".parquet"):
             with parquet.ParquetFile(path) as file:

@@ -79,4 +79,5 @@ def _before(
     """Those of ``part`` whose labels do not reach the first decision of the following part."""
     if len(following) == 0:
         return part
-    return part[reach[part] < decision_time[following[0]]]
+    kept: Int64Array = part[reach[part] < decision_time[following[0]]]
+    return kept

@@ -110,7 +110,7 @@ def _parse(
     layout: Layout | None,
     ragged: list[tuple[int, int]],
 ) -> pa.Table:
-    """Parse the text below the header; ``ragged`` receives (1-based non-blank row, number of values).
+    """Parse the text below the header; ``ragged`` receives (1-based non-blank row, its values).
 
     Three tries, the usual case first: typed and on all cores; prices as text, so that a word among
     them spoils only its own row; and on one core without the rows of a wrong length.
@@ -160,9 +160,7 @@ def _ragged_lines(
         return ()
     first = data.count(b"\n", 0, start) + 1
     lines = [
-        number
-        for number, text in enumerate(data[start:].split(b"\n"), first)
-        if text.rstrip(b"\r")
+        number for number, text in enumerate(data[start:].split(b"\n"), first) if text.rstrip(b"\r")
     ]
     return tuple((lines[row - 1], values) for row, values in ragged)
 
@@ -178,9 +176,7 @@ def _build(
     ragged: tuple[tuple[int, int], ...] = (),
 ) -> CandleTable:
     volume = (
-        np.zeros(table.num_rows)
-        if layout.volume is None
-        else _numbers(table.column(layout.volume))
+        np.zeros(table.num_rows) if layout.volume is None else _numbers(table.column(layout.volume))
     )
     places = {
         "time": layout.time, "open": layout.open, "high": layout.high,
@@ -208,12 +204,12 @@ def _numbers(column: pa.ChunkedArray) -> FloatArray:
     """A column as float64 [rows], NaN where there is no finite number."""
     kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-        values = column.cast(pa.float64()).to_numpy().astype(np.float64, copy=True)
+        values: FloatArray = column.cast(pa.float64()).to_numpy().astype(np.float64, copy=True)
     elif pa.types.is_null(kind):
         return np.full(len(column), np.nan)
     else:
-        values = pd.to_numeric(
-            pd.Series(column.to_pandas()).astype(str), errors="coerce"
-        ).to_numpy(np.float64)
+        values = pd.to_numeric(pd.Series(column.to_pandas()).astype(str), errors="coerce").to_numpy(
+            np.float64
+        )
     values[~np.isfinite(values)] = np.nan
     return values

@@ -35,10 +35,11 @@ def ewma_volatility(returns: FloatArray, half_life_bars: float) -> FloatArray:
     each value, from there on, independent of where the file begins.
     """
     decay = 0.5 ** (1.0 / half_life_bars)
-    total = lfilter([1.0], [1.0, -decay], returns**2)
+    total: FloatArray = lfilter([1.0], [1.0, -decay], returns**2)
     total[WARMUP_BARS:] -= decay**WARMUP_BARS * total[:-WARMUP_BARS].copy()
     weight = (1.0 - decay**WARMUP_BARS) / (1.0 - decay)
-    return np.sqrt(np.maximum(total, 0.0) / weight)
+    volatility: FloatArray = np.sqrt(np.maximum(total, 0.0) / weight)
+    return volatility
 
 
 def floor_of(volatility: FloatArray) -> float:

@@ -20,10 +20,16 @@ def gather(
     windows = []
     for values, last in zip(features, last_bar, strict=True):
         bars, width = values.shape
-        # All windows are overlapping rows of one strided view: [bars - L + 1, L * F], no copy.
+        # Every window is a row of one strided view, [bars - L + 1, L * F]; rows overlap, no copy.
         rows = values.as_strided((bars - context_bars + 1, context_bars * width), (width, 1))
         first = last.index_select(0, index) - (context_bars - 1)
-        windows.append(rows.index_select(0, first).view(-1, context_bars, width))  # [B, L, F]
+        if values.device.type == "cpu":
+            # NumPy copies on this thread; torch would wake its pool for a few microseconds' work,
+            # which costs a thousand times as much where cores are shared.
+            batch = torch.from_numpy(rows.numpy()[first.numpy()])
+        else:
+            batch = rows.index_select(0, first)
+        windows.append(batch.view(-1, context_bars, width))  # [B, L, F]
     return windows
 
 
