@@ -13,14 +13,12 @@ from django.db import IntegrityError, transaction
 from runs_app.errors import DataSourceNotFound
 from runs_app.forecasting.config.timeframes import duration_seconds
 from runs_app.forecasting.data.inspect import CandleFacts, inspect_candles
+from runs_app.forecasting.data.sample import FILE_NAME as SAMPLE_FILE
 from runs_app.forecasting.errors import DataInvalid
 from runs_app.models import DataSet
 
 SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".zip", ".parquet", ".feather")
 """Endings of the files that are taken for candles."""
-
-SAMPLE_FILE = "sample_garch_1m.csv"
-"""The synthetic sample; a file of this name is always shown as synthetic."""
 
 MAX_FILES = 1000
 MAX_DEPTH = 4
@@ -84,7 +82,7 @@ def _inspected(relative: str, path: Path, state: os.stat_result) -> dict[str, ob
     values: dict[str, object] = {
         "size_bytes": state.st_size,
         "modified_ns": state.st_mtime_ns,
-        "synthetic": relative == SAMPLE_FILE,
+        "synthetic": relative == SAMPLE_FILE,  # a file of this name is always shown as synthetic
         "timeframe": "",
         "bars": None,
         "first_open": None,

@@ -10,10 +10,10 @@ from runs_app.forecasting.config.document import check_tree
 from runs_app.forecasting.config.paths import get_path, set_path
 from runs_app.forecasting.config.request import RunRequest, as_sent, parse_request
 from runs_app.forecasting.config.schema import RunConfig
-from runs_app.forecasting.data.inspect import check_against
-from runs_app.forecasting.errors import ConfigInvalid, FieldError
+from runs_app.forecasting.data.inspect import check_against, inspect_candles
+from runs_app.forecasting.errors import ConfigInvalid, DataInvalid, FieldError
 from runs_app.models import TrainingRun
-from runs_app.services.datasets import facts_of, refresh_one, resolve_source
+from runs_app.services.datasets import data_root, facts_of, refresh_one, resolve_source
 
 SOURCE = "data.source"
 MAX_NAME = 200
@@ -70,11 +70,14 @@ def _faults_of_data(config: RunConfig) -> list[FieldError]:
     except DataSourceNotFound as error:
         return [FieldError(SOURCE, str(error))]
     facts = facts_of(data_set)
-    if facts is not None:
-        return check_against(config, facts)
-    if config.data.repair:
-        return []  # what is left after the repair is known to the trainer alone
-    return [FieldError(SOURCE, f"cannot be used as it is: {data_set.problem}")]
+    if facts is None and config.data.repair:
+        try:
+            facts = inspect_candles(data_root() / data_set.path, repair=True)
+        except (DataInvalid, OSError) as error:
+            return [FieldError(SOURCE, f"cannot be used, even repaired: {error}")]
+    if facts is None:
+        return [FieldError(SOURCE, f"cannot be used as it is: {data_set.problem}")]
+    return check_against(config, facts)
 
 
 def clean_name(name: Any) -> str:
