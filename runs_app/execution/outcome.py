@@ -1,0 +1,144 @@
+"""From how a trainer ended to the run's one true state, one word and one readable sentence."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+from runs_app.choices import RunStatus
+from runs_app.execution.lifecycle import Outcome
+from runs_app.execution.trainer_process import Exit
+from runs_app.forecasting.events import EXIT_CODES, FitFailed, FitFinished, Reason
+
+MIB = 1024 * 1024
+REASON_OF_CODE = {code: reason for reason, code in EXIT_CODES.items()}
+
+CANCELLED = "Cancelled on request."
+WORKER_STOPPED = (
+    "The worker was stopped while this run was training. Start the run again with Retry."
+)
+SENTENCES: dict[Reason, str] = {
+    Reason.CONFIG: "The configuration could not be used; the log says which field is at fault.",
+    Reason.DATA: "The candle data could not be used; the log says which row is at fault.",
+    Reason.OUT_OF_MEMORY: "Memory ran out. Choose a smaller batch size, context or network.",
+    Reason.NON_FINITE: "The loss became NaN or infinite. Choose a lower learning rate.",
+    Reason.DISK_FULL: "The disk is full. Delete old runs, then start this run again with Retry.",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything known about how one attempt ended."""
+
+    exit: Exit
+    last_word: FitFinished | FitFailed | None
+    cancel_requested: bool = False
+    worker_stopping: bool = False
+    killed_by_us: bool = False
+    memory_kills: int = 0
+    """Processes the kernel killed for lack of memory meanwhile."""
+    log_tail: tuple[str, ...] = ()
+
+
+def judge(evidence: Evidence) -> Outcome:
+    """The outcome; the trainer's own last word weighs more than how its process ended."""
+    status, reason, message = _verdict(evidence)
+    failed = status is RunStatus.FAILED
+    return Outcome(status, reason, message, evidence.log_tail if failed else ())
+
+
+Verdict = tuple[RunStatus, Reason, str]
+
+
+def _verdict(evidence: Evidence) -> Verdict:
+    word = evidence.last_word
+    if isinstance(word, FitFailed):
+        return RunStatus.FAILED, word.reason, word.message
+    if isinstance(word, FitFinished) and word.reason is not Reason.CANCELLED:
+        return RunStatus.COMPLETED, word.reason, word.message
+    if evidence.cancel_requested:
+        forced = (
+            " The trainer did not stop in time and was killed." if evidence.killed_by_us else ""
+        )
+        return RunStatus.CANCELLED, Reason.CANCELLED, _said(word, CANCELLED) + forced
+    if evidence.worker_stopping:
+        return RunStatus.FAILED, Reason.WORKER_LOST, WORKER_STOPPED
+    if isinstance(word, FitFinished):
+        return (
+            RunStatus.FAILED,
+            Reason.KILLED,
+            (
+                "Something on the worker's machine other than AiStemPre asked the trainer to stop. "
+                "Start the run again with Retry."
+            ),
+        )
+    return _by_exit(evidence)
+
+
+def _said(word: FitFinished | None, otherwise: str) -> str:
+    return word.message if word and word.message else otherwise
+
+
+def _by_exit(evidence: Evidence) -> Verdict:
+    exit_ = evidence.exit
+    if exit_.lost:
+        return (
+            RunStatus.FAILED,
+            Reason.WORKER_LOST,
+            (
+                "The process that starts trainers ended and took this run with it. "
+                "Start the run again with Retry."
+            ),
+        )
+    if exit_.code < 0:
+        return _by_signal(evidence, signal.Signals(-exit_.code))
+    reason = REASON_OF_CODE.get(exit_.code, Reason.BUG)
+    if reason is Reason.CANCELLED:
+        return RunStatus.FAILED, Reason.KILLED, "The trainer was asked to stop from outside."
+    if reason in SENTENCES:
+        return RunStatus.FAILED, reason, SENTENCES[reason]
+    last = next((line for line in reversed(evidence.log_tail) if line.strip()), "")
+    said = f" Its last line: {last}" if last else " It printed nothing."
+    return (
+        RunStatus.FAILED,
+        Reason.BUG,
+        (f"The trainer ended with exit code {exit_.code} and reported no result.{said}"),
+    )
+
+
+def _by_signal(evidence: Evidence, number: signal.Signals) -> Verdict:
+    peak = f"{evidence.exit.peak_bytes / MIB:,.0f} MB"
+    if number is signal.SIGKILL and evidence.memory_kills:
+        return (
+            RunStatus.FAILED,
+            Reason.OUT_OF_MEMORY,
+            (
+                f"The system ran out of memory and killed the trainer, which had used {peak}. "
+                "Choose a smaller batch size, context or network, or fewer bars."
+            ),
+        )
+    if number is signal.SIGKILL:
+        return (
+            RunStatus.FAILED,
+            Reason.KILLED,
+            (
+                f"The trainer was killed from outside (SIGKILL) after using {peak} of memory. The most "
+                "likely cause is a memory limit: choose a smaller batch size, context or network."
+            ),
+        )
+    if number in {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
+        return (
+            RunStatus.FAILED,
+            Reason.KILLED,
+            (
+                f"The trainer was ended from outside ({number.name}). Start the run again with Retry."
+            ),
+        )
+    return (
+        RunStatus.FAILED,
+        Reason.BUG,
+        (
+            f"The trainer crashed in native code ({number.name}). The last log lines show where; "
+            "if it happens again, report it together with the run's config.yaml and console.log."
+        ),
+    )

@@ -1,0 +1,175 @@
+"""Numbers, stores and announces what a trainer wrote: each line exactly once.
+
+The byte offsets of the two files are stored in the same transaction as the events made of them, and
+a batch is refused where its offsets do not continue the stored ones. So whoever dies in between, a
+line is either stored with its offset or read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from runs_app.choices import ArtifactKind, EventKind, RunStatus
+from runs_app.execution.lifecycle import Claim, LeaseLost
+from runs_app.execution.translation import Entry, finite
+from runs_app.live.publish import publish
+from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
+
+INSERT_ROWS = 500
+
+
+class OffsetMoved(Exception):
+    """The batch does not begin where the stored offsets end."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Bytes of one file that a batch was made of."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Entries in order with their times, and the bytes of the two files they came from."""
+
+    entries: Sequence[tuple[datetime, Entry]]
+    events: Span | None = None
+    console: Span | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True where nothing is to be stored."""
+        return not self.entries and self.events is None and self.console is None
+
+
+@dataclass
+class _Snapshot:
+    """What a batch changes in the run's row."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def record(held: Claim, batch: Batch) -> int:
+    """Store a batch in one transaction and announce it; returns the newest ``seq``.
+
+    Raises ``LeaseLost`` and ``OffsetMoved``, each with nothing stored, and database errors.
+    """
+    with transaction.atomic():
+        run = _locked(held)
+        _check_offsets(run, batch)
+        events = [
+            RunEvent(
+                run_id=run.pk,
+                seq=run.last_seq + number,
+                attempt=held.attempt,
+                kind=entry.kind,
+                at=at,
+                payload=entry.payload,
+            )
+            for number, (at, entry) in enumerate(batch.entries, start=1)
+        ]
+        RunEvent.objects.bulk_create(events, batch_size=INSERT_ROWS)
+        _keep_checkpoints(run, batch)
+        snapshot = _snapshot(run, batch)
+        run.metrics = run.metrics | snapshot.metrics
+        TrainingRun.objects.filter(pk=run.pk).update(
+            last_seq=run.last_seq + len(events),
+            metrics=run.metrics,
+            events_offset=batch.events.end if batch.events else run.events_offset,
+            console_offset=batch.console.end if batch.console else run.console_offset,
+            **snapshot.fields,
+        )
+        transaction.on_commit(partial(publish, run, events), robust=True)
+    return run.last_seq + len(events)
+
+
+def system_entry(sample: dict[str, Any]) -> tuple[datetime, Entry]:
+    """The entry of one sample of the machine."""
+    return timezone.now(), Entry(EventKind.SYSTEM, sample, dict(sample))
+
+
+def log_entry(line: int, message: str, level: str | None, stream: str) -> tuple[datetime, Entry]:
+    """The entry of one console line, numbered from 1."""
+    payload: dict[str, Any] = {"line": line, "message": message, "stream": stream}
+    if level:
+        payload["level"] = level
+    return timezone.now(), Entry(EventKind.LOG, payload)
+
+
+def _locked(held: Claim) -> TrainingRun:
+    run = (
+        TrainingRun.objects.select_for_update()
+        .filter(pk=held.run_pk, attempt=held.attempt, worker=held.worker, status=RunStatus.RUNNING)
+        .only(
+            "pk", "uid", "last_seq", "metrics", "best_val_loss", "events_offset", "console_offset"
+        )
+        .first()
+    )
+    if run is None:
+        raise LeaseLost(f"Run {held.uid} is not held by {held.worker} any more.")
+    return run
+
+
+def _check_offsets(run: TrainingRun, batch: Batch) -> None:
+    for name, span, stored in (
+        ("events.jsonl", batch.events, run.events_offset),
+        ("console.log", batch.console, run.console_offset),
+    ):
+        if span and span.start != stored:
+            raise OffsetMoved(f"{name}: the batch starts at byte {span.start}, not {stored}.")
+
+
+def _snapshot(run: TrainingRun, batch: Batch) -> _Snapshot:
+    snapshot = _Snapshot()
+    best = run.best_val_loss
+    for _, entry in batch.entries:
+        snapshot.metrics.update(entry.figures)
+        if entry.kind != EventKind.METRICS:
+            continue
+        for name in ("epoch", "step"):
+            if name in entry.figures:
+                snapshot.fields[name] = entry.figures[name]
+        for name in ("train_loss", "val_loss"):
+            if name in entry.figures:
+                snapshot.fields[name] = finite(entry.figures[name])
+        loss = finite(entry.figures.get("val_loss"))
+        if loss is not None and (best is None or loss < best):
+            snapshot.fields["best_val_loss"] = best = loss
+    return snapshot
+
+
+def _keep_checkpoints(run: TrainingRun, batch: Batch) -> None:
+    for at, entry in batch.entries:
+        if saved := entry.saved:
+            if saved.is_best:
+                run.checkpoints.update(is_best=False)
+            if saved.is_last:
+                run.checkpoints.update(is_last=False)
+            figures = {"size_bytes": saved.size_bytes, "sha256": saved.sha256, "created_at": at}
+            run.checkpoints.update_or_create(
+                path=saved.path,
+                defaults=figures
+                | {
+                    "epoch": saved.epoch,
+                    "step": saved.step,
+                    "val_loss": finite(saved.val_loss),
+                    "is_best": saved.is_best,
+                    "is_last": saved.is_last,
+                },
+            )
+            run.artifacts.update_or_create(
+                path=saved.path, defaults=figures | {"kind": ArtifactKind.CHECKPOINT}
+            )
+        elif removed := entry.removed:
+            Checkpoint.objects.filter(run_id=run.pk, path=removed.path).delete()
+            Artifact.objects.filter(run_id=run.pk, path=removed.path).delete()

@@ -1,0 +1,125 @@
+"""Samples of GPU and host while a run trains. Never raises for a device that cannot answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import psutil
+import pynvml
+
+logger = logging.getLogger(__name__)
+
+MIB = 1024 * 1024
+NO_GPU = "No NVIDIA GPU was found on the worker's machine; training runs on the CPU."
+
+
+@cache
+def _nvml_problem() -> str | None:
+    """Start NVML once per process; a sentence where there is none."""
+    try:
+        pynvml.nvmlInit()
+        return None if pynvml.nvmlDeviceGetCount() else NO_GPU
+    except (pynvml.NVMLError_LibraryNotFound, pynvml.NVMLError_DriverNotLoaded):
+        return NO_GPU
+    except pynvml.NVMLError as error:
+        return f"The NVIDIA driver does not answer: {error}."
+
+
+@cache
+def gpu_uuids() -> tuple[str, ...]:
+    """UUIDs of the devices a run can be given: MIG instances where MIG is on, else whole GPUs."""
+    if _nvml_problem():
+        return ()
+    found: list[str] = []
+    for index in range(pynvml.nvmlDeviceGetCount()):
+        device = pynvml.nvmlDeviceGetHandleByIndex(index)
+        found += _mig_uuids(device) or [pynvml.nvmlDeviceGetUUID(device)]
+    return tuple(found)
+
+
+class Sampler:
+    """Samples one trainer, the machine, and the GPU it was given (None: no GPU)."""
+
+    def __init__(self, gpu: str | None) -> None:
+        self._gpu = gpu
+        psutil.cpu_percent()  # the first call only sets the starting point
+
+    def sample(self, pid: int | None) -> dict[str, Any]:
+        """Figures of this moment in percent and MiB; what cannot be measured is left out."""
+        memory = psutil.virtual_memory()
+        figures: dict[str, Any] = {
+            "cpu_percent": psutil.cpu_percent(),
+            "ram_mb": round((memory.total - memory.available) / MIB),
+            "ram_total_mb": round(memory.total / MIB),
+        }
+        if pid is not None:
+            figures["process_ram_mb"] = _tree_memory_mib(pid)
+        return figures | self._gpu_figures()
+
+    def _gpu_figures(self) -> dict[str, Any]:
+        problem = _nvml_problem()
+        if self._gpu is None or problem:
+            return {"gpu_note": problem or NO_GPU}
+        figures: dict[str, Any] = {}
+        try:
+            device = pynvml.nvmlDeviceGetHandleByUUID(self._gpu)
+        except pynvml.NVMLError as error:
+            return {"gpu_note": f"The GPU of this run does not answer: {error}."}
+        memory = _ask(pynvml.nvmlDeviceGetMemoryInfo, device)
+        if memory is not None:
+            figures["gpu_memory_mb"] = round(memory.used / MIB)
+            figures["gpu_memory_total_mb"] = round(memory.total / MIB)
+        name = _ask(pynvml.nvmlDeviceGetName, device)
+        if name is not None:
+            figures["gpu_name"] = name
+        rates = _ask(pynvml.nvmlDeviceGetUtilizationRates, device)
+        if rates is not None:
+            figures["gpu_utilization"] = rates.gpu
+        elif self._gpu.startswith("MIG-"):
+            figures["gpu_note"] = "NVIDIA measures no utilisation for a MIG instance."
+        else:
+            figures["gpu_note"] = "This GPU reports no utilisation."
+        return figures
+
+
+def _ask(question: Callable[[Any], Any], device: Any) -> Any | None:
+    """One NVML answer; None where the device has none."""
+    try:
+        return question(device)
+    except pynvml.NVMLError as error:
+        logger.debug("%s: %s", getattr(question, "__name__", question), error)
+        return None
+
+
+def _mig_uuids(device: Any) -> list[str]:
+    mode = _ask(pynvml.nvmlDeviceGetMigMode, device)
+    if not mode or mode[0] != pynvml.NVML_DEVICE_MIG_ENABLE:
+        return []
+    count = _ask(pynvml.nvmlDeviceGetMaxMigDeviceCount, device) or 0
+    found = []
+    for index in range(count):
+        try:
+            instance = pynvml.nvmlDeviceGetMigDeviceHandleByIndex(device, index)
+        except pynvml.NVMLError:
+            continue  # no instance stands at this index
+        found.append(pynvml.nvmlDeviceGetUUID(instance))
+    return found
+
+
+def _tree_memory_mib(pid: int) -> int:
+    """Resident memory of a process and everything it started."""
+    try:
+        root = psutil.Process(pid)
+        tree = [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return 0
+    total = 0
+    for process in tree:
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:
+            continue  # it ended in between
+    return round(total / MIB)

@@ -1,0 +1,76 @@
+"""From the trainer's events to stream events and to what they change in the run's snapshot."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from runs_app.choices import EventKind, RunStatus
+from runs_app.forecasting import events as core
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stream event to store, and the latest figures it brings for the run's ``metrics``."""
+
+    kind: EventKind
+    payload: dict[str, Any]
+    figures: dict[str, Any] = field(default_factory=dict)
+    saved: core.CheckpointSaved | None = None
+    removed: core.CheckpointRemoved | None = None
+
+
+def translate(event: core.Event, attempt: int) -> Entry | None:
+    """The entry of a trainer event; None where it has nothing to show."""
+    match event:
+        case core.FitStarted():
+            return _started(event, attempt)
+        case core.StepTaken():
+            return _metrics(core.to_payload(event))
+        case core.EpochFinished():
+            data = core.to_payload(event)
+            data.pop("seconds")
+            return _metrics(data | data.pop("metrics"))
+        case core.CheckpointSaved():
+            name = PurePosixPath(event.path).name
+            data = core.to_payload(event) | {"name": name}
+            return Entry(EventKind.CHECKPOINT, data, saved=event)
+        case core.CheckpointRemoved():
+            name = PurePosixPath(event.path).name
+            data = {"path": event.path, "name": name, "removed": True}
+            return Entry(EventKind.CHECKPOINT, data, removed=event)
+        case core.FitFinished():
+            return _metrics(core.to_payload(event)["metrics"]) if event.metrics else None
+        case core.FitFailed():
+            return None
+
+
+def finite(value: Any) -> float | None:
+    """The number, or None where it is absent, not finite or not a number."""
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+def _metrics(data: dict[str, Any]) -> Entry:
+    present = {name: value for name, value in data.items() if value is not None}
+    figures = dict(present)
+    eta = finite(present.get("eta_seconds"))
+    if eta is not None:
+        figures["eta_minutes"] = round(eta / 60, 2)
+    return Entry(EventKind.METRICS, present, figures)
+
+
+def _started(event: core.FitStarted, attempt: int) -> Entry:
+    facts = core.to_payload(event)
+    figures = {
+        name: facts[name] for name in ("device", "parameters", "steps_per_epoch", "max_epochs")
+    }
+    message = (
+        f"Training {event.parameters:,} parameters on {event.device}: {event.train_samples:,} "
+        f"samples, {event.steps_per_epoch:,} steps in each of at most {event.max_epochs} epochs."
+    )
+    status = {"status": str(RunStatus.RUNNING), "attempt": attempt, "message": message}
+    return Entry(EventKind.STATUS, status | facts, figures)

@@ -1,0 +1,24 @@
+"""Start a run again, as a new run."""
+
+from __future__ import annotations
+
+from runs_app.errors import RunNotFound, RunStillLive
+from runs_app.execution.lifecycle import create_run
+from runs_app.forecasting.config.document import validate
+from runs_app.models import TrainingRun
+
+
+def retry_run(uid: str) -> TrainingRun:
+    """A new pending run with the configuration and the name of a run that has ended.
+
+    Raises ``RunNotFound``, ``RunStillLive``, and ``ConfigInvalid`` where the stored configuration
+    does not fit the schema any more.
+    """
+    run = TrainingRun.objects.filter(uid=uid).first()
+    if run is None:
+        raise RunNotFound(f"There is no run {uid}.")
+    if run.is_live:
+        raise RunStillLive(
+            f"Run {uid} is still {run.status}; cancel it or wait before you retry it."
+        )
+    return create_run(validate(run.config), run.request, run.name)

@@ -1,0 +1,99 @@
+"""Celery tasks. A message carries a run's number and only wakes: the queue is the database."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from functools import cache
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_process_shutdown, worker_ready, worker_shutting_down
+from django.conf import settings
+
+from runs_app.choices import RunStatus
+from runs_app.execution import lifecycle, slots, wakeups
+from runs_app.execution.supervisor import Supervisor
+from runs_app.execution.trainer_process import TrainerServer
+from runs_app.models import TrainingRun
+
+logger = logging.getLogger(__name__)
+
+STOPPING = threading.Event()
+"""Set when this worker was asked to end."""
+
+SWEEP_WAKES = 10
+
+
+@shared_task(name=wakeups.RUN_TRAINING, ignore_result=True, acks_late=False)
+def run_training(run_pk: int) -> None:
+    """Train the longest waiting run, if this host has a free slot.
+
+    ``run_pk`` is the run that was made when the message was sent. A message for a run that is not
+    pending any more does nothing; one that comes while older runs wait serves the oldest.
+    """
+    if STOPPING.is_set() or not _pending().filter(pk=run_pk).exists():
+        return
+    slot = slots.acquire()
+    if slot is None:
+        return  # whoever holds a slot wakes the oldest waiting run when the slot is free again
+    try:
+        held = _claim_oldest()
+        if held:
+            logger.info("Run %s: attempt %d on slot %s.", held.uid, held.attempt, slot.name)
+            Supervisor(held, slot, trainer_server(), STOPPING).run()
+    finally:
+        slot.release()
+        if not STOPPING.is_set():
+            wakeups.wake_oldest()
+
+
+@shared_task(name="runs_app.sweep", ignore_result=True)
+def sweep() -> None:
+    """Fail runs whose worker was lost, and wake workers again for runs that wait."""
+    for run in lifecycle.settle_expired():
+        logger.warning("Run %s: its worker stopped renewing the lease.", run.uid)
+    wakeups.wake_oldest(SWEEP_WAKES)
+
+
+@cache
+def trainer_server() -> TrainerServer:
+    """The fork server of this worker process."""
+    return TrainerServer(threads=max(1, (os.cpu_count() or 1) // max(1, settings.RUN_SLOTS)))
+
+
+@cache
+def worker_name() -> str:
+    """Name under which this process holds leases."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _pending() -> Any:
+    return TrainingRun.objects.filter(status=RunStatus.PENDING).order_by("created_at", "pk")
+
+
+def _claim_oldest() -> lifecycle.Claim | None:
+    for run_pk in _pending().values_list("pk", flat=True):
+        held = lifecycle.claim(run_pk, worker_name())
+        if held:
+            return held
+    return None
+
+
+@worker_ready.connect
+def _load_torch_early(**_: Any) -> None:
+    """Five seconds of imports belong to the start of the worker, not to the first run."""
+    trainer_server().start()
+
+
+@worker_shutting_down.connect
+def _stop_trainers(**_: Any) -> None:
+    """A warm shutdown waits for the tasks; each of them asks its trainer to stop."""
+    STOPPING.set()
+
+
+@worker_process_shutdown.connect
+def _end_trainer_server(**_: Any) -> None:
+    trainer_server().close()

@@ -1,0 +1,186 @@
+"""Small trainers for the supervisor's tests: each does one thing, chosen by ``RUN_DIR/program``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from runs_app.forecasting import events
+from runs_app.forecasting.events import EXIT_CODES, Reason
+
+ENTRY = "tests.execution.programs:main"
+FLOOD_LINES = 20_000
+ODD_BYTES = b"\xff\xfe bytes \x00 \x1b[31mred\x1b[0m\n 10%\r 50%\r100%\n\nno newline at the end"
+
+
+def main(run_dir: Path, data_root: Path, *, progress: bool) -> int:
+    """Entry with the signature of ``training.fit.run``."""
+    program: Callable[[], int] = globals()[(run_dir / "program").read_text()]
+    return program()
+
+
+def write(event: events.Event) -> None:
+    """Append one event line, as the trainer does."""
+    with Path(events.EVENTS_FILE).open("ab", buffering=0) as stream:
+        stream.write(events.to_line(event))
+
+
+def step(number: int, loss: float = 0.5) -> events.StepTaken:
+    """A step event."""
+    return events.StepTaken(epoch=1, step=number, train_loss=loss, learning_rate=1e-3)
+
+
+def finished(reason: Reason = Reason.COMPLETED) -> int:
+    """Say that the fit ended by itself; the exit code for it."""
+    write(events.FitFinished(reason=reason, message=f"Ended: {reason}."))
+    return EXIT_CODES[reason]
+
+
+def complete() -> int:
+    """A short fit with one checkpoint."""
+    print("hello from the trainer")
+    write(
+        events.FitStarted(
+            device="CPU (1 thread)",
+            parameters=10,
+            train_samples=100,
+            validation_samples=20,
+            test_samples=20,
+            steps_per_epoch=3,
+            max_epochs=1,
+        )
+    )
+    for number in range(1, 4):
+        write(step(number, 1.0 / number))
+    write(
+        events.EpochFinished(
+            epoch=1,
+            step=3,
+            train_loss=0.4,
+            learning_rate=1e-3,
+            metrics={"val_loss": 0.25, "val_da": 0.5, "val_nll": float("nan"), "val_f1": None},
+            seconds=0.1,
+            eta_seconds=90.0,
+        )
+    )
+    Path("checkpoints").mkdir()
+    Path("checkpoints/checkpoint-epoch1.ckpt").write_bytes(b"weights")
+    Path("checkpoints/best.ckpt").hardlink_to("checkpoints/checkpoint-epoch1.ckpt")
+    write(
+        events.CheckpointSaved(
+            path="checkpoints/checkpoint-epoch1.ckpt",
+            epoch=1,
+            step=3,
+            val_loss=0.25,
+            size_bytes=7,
+            sha256="9fbb5e0b4a9e52d0a5c2ea0a5f2fcbf8ab5ec7e7bd5cfd5b58ba3c63e3e1b3d1",
+            is_best=True,
+        )
+    )
+    Path(events.METRICS_FILE).write_text("{}")
+    return finished()
+
+
+def slow_steps() -> int:
+    """A step every 20 ms until SIGTERM, then a cancelled fit."""
+    asked = []
+    signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+    number = 0
+    while not asked and number < 1500:
+        number += 1
+        write(step(number))
+        time.sleep(0.02)
+    return finished(Reason.CANCELLED if asked else Reason.COMPLETED)
+
+
+def half_second() -> int:
+    """Completes after half a second."""
+    time.sleep(0.5)
+    return finished()
+
+
+def exit_one() -> int:
+    """An exception nobody caught."""
+    raise RuntimeError("the numbers do not add up")
+
+
+def bad_data() -> int:
+    """A fit that reports its fault."""
+    write(events.FitFailed(reason=Reason.DATA, message="Row 7 has no close."))
+    return EXIT_CODES[Reason.DATA]
+
+
+def silent_zero() -> int:
+    """Exit code 0 without a last word."""
+    return 0
+
+
+def killed() -> int:
+    """SIGKILL from outside."""
+    write(step(1))
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def segfault() -> int:
+    """A crash in native code."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return 0
+
+
+def deaf() -> int:
+    """Ignores SIGTERM, and has a child of its own that does too."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = os.fork()
+    if child:
+        Path("child-pid").write_text(f"{child}")
+        write(step(1))
+    time.sleep(120)
+    return 0
+
+
+def odd_bytes() -> int:
+    """Bytes that are not text, colours, a progress bar, a last line without an end."""
+    os.write(1, ODD_BYTES)
+    return finished()
+
+
+def long_line() -> int:
+    """One console line of 200 KiB."""
+    os.write(1, b"x" * 200 * 1024 + b"\n")
+    return finished()
+
+
+def flood() -> int:
+    """Many console lines and events at once."""
+    for number in range(FLOOD_LINES):
+        sys.stdout.write(f"line {number}\n")
+    for number in range(1, 2001):
+        write(step(number))
+    return finished()
+
+
+def torn() -> int:
+    """A line that is no event, and a last one that was never finished."""
+    with Path(events.EVENTS_FILE).open("ab") as stream:
+        stream.write(b'{"kind": "nonsense"}\n')
+    write(step(1))
+    with Path(events.EVENTS_FILE).open("ab") as stream:
+        stream.write(b'{"kind": "step", "epo')
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def surroundings() -> int:
+    """Prints what it can see of its surroundings."""
+    print("cwd", Path.cwd())
+    print("environ", sorted(os.environ))
+    print("session", os.getsid(0) == os.getpid())
+    print("umask", oct(os.umask(0)))
+    print("modules", sorted(m for m in ("django", "celery", "torch") if m in sys.modules))
+    print("descriptors", sorted(os.listdir("/proc/self/fd")))
+    return finished()

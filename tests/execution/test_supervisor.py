@@ -1,0 +1,268 @@
+"""Real child processes under the real supervisor: every way a trainer can end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from runs_app.choices import EventKind, RunStatus
+from runs_app.execution import lifecycle
+from runs_app.execution.trainer_process import TrainerServer
+from runs_app.models import RunEvent, TrainingRun
+from tests.execution import programs
+from tests.execution.conftest import Background, directory
+
+Train = Callable[[str], TrainingRun]
+
+
+def events(run: TrainingRun, kind: str | None = None) -> list[RunEvent]:
+    found = run.events.order_by("seq")
+    return list(found.filter(kind=kind) if kind else found)
+
+
+def log_lines(run: TrainingRun) -> list[str]:
+    return [event.payload["message"] for event in events(run, EventKind.LOG)]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def assert_gap_free(run: TrainingRun) -> None:
+    assert [event.seq for event in events(run)] == list(range(1, run.last_seq + 1))
+
+
+def test_a_fit_that_completes(train: Train) -> None:
+    run = train("complete")
+
+    assert (run.status, run.reason, run.message) == ("completed", "completed", "Ended: completed.")
+    assert_gap_free(run)
+    assert events(run)[-1].payload == {
+        "status": "completed",
+        "attempt": 1,
+        "reason": "completed",
+        "message": "Ended: completed.",
+    }
+    metrics = [event.payload for event in events(run, EventKind.METRICS)]
+    assert [data["step"] for data in metrics] == [1, 2, 3, 3]
+    assert metrics[-1]["val_nll"] == "NaN"
+    assert "val_f1" not in metrics[-1]
+    assert log_lines(run) == ["hello from the trainer"]
+    assert (run.epoch, run.step, run.train_loss, run.val_loss) == (1, 3, 0.4, 0.25)
+    assert run.best_val_loss == 0.25
+    assert run.metrics["eta_minutes"] == 1.5
+    assert run.metrics["ram_total_mb"] > 0
+    assert run.lease_until is None
+    assert run.finished_at is not None
+
+
+def test_what_a_fit_leaves_is_registered(train: Train) -> None:
+    run = train("complete")
+
+    found = {artifact.path: artifact for artifact in run.artifacts.all()}
+    assert set(found) == {
+        "config.yaml",
+        "events.jsonl",
+        "console.log",
+        "metrics.json",
+        "checkpoints/checkpoint-epoch1.ckpt",
+        "checkpoints/best.ckpt",
+    }
+    for path, artifact in found.items():
+        assert artifact.size_bytes == (directory(run) / path).stat().st_size
+        assert len(artifact.sha256) == 64
+    kinds = {path: artifact.kind for path, artifact in found.items()}
+    assert kinds["checkpoints/best.ckpt"] == "checkpoint"
+    assert kinds["config.yaml"] == "config"
+    checkpoint = run.checkpoints.get()
+    assert (checkpoint.path, checkpoint.epoch, checkpoint.is_best) == (
+        "checkpoints/checkpoint-epoch1.ckpt",
+        1,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("program", "reason", "words"),
+    [
+        ("exit_one", "bug", "exit code 1"),
+        ("bad_data", "data", "Row 7 has no close."),
+        ("silent_zero", "bug", "reported no result"),
+        ("killed", "killed", "SIGKILL"),
+        ("segfault", "bug", "SIGSEGV"),
+        ("torn", "killed", "SIGKILL"),
+    ],
+)
+def test_a_fit_that_fails(train: Train, program: str, reason: str, words: str) -> None:
+    run = train(program)
+
+    assert (run.status, run.reason) == (RunStatus.FAILED, reason)
+    assert words in run.message
+    assert_gap_free(run)
+
+
+def test_a_failure_keeps_the_last_log_lines(train: Train) -> None:
+    run = train("exit_one")
+
+    tail = events(run)[-1].payload["log_tail"]
+    assert tail[-1] == "RuntimeError: the numbers do not add up"
+    assert "the numbers do not add up" in run.message
+    assert any(event.payload.get("level") == "error" for event in events(run, EventKind.LOG))
+
+
+def test_any_bytes_survive(train: Train) -> None:
+    run = train("odd_bytes")
+
+    assert log_lines(run) == [
+        "\ufffd\ufffd bytes \ufffd red",
+        "100%",
+        "",
+        "no newline at the end",
+    ]
+    assert (directory(run) / "console.log").read_bytes() == programs.ODD_BYTES
+
+
+def test_a_very_long_line_comes_in_pieces(train: Train) -> None:
+    run = train("long_line")
+
+    lines = log_lines(run)
+    assert [len(line) for line in lines] == [64 * 1024] * 3 + [8 * 1024]
+
+
+def test_a_flood_is_stored_whole_and_in_order(train: Train) -> None:
+    run = train("flood")
+
+    assert run.status == RunStatus.COMPLETED
+    assert log_lines(run) == [f"line {number}" for number in range(programs.FLOOD_LINES)]
+    numbers = [event.payload["line"] for event in events(run, EventKind.LOG)]
+    assert numbers == list(range(1, programs.FLOOD_LINES + 1))
+    steps = [event.payload["step"] for event in events(run, EventKind.METRICS)]
+    assert steps == list(range(1, 2001))
+    assert_gap_free(run)
+
+
+def test_torn_and_foreign_lines_are_told_apart_from_events(train: Train) -> None:
+    run = train("torn")
+
+    assert [event.payload["step"] for event in events(run, EventKind.METRICS)] == [1]
+    assert any("is no event" in line for line in log_lines(run))
+
+
+def test_the_trainer_sees_only_what_it_should(train: Train) -> None:
+    run = train("surroundings")
+
+    seen = dict(line.split(" ", 1) for line in log_lines(run))
+    assert seen["cwd"] == str(directory(run))
+    assert seen["session"] == "True"
+    assert seen["umask"] == "0o77"
+    assert seen["modules"] == "[]"
+    assert "DATABASE_URL" not in seen["environ"]
+    assert "AISTEMPRE_HOME" not in seen["environ"]
+    assert "DATA_ROOT" in seen["environ"]
+
+
+def test_cancel_lets_the_trainer_save(
+    make_run: Callable[..., TrainingRun], server: TrainerServer
+) -> None:
+    run = make_run("slow_steps")
+    background = Background(run, server)
+    wait_for(lambda: run.events.filter(kind=EventKind.METRICS).count() >= 3)
+
+    began = time.monotonic()
+    lifecycle.request_cancel(run.pk)
+    background.join()
+
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.CANCELLED, "cancelled")
+    assert run.message == "Ended: cancelled."
+    assert time.monotonic() - began < 2
+    assert_gap_free(run)
+
+
+def test_a_second_cancel_kills_the_trainer_and_its_children(
+    make_run: Callable[..., TrainingRun], server: TrainerServer
+) -> None:
+    run = make_run("deaf")
+    background = Background(run, server)
+    wait_for(lambda: run.events.filter(kind=EventKind.METRICS).exists())
+    child = psutil.Process(int((directory(run) / "child-pid").read_text()))
+
+    lifecycle.request_cancel(run.pk)
+    time.sleep(1.1)
+    lifecycle.request_cancel(run.pk)
+    background.join(5)
+
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
+    assert "was killed" in run.message
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 3)
+
+
+def test_a_deaf_trainer_is_killed_after_the_grace(
+    make_run: Callable[..., TrainingRun], server: TrainerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runs_app.execution.supervisor.CANCEL_GRACE_SECONDS", 0.5)
+    run = make_run("deaf")
+    background = Background(run, server)
+    wait_for(lambda: run.events.filter(kind=EventKind.METRICS).exists())
+
+    lifecycle.request_cancel(run.pk)
+    background.join(5)
+
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
+
+
+def test_a_worker_that_is_stopped_fails_its_run_clearly(
+    make_run: Callable[..., TrainingRun], server: TrainerServer
+) -> None:
+    run = make_run("slow_steps")
+    background = Background(run, server)
+    wait_for(lambda: run.events.filter(kind=EventKind.METRICS).exists())
+
+    background.stopping.set()
+    background.join(5)
+
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.FAILED, "worker_lost")
+    assert "Retry" in run.message
+
+
+def test_a_lost_lease_ends_the_trainer_and_writes_nothing_more(
+    make_run: Callable[..., TrainingRun], server: TrainerServer
+) -> None:
+    run = make_run("deaf")
+    background = Background(run, server)
+    wait_for(lambda: run.events.filter(kind=EventKind.METRICS).exists())
+    pid = int((directory(run) / "child-pid").read_text())
+
+    TrainingRun.objects.filter(pk=run.pk).update(worker="somebody else")
+    background.join(5)
+
+    run.refresh_from_db()
+    assert run.status == RunStatus.RUNNING
+    wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+
+
+def test_trainers_die_with_their_fork_server(
+    make_run: Callable[..., TrainingRun],
+) -> None:
+    doomed = TrainerServer(programs.ENTRY, ("tests.execution.programs",))
+    run = make_run("slow_steps")
+    background = Background(run, doomed)
+    wait_for(lambda: run.events.filter(kind=EventKind.METRICS).exists())
+
+    assert doomed.pid is not None
+    os.kill(doomed.pid, 9)
+    background.join(5)
+
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.FAILED, "worker_lost")
+    doomed.close()
