@@ -1,0 +1,99 @@
+"""A run that is being put together: kept in the session, one draft per builder, texts as typed."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.sessions.backends.base import SessionBase
+
+from runs_app.forecasting.config.compose import preset_tree, preset_values
+from runs_app.forecasting.config.paths import FIELDS, get_path, set_path
+from runs_app.forecasting.config.schema import LossKind, Variant
+from runs_app.forms.build import to_schema_value
+
+KEY = "drafts"
+MAX_DRAFTS = 20
+"""Drafts kept per browser; the oldest goes first."""
+MAX_TEXT = 20_000
+
+
+@dataclass
+class Draft:
+    """What has been filled in so far; a field that was never touched has the preset's value."""
+
+    id: str
+    values: dict[str, Any] = field(default_factory=dict)
+    """By dotted schema path, as the form sent it."""
+    name: str = ""
+    overrides: str = ""
+    visited: list[str] = field(default_factory=list)
+    """Keys of the steps that were left with Next."""
+    run: str = ""
+    """Public id of the run that was started from the draft."""
+
+    def shown(self, path: str) -> Any:
+        """The value a field shows: what was typed, else the preset's."""
+        if path in self.values:
+            return self.values[path]
+        try:
+            return get_path(self._preset(), path)
+        except KeyError:
+            return FIELDS[path].get_default(call_default_factory=True) if path in FIELDS else ""
+
+    def payload(self) -> dict[str, Any]:
+        """The request: the nested configuration as typed, and the overrides on top."""
+        tree: dict[str, Any] = {}
+        for path, value in self.values.items():
+            set_path(tree, path, to_schema_value(path, value))
+        if not self.values.get("data.source"):
+            set_path(tree, "data.source", "")
+        if self.overrides.strip():
+            tree["overrides"] = self.overrides
+        return tree
+
+    def choose_preset(self, variant: str, *, keep: frozenset[str] = frozenset()) -> None:
+        """Fill in a preset's values, but for the paths in ``keep``; an unknown name fills nothing."""
+        self.values["model.variant"] = variant
+        if variant not in set(Variant):
+            return
+        for path, value in preset_values(variant).items():
+            if path not in keep:
+                self.values[path] = value
+
+    def _preset(self) -> dict[str, Any]:
+        variant = self.values.get("model.variant")
+        loss = self.values.get("loss.kind")
+        return preset_tree(
+            variant if variant in set(Variant) else Variant.BASE,
+            loss if loss in set(LossKind) else LossKind.STUDENT_T,
+        )
+
+
+def new_draft() -> Draft:
+    """An empty draft with a fresh id; it is stored when something is saved in it."""
+    return Draft(id=secrets.token_hex(6))
+
+
+def load(session: SessionBase, draft_id: str) -> Draft:
+    """The stored draft of this id, or an empty one."""
+    stored = session.get(KEY, {}).get(draft_id)
+    return Draft(**stored) if stored else Draft(id=draft_id[:32])
+
+
+def save(session: SessionBase, draft: Draft) -> None:
+    """Store the draft; over the limit the oldest ones are dropped."""
+    drafts = session.get(KEY, {})
+    drafts.pop(draft.id, None)
+    drafts[draft.id] = {
+        "id": draft.id,
+        "values": draft.values,
+        "name": draft.name[:200],
+        "overrides": draft.overrides[:MAX_TEXT],
+        "visited": draft.visited,
+        "run": draft.run,
+    }
+    while len(drafts) > MAX_DRAFTS:
+        drafts.pop(next(iter(drafts)))
+    session[KEY] = drafts

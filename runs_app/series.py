@@ -1,0 +1,82 @@
+"""The curves of a run: points read from its events, thinned so that no spike is lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+MAX_POINTS = 2000
+"""Points of one curve that a page receives; about one per pixel of a wide screen."""
+
+EPOCH_KEYS = ("val_loss", "val_da", "val_nll", "baseline_val_nll", "val_rmse", "baseline_val_rmse")
+"""What one validation contributes to the charts, in the order of ``Points.epochs``."""
+
+StepPoint = tuple[int, float | None]
+EpochPoint = tuple[int | float | None, ...]
+Point = TypeVar("Point", bound=Sequence[Any])
+
+
+@dataclass(frozen=True)
+class Points:
+    """Chart points, oldest first; None is a value that is not finite or does not exist."""
+
+    steps: list[StepPoint] = field(default_factory=list)
+    """(step, training loss)"""
+    epochs: list[EpochPoint] = field(default_factory=list)
+    """(step, epoch, then the values of EPOCH_KEYS)"""
+    total: int = 0
+    """Points before thinning."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The points as plain JSON values for ``static/js/charts.js``."""
+        return {"steps": self.steps, "epochs": self.epochs, "total": self.total}
+
+
+def finite(value: Any) -> float | None:
+    """The value as a float, or None where it is missing or not finite (also as a JSON word)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def read_points(payloads: Iterable[dict[str, Any]], *, limit: int = MAX_POINTS) -> Points:
+    """The points in the payloads of a run's metrics events, each curve thinned to ``limit``."""
+    steps: list[StepPoint] = []
+    epochs: list[EpochPoint] = []
+    for data in payloads:
+        step = data.get("step")
+        if not isinstance(step, int):
+            continue
+        if "val_loss" in data:
+            values = (finite(data.get(key)) for key in EPOCH_KEYS)
+            epochs.append((step, data.get("epoch"), *values))
+        if "train_loss" in data and "val_loss" not in data:
+            steps.append((step, finite(data["train_loss"])))
+    total = len(steps) + len(epochs)
+    return Points(thin(steps, limit), thin(epochs, limit, column=2), total)
+
+
+def thin(points: list[Point], limit: int, *, column: int = 1) -> list[Point]:
+    """At most ``limit`` of the points: the lowest and the highest of each of limit/2 buckets.
+
+    ``column`` is the value that decides. The first and the last point always stay, and no extreme
+    value is lost. Fewer points than the limit are returned as they are.
+    """
+    if len(points) <= limit:
+        return points
+    buckets = max(limit // 2 - 1, 1)
+    inner = points[1:-1]
+    kept = [points[0]]
+    for number in range(buckets):
+        bucket = inner[len(inner) * number // buckets : len(inner) * (number + 1) // buckets]
+        known = [i for i, point in enumerate(bucket) if point[column] is not None]
+        if not known:
+            kept.extend(bucket[:1])
+            continue
+        lowest = min(known, key=lambda i: bucket[i][column])
+        highest = max(known, key=lambda i: bucket[i][column])
+        kept.extend(bucket[i] for i in sorted({lowest, highest}))
+    kept.append(points[-1])
+    return kept

@@ -1,0 +1,219 @@
+"""How numbers, sizes, times and icons are written on pages: four significant digits, units, UTC."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+ABSENT = "–"
+_UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def _as_float(value: Any) -> float | None:
+    """The number in a value that may be a number, one of JSON's non-finite words, or nothing."""
+    if value is None or value == "" or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _not_finite(number: float) -> str:
+    return "NaN" if math.isnan(number) else "∞" if number > 0 else "−∞"
+
+
+@register.filter
+def sig(value: Any, digits: int = 4) -> str:
+    """A number with four significant digits; scientific where it is very large or very small."""
+    number = _as_float(value)
+    if number is None:
+        return ABSENT
+    if not math.isfinite(number):
+        return _not_finite(number)
+    if number == 0:
+        return "0"
+    if not 1e-4 <= abs(number) < 1e5:
+        text = f"{number:.{digits - 1}e}"
+    elif abs(number) >= 10 ** (digits - 1):
+        text = f"{number:,.0f}"
+    else:
+        text = f"{number:#.{digits}g}"
+    return text.replace("-", "−")
+
+
+@register.filter
+def sci(value: Any) -> str:
+    """A number in scientific notation with two decimals, such as ``2.00e−4``."""
+    number = _as_float(value)
+    if number is None:
+        return ABSENT
+    if not math.isfinite(number):
+        return _not_finite(number)
+    mantissa, exponent = f"{number:.2e}".split("e")
+    return f"{mantissa}e{int(exponent)}".replace("-", "−")
+
+
+@register.filter
+def percent(value: Any, digits: int = 1) -> str:
+    """A share (0 to 1) as per cent, without the sign."""
+    number = _as_float(value)
+    if number is None:
+        return ABSENT
+    return f"{100 * number:.{digits}f}" if math.isfinite(number) else _not_finite(number)
+
+
+@register.filter
+def whole(value: Any) -> str:
+    """A whole number with thousands separated."""
+    number = _as_float(value)
+    if number is None:
+        return ABSENT
+    return f"{number:,.0f}" if math.isfinite(number) else _not_finite(number)
+
+
+@register.filter
+def size(value: Any) -> str:
+    """Bytes in a decimal unit with three digits, such as ``12.3 MB``."""
+    number = _as_float(value)
+    if number is None:
+        return ABSENT
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 999.5:
+            return (
+                f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.3g} {unit}"
+            )
+        number /= 1000
+    return f"{number:,.3g} TB"
+
+
+@register.filter
+def duration(value: Any) -> str:
+    """Seconds as the two largest units, such as ``2 h 5 min``; under a second ``0.4 s``."""
+    seconds = _as_float(value)
+    if seconds is None or not math.isfinite(seconds):
+        return ABSENT
+    if seconds < 1:
+        return f"{max(seconds, 0):.1f} s"
+    left = round(seconds)
+    for index, (unit, length) in enumerate(_UNITS):
+        if left >= length:
+            first, left = divmod(left, length)
+            if index + 1 == len(_UNITS):
+                return f"{first} {unit}"
+            smaller, smaller_length = _UNITS[index + 1]
+            second = left // smaller_length
+            return f"{first} {unit} {second} {smaller}" if second else f"{first} {unit}"
+    return "0 s"
+
+
+@register.filter
+def minutes(value: Any) -> str:
+    """Seconds as minutes with one decimal, the unit of the ETA."""
+    seconds = _as_float(value)
+    return ABSENT if seconds is None or not math.isfinite(seconds) else f"{seconds / 60:.1f}"
+
+
+@register.filter
+def utc(value: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
+    """An instant in UTC, to the minute."""
+    return ABSENT if value is None else value.strftime(form)
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString | str:
+    """An instant as a ``time`` element: how long ago, with the instant in UTC as its title.
+
+    The text is kept current by ``static/js/times.js``.
+    """
+    if value is None:
+        return ABSENT
+    seconds = max((timezone.now() - value).total_seconds(), 0)
+    return format_html(
+        '<time datetime="{}" title="{} UTC" data-ago>{}</time>',
+        value.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        value.strftime("%Y-%m-%d %H:%M:%S"),
+        ago_text(seconds),
+    )
+
+
+def ago_text(seconds: float) -> str:
+    """Seconds since an instant in words: ``just now``, ``12 s ago``, ``3 min ago``, ``2 d ago``."""
+    if seconds < 2:
+        return "just now"
+    for unit, length in _UNITS:
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit} ago"
+    return "just now"
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """One of the product's own icons, as decoration (hidden from assistive technology)."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        css,
+        static("img/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def query(context: dict[str, Any], **changes: Any) -> str:
+    """The current query string with some keys replaced; a key set to nothing is left out."""
+    params = context["request"].GET.copy()
+    for key, value in changes.items():
+        if value in (None, ""):
+            params.pop(key, None)
+        else:
+            params[key] = str(value)
+    text = params.urlencode()
+    return f"?{text}" if text else "?"
+
+
+@register.simple_tag
+def verdict(ours: Any, baseline: Any) -> SafeString | str:
+    """Whether a score (lower is better) beats the baseline's, in one word with its colour."""
+    left, right = _as_float(ours), _as_float(baseline)
+    if left is None or right is None or not (math.isfinite(left) and math.isfinite(right)):
+        return ""
+    if left < right:
+        return format_html('<span class="{}">{}</span>', "better", "better")
+    if left > right:
+        return format_html('<span class="{}">{}</span>', "worse", "not better")
+    return "equal"
+
+
+@register.filter
+def get(mapping: dict[str, Any], key: str) -> Any:
+    """The value of a key that holds a hyphen, which the template language cannot write."""
+    return mapping.get(key)
+
+
+@register.filter
+def to_json(value: Any) -> str:
+    """The value as JSON, for a data attribute (the template escapes it)."""
+    return json.dumps(value)
+
+
+@register.filter
+def count(value: Any) -> str:
+    """A large count in words' short form, two digits: ``330 k``, ``5.5 M``."""
+    number = _as_float(value)
+    if number is None:
+        return ABSENT
+    for unit, length in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= length:
+            scaled = number / length
+            return f"{scaled:.1f} {unit}" if scaled < 10 else f"{scaled:.0f} {unit}"
+    return f"{number:.0f}"

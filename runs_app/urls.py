@@ -1,0 +1,25 @@
+"""Addresses of the pages. One per resource, without a trailing slash."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from runs_app.views.builder import builder, new
+from runs_app.views.datasets import datasets
+from runs_app.views.detail import run_cancel, run_delete, run_detail, run_live, run_retry
+from runs_app.views.home import home
+from runs_app.views.runs import run_list
+
+app_name = "runs"
+urlpatterns = [
+    path("", home, name="home"),
+    path("runs", run_list, name="run_list"),
+    path("runs/new", new, name="new"),
+    path("runs/new/<slug:step>", builder, name="builder"),
+    path("runs/<slug:uid>", run_detail, name="run_detail"),
+    path("runs/<slug:uid>/live", run_live, name="run_live"),
+    path("runs/<slug:uid>/cancel", run_cancel, name="run_cancel"),
+    path("runs/<slug:uid>/retry", run_retry, name="run_retry"),
+    path("runs/<slug:uid>/delete", run_delete, name="run_delete"),
+    path("datasets", datasets, name="datasets"),
+]

@@ -1,0 +1,129 @@
+"""The six-step builder: a draft in the session, one page per step, and the start of the run."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from runs_app import queries
+from runs_app.forecasting.config.schema import Variant
+from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.forms.build import form_name, read_values
+from runs_app.forms.draft import Draft, load, new_draft, save
+from runs_app.forms.steps import STEP_KEYS, STEPS, Step, get_step
+from runs_app.forms.wizard import Errors, builder_page, group, wrong_on
+from runs_app.services.datasets import list_data_sets
+from runs_app.services.launch import launch_run, resolve
+from runs_app.views.request import HtmxRequest
+
+VARIANT = "model.variant"
+
+
+def _address(step_key: str, draft: Draft) -> str:
+    return f"{reverse('runs:builder', args=[step_key])}?{urlencode({'draft': draft.id})}"
+
+
+@require_safe
+def new(request: HtmxRequest) -> HttpResponse:
+    """Begin a draft. ``?sample`` begins one that is complete: the sample data, the tiny preset."""
+    draft = new_draft()
+    if "sample" not in request.GET:
+        return redirect(_address("data", draft))
+    sample = queries.home().sample
+    if sample is None:
+        messages.error(request, "The sample data set is not there; run manage.py make_sample_data.")
+        return redirect(_address("data", draft))
+    draft.values["data.source"] = sample.path
+    draft.choose_preset(Variant.TINY)
+    draft.name = "First run on sample data"
+    draft.visited = list(STEP_KEYS[:-1])
+    save(request.session, draft)
+    return redirect(_address("train", draft))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def builder(request: HtmxRequest, step: str) -> HttpResponse:
+    """Show one step, or take what was filled in and go where the pressed button leads."""
+    found = get_step(step)
+    if found is None:
+        raise Http404(f"The builder has no step {step}.")
+    draft = load(request.session, request.GET.get("draft", ""))
+    if not draft.id:
+        return redirect(_address(found.key, new_draft()))
+    if request.method == "POST":
+        return _submitted(request, draft, found)
+    return _show(request, draft, found, _faults(draft))
+
+
+def _submitted(request: HtmxRequest, draft: Draft, step: Step) -> HttpResponse:
+    if draft.run:
+        return redirect("runs:run_detail", draft.run)
+    _take(draft, step, request.POST)
+    go = request.POST.get("go", "next")
+    if go == "save":
+        save(request.session, draft)
+        return HttpResponse(status=204)
+    if step.key not in draft.visited:
+        draft.visited.append(step.key)
+    save(request.session, draft)
+    if go in STEP_KEYS:
+        return redirect(_address(go, draft))
+    errors = _faults(draft)
+    if step is STEPS[-1]:
+        return _start(request, draft)
+    if wrong_on(step, errors):
+        return _show(request, draft, step, errors, status=422)
+    return redirect(_address(STEPS[STEPS.index(step) + 1].key, draft))
+
+
+def _take(draft: Draft, step: Step, posted: Any) -> None:
+    """Put a submitted page into the draft; a newly chosen preset fills in what it sets."""
+    values = read_values(step.all_paths, posted)
+    other = posted.get("data-source-path", "").strip()
+    if step.key == "data" and not values.get("data.source") and other:
+        values["data.source"] = other
+    variant = values.get(VARIANT)
+    if variant is not None and variant != draft.shown(VARIANT):
+        # With script the page has filled its own fields in; without, they still show the old ones.
+        filled = posted.get("filled-for") == variant
+        draft.choose_preset(variant, keep=frozenset(values) if filled else frozenset())
+        values = values if filled else {VARIANT: variant}
+    draft.values.update(values)
+    if step is STEPS[-1]:
+        draft.name = posted.get("name", "").strip()
+        draft.overrides = posted.get("overrides", "").replace("\r\n", "\n").strip()
+
+
+def _faults(draft: Draft) -> Errors:
+    try:
+        resolve(draft.payload())
+    except ConfigInvalid as invalid:
+        return group(invalid.errors)
+    return {}
+
+
+def _start(request: HtmxRequest, draft: Draft) -> HttpResponse:
+    try:
+        run = launch_run(draft.payload(), name=draft.name)
+    except ConfigInvalid as invalid:
+        return _show(request, draft, STEPS[-1], group(invalid.errors), status=422)
+    draft.run = run.uid
+    save(request.session, draft)
+    return redirect("runs:run_detail", run.uid)
+
+
+def _show(
+    request: HtmxRequest, draft: Draft, step: Step, errors: Errors, *, status: int = 200
+) -> HttpResponse:
+    page = builder_page(draft, step, errors)
+    context: dict[str, Any] = {"page": page, "steps": STEPS, "form_name": form_name}
+    if step.key == "data":
+        context["data_sets"] = list_data_sets()
+        context["known_paths"] = {data_set.path for data_set in context["data_sets"]}
+    return render(request, "builder/step.html", context, status=status)

@@ -1,0 +1,95 @@
+"""One run: its dashboard, its live part for pages without a socket, and its buttons."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from runs_app import queries
+from runs_app.errors import RunError, RunNotFound
+from runs_app.live.fragments import render_events
+from runs_app.models import TrainingRun
+from runs_app.services.cancel import cancel_run
+from runs_app.services.delete import delete_run
+from runs_app.services.retry import retry_run
+from runs_app.views.request import HtmxRequest
+
+
+def _run_or_404(uid: str) -> TrainingRun:
+    try:
+        return queries.get_run(uid)
+    except RunNotFound as error:
+        raise Http404(str(error)) from error
+
+
+@require_safe
+def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
+    """The dashboard. It holds every event up to ``run.last_seq``; the socket adds what follows."""
+    run = _run_or_404(uid)
+    context = {
+        "page": queries.dashboard(run),
+        "log": queries.newest_log(run.pk, up_to=run.last_seq),
+        "points": queries.points(run, up_to=run.last_seq).as_dict(),
+        "config_yaml": queries.config_yaml(run),
+    }
+    return render(request, "runs/detail.html", context)
+
+
+@require_safe
+def run_live(request: HtmxRequest, uid: str) -> HttpResponse:
+    """What happened after a sequence number, as the socket would have sent it."""
+    run = _run_or_404(uid)
+    after = request.GET.get("after", "0")
+    if not (after.isascii() and after.isdigit() and len(after) < 19):
+        return HttpResponse("after must be the number of an event.", status=422)
+    html = render_events(run.pk, queries.events_after(run.pk, int(after)))
+    return HttpResponse(html, headers={"Cache-Control": "no-store"})
+
+
+@require_POST
+def run_cancel(request: HtmxRequest, uid: str) -> HttpResponse:
+    """Record the wish to cancel; the same page then says that it is being cancelled."""
+    _run_or_404(uid)
+    try:
+        cancel_run(uid)
+    except RunError as error:
+        messages.error(request, str(error))
+    if request.htmx:
+        page = queries.dashboard(_run_or_404(uid))
+        return render(request, "runs/_panels.html#header", {"page": page})
+    return redirect(_return_address(request, uid))
+
+
+@require_POST
+def run_retry(request: HtmxRequest, uid: str) -> HttpResponse:
+    """Queue the run again."""
+    _run_or_404(uid)
+    try:
+        run = retry_run(uid)
+    except RunError as error:
+        messages.error(request, str(error))
+        return redirect("runs:run_detail", uid)
+    return redirect("runs:run_detail", run.uid)
+
+
+@require_POST
+def run_delete(request: HtmxRequest, uid: str) -> HttpResponse:
+    """Delete the run with its files."""
+    run = _run_or_404(uid)
+    try:
+        delete_run(uid)
+    except RunError as error:
+        messages.error(request, str(error))
+        return redirect("runs:run_detail", uid)
+    messages.success(request, f"Run {run} was deleted with its files.")
+    return redirect("runs:run_list")
+
+
+def _return_address(request: HtmxRequest, uid: str) -> str:
+    """Where a form without script goes back to: the run table, if it came from there."""
+    back = request.POST.get("next", "")
+    if back == "/runs" or back.startswith("/runs?"):
+        return back
+    return f"/runs/{uid}"

@@ -1,0 +1,22 @@
+"""The home page."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from runs_app import queries
+from runs_app.services.datasets import refresh
+from runs_app.views.request import HtmxRequest
+
+
+@require_safe
+def home(request: HtmxRequest) -> HttpResponse:
+    """What runs now and what ended last; its live part alone for htmx."""
+    page = queries.home()
+    if not page.total and page.sample is None:
+        refresh()  # the first visit may come before anything has looked into DATA_ROOT
+        page = queries.home()
+    template = "home.html#live" if request.htmx else "home.html"
+    return render(request, template, {"page": page})

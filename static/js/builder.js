@@ -1,0 +1,57 @@
+// The builder with script: presets fill in at once, and what is typed is saved as it is typed.
+const SAVE_AFTER_MS = 600;
+const form = document.getElementById("builder");
+const saved = document.getElementById("saved");
+let timer = null;
+let changes = 0;
+
+async function save() {
+  const mark = changes;
+  const body = new FormData(form);
+  body.set("go", "save");
+  try {
+    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
+    if (answer.ok && mark === changes) saved.textContent = "Draft saved";
+    if (!answer.ok) saved.textContent = "Draft not saved";
+  } catch {
+    saved.textContent = "Draft not saved: the server does not answer";
+  }
+}
+
+function changed() {
+  changes += 1;
+  saved.textContent = "";
+  clearTimeout(timer);
+  timer = setTimeout(save, SAVE_AFTER_MS);
+}
+
+function fillPreset(radio) {
+  for (const [name, value] of Object.entries(JSON.parse(radio.dataset.fills))) {
+    const field = form.elements.namedItem(name);
+    if (field instanceof HTMLInputElement && field.type !== "radio") field.value = value ?? "";
+  }
+  form.elements.namedItem("filled-for").value = radio.value;
+}
+
+// A timeframe shorter than the file's own bar cannot be made from it.
+function limitTimeframes() {
+  const source = form.querySelector('input[name="data-source"]:checked');
+  const boxes = [...form.querySelectorAll('input[name="data-timeframes"]')];
+  const from = boxes.findIndex((box) => box.value === source?.dataset.timeframe);
+  boxes.forEach((box, index) => {
+    box.disabled = index < from && !box.checked;
+  });
+}
+
+form.addEventListener("change", (event) => {
+  if (event.target.dataset.fills) fillPreset(event.target);
+  if (event.target.name?.startsWith("data-")) limitTimeframes();
+  changed();
+});
+form.addEventListener("input", (event) => {
+  if (event.target.name === "data-source-path") document.getElementById("other-source")?.click();
+  changed();
+});
+form.addEventListener("submit", () => clearTimeout(timer));
+limitTimeframes();
+form.querySelector(".is-invalid")?.focus();

@@ -1,0 +1,97 @@
+// One socket per dashboard. Its messages are the page's own panels as HTML (see live/fragments.py).
+// The shipped ws extension cannot change its address when it reconnects, and the address must carry
+// the newest seq, so that nothing is missed and nothing comes twice. Hence this small client; the
+// swapping is htmx's. While there is no socket, the same HTML is asked for every five seconds.
+const POLL_MS = 5000;
+const FIRST_DELAY_MS = 500;
+const MAX_DELAY_MS = 15000;
+
+export function startLive(root, onBatch) {
+  const indicator = document.getElementById("live-state");
+  const state = { seq: Number(root.dataset.seq), final: root.dataset.final === "yes" };
+  const address = `/runs/${root.dataset.uid}`;
+  let socket = null;
+  let delay = FIRST_DELAY_MS;
+  let queue = Promise.resolve();
+  let leaving = false;
+
+  const show = (name, text) => {
+    if (indicator.dataset.state === name) return;
+    indicator.dataset.state = name;
+    indicator.textContent = text;
+  };
+
+  async function take(html) {
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    const batch = holder.content.getElementById("live-batch");
+    if (!batch) return;
+    const seq = Number(batch.dataset.seq);
+    if (seq <= state.seq) return;
+    state.seq = seq;
+    batch.remove();
+    await htmx.swap({ sourceElement: root, target: root, swap: "none", text: html });
+    onBatch({
+      attempt: Number(batch.dataset.attempt),
+      points: batch.dataset.points ? JSON.parse(batch.dataset.points) : null,
+    });
+    if (batch.dataset.final === "yes") state.final = true;
+  }
+
+  // In order and one after another: a swap is asynchronous.
+  const enqueue = (html) => (queue = queue.then(() => take(html)));
+
+  function connect() {
+    if (leaving || socket) return;
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const opened = new WebSocket(
+      `${scheme}//${location.host}${address}/stream?format=html&after=${state.seq}`,
+    );
+    socket = opened;
+    opened.addEventListener("open", () => {
+      delay = FIRST_DELAY_MS;
+      show("live", "● Live");
+    });
+    opened.addEventListener("message", (event) => enqueue(event.data));
+    opened.addEventListener("close", () => {
+      socket = null;
+      if (leaving) return;
+      queue.then(() => {
+        if (state.final) return show("ended", "Ended");
+        show("disconnected", "○ Disconnected");
+        setTimeout(connect, delay * (0.7 + 0.6 * Math.random()));
+        delay = Math.min(delay * 2, MAX_DELAY_MS);
+      });
+    });
+  }
+
+  async function poll() {
+    if (state.final || leaving || socket?.readyState === WebSocket.OPEN) return;
+    try {
+      const answer = await fetch(`${address}/live?after=${state.seq}`, {
+        headers: { Accept: "text/html", "HX-Request": "true" },
+      });
+      if (answer.ok) await enqueue(await answer.text());
+    } catch {
+      show("disconnected", "○ Disconnected"); // the server is away; the next tick asks again
+    }
+    if (state.final) show("ended", "Ended");
+  }
+
+  addEventListener("pagehide", () => {
+    leaving = true;
+    socket?.close(1000);
+  });
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    leaving = false;
+    socket = null;
+    if (!state.final) connect();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && !socket && !state.final) connect();
+  });
+  if (state.final) return show("ended", "Ended");
+  connect();
+  setInterval(poll, POLL_MS);
+}
