@@ -1,0 +1,43 @@
+"""What a network says about a batch of decisions, in standardised units.
+
+The letters of the whole core: B batch, S timeframes, L input steps, P patches, F features, D width,
+H attention heads, Q quantiles. Standardised means divided by the standard deviation of the target on
+the training part, so that loss figures of different markets and horizons can be compared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+QUANTILE_LEVELS: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Levels of the quantile head and of the quantile columns of the predictions."""
+
+
+class Forecast(NamedTuple):
+    """Float32 throughout; a field is None where the head has no such parameter."""
+
+    location: Tensor
+    """[B] centre of the distribution: mean, or median of the quantile head."""
+    log_scale: Tensor | None
+    """[B] natural log of the scale parameter (Gaussian: standard deviation)."""
+    df: Tensor | None
+    """[B] degrees of freedom of the Student-t, above 2."""
+    quantiles: Tensor | None
+    """[B, Q] at ``QUANTILE_LEVELS``, never decreasing along Q."""
+    short_logits: Tensor
+    """[B, 3] down, flat, up over the short horizon."""
+    long_logits: Tensor
+    """[B, 3] down, flat, up over the long horizon."""
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """One forecast of all decisions, in order."""
+        columns = zip(*parts, strict=True)
+        return cls(*(None if column[0] is None else torch.cat(column) for column in columns))

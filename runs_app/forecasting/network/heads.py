@@ -1,0 +1,134 @@
+"""From the state of a decision to the parameters of its distribution and its directions.
+
+Every distribution head starts from the causal volatility known at the decision: its outputs scale
+or shift that, and are zero before the first step. The untrained network is therefore the forecast
+"mean zero, deviation = EWMA volatility", and training can only be asked to improve on it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn.functional import softplus
+
+from runs_app.forecasting.config.schema import LossKind
+from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
+from runs_app.forecasting.network.initialisation import start_silent
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DF_MIN, DF_MAX, DF_START = 2.05, 100.0, 6.0
+LOG_RANGE = 4.0
+"""The scale stays within e^-4 .. e^4 of the volatility: far more than markets need."""
+NORMAL_QUARTILE, NORMAL_TAIL = 0.6744897501960817, 1.6448536269514722
+"""Standard normal quantiles at 0.75 and 0.95, where the quantile head starts."""
+
+
+class Distribution(NamedTuple):
+    """Float32 parameters in standardised units; None where the head has no such parameter."""
+
+    location: Tensor
+    log_scale: Tensor | None = None
+    df: Tensor | None = None
+    quantiles: Tensor | None = None
+
+
+class GaussianHead(nn.Module):
+    """Mean and log standard deviation."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.project = start_silent(nn.Linear(width, 2))
+
+    def forward(self, state: Tensor, log_volatility: Tensor) -> Distribution:
+        """[B, 2 D], [B] -> location [B], log_scale [B]."""
+        mean, change = self.project(state).unbind(-1)
+        return Distribution(mean * log_volatility.exp(), log_volatility + _bounded(change))
+
+
+class StudentTHead(nn.Module):
+    """Mean, log scale and degrees of freedom between ``DF_MIN`` and ``DF_MAX``."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.project = start_silent(nn.Linear(width, 3))
+        share = (DF_START - DF_MIN) / (DF_MAX - DF_MIN)
+        self.df_offset = math.log(share / (1.0 - share))
+        # With DF_START degrees of freedom the standard deviation then equals the volatility.
+        self.scale_offset = 0.5 * math.log((DF_START - 2.0) / DF_START)
+
+    def forward(self, state: Tensor, log_volatility: Tensor) -> Distribution:
+        """[B, 2 D], [B] -> location [B], log_scale [B], df [B]."""
+        mean, change, freedom = self.project(state).unbind(-1)
+        log_scale = log_volatility + self.scale_offset + _bounded(change)
+        df = DF_MIN + (DF_MAX - DF_MIN) * torch.sigmoid(freedom + self.df_offset)
+        return Distribution(mean * log_volatility.exp(), log_scale, df)
+
+
+class QuantileHead(nn.Module):
+    """The median, and distances outwards that are positive by construction: no crossing."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.project = start_silent(nn.Linear(width, len(QUANTILE_LEVELS)))
+        gaps = torch.tensor([NORMAL_QUARTILE, NORMAL_TAIL - NORMAL_QUARTILE])
+        self.register_buffer("gap_offset", gaps.expm1().log(), persistent=False)
+        self.gap_offset: Tensor
+
+    def forward(self, state: Tensor, log_volatility: Tensor) -> Distribution:
+        """[B, 2 D], [B] -> location [B] (the median), quantiles [B, Q]."""
+        volatility = log_volatility.exp().unsqueeze(-1)  # [B, 1]
+        raw = self.project(state)  # [B, Q]
+        centre = raw[:, :1]  # [B, 1]
+        below = softplus(raw[:, 1:3] + self.gap_offset).cumsum(-1)  # [B, 2] outwards
+        above = softplus(raw[:, 3:5] + self.gap_offset).cumsum(-1)  # [B, 2] outwards
+        levels = torch.cat([centre - below.flip(-1), centre, centre + above], dim=-1)
+        quantiles = levels * volatility  # [B, Q]
+        return Distribution(quantiles[:, len(QUANTILE_LEVELS) // 2], quantiles=quantiles)
+
+
+class PointHead(nn.Module):
+    """The mean alone."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.project = start_silent(nn.Linear(width, 1))
+
+    def forward(self, state: Tensor, log_volatility: Tensor) -> Distribution:
+        """[B, 2 D], [B] -> location [B]."""
+        mean = self.project(state).squeeze(-1)
+        return Distribution(mean * log_volatility.exp())
+
+
+class DirectionHead(nn.Module):
+    """Logits of down, flat, up; before the first step the shares ``prior`` of the training part."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.project = start_silent(nn.Linear(width, 3))
+
+    @torch.no_grad()
+    def start_from(self, prior: Tensor) -> None:
+        """Begin at class shares ``prior`` [3]."""
+        self.project.bias.copy_(prior.float().clamp(min=1e-4).log())
+
+    def forward(self, state: Tensor) -> Tensor:
+        """[B, 2 D] -> [B, 3]."""
+        logits: Tensor = self.project(state)
+        return logits
+
+
+DISTRIBUTION_HEADS: dict[LossKind, type[nn.Module]] = {
+    LossKind.GAUSSIAN_NLL: GaussianHead,
+    LossKind.STUDENT_T: StudentTHead,
+    LossKind.QUANTILE: QuantileHead,
+    LossKind.MSE: PointHead,
+}
+
+
+def _bounded(change: Tensor) -> Tensor:
+    return LOG_RANGE * torch.tanh(change / LOG_RANGE)

@@ -1,0 +1,154 @@
+"""A fit's parts, made from its configuration and its data."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytorch_lightning as pl
+import torch
+
+from runs_app.forecasting.metrics.baseline import ConstantBaseline
+from runs_app.forecasting.network.forecaster import Forecaster
+from runs_app.forecasting.training.checkpoint import CheckpointWriter
+from runs_app.forecasting.training.checkpoint_store import CheckpointStore
+from runs_app.forecasting.training.epochs import EpochCloser
+from runs_app.forecasting.training.evaluation import Evaluator
+from runs_app.forecasting.training.feed import DecisionTable, TrainingFeed
+from runs_app.forecasting.training.module import ForecastModule
+from runs_app.forecasting.training.progress_bar import ProgressBar
+from runs_app.forecasting.training.record import FitRecord
+from runs_app.forecasting.training.reporting import StepReporter
+from runs_app.forecasting.training.throughput import Throughput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from runs_app.forecasting.config.schema import RunConfig
+    from runs_app.forecasting.data.prepare import PreparedData
+    from runs_app.forecasting.training.event_log import EventLog
+    from runs_app.forecasting.training.stopping import StopSignal
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Everything one fit works with."""
+
+    run_dir: Path
+    config: RunConfig
+    data: PreparedData
+    device: torch.device
+    log: EventLog
+    stop: StopSignal
+    table: DecisionTable
+    feed: TrainingFeed
+    module: ForecastModule
+    evaluator: Evaluator
+    store: CheckpointStore
+    writer: CheckpointWriter
+    steps: StepReporter
+    record: FitRecord
+    trainer: pl.Trainer
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable numbers."""
+        return sum(parameter.numel() for parameter in self.module.network.parameters())
+
+    def rows(self, split: str) -> Tensor:
+        """Indices of the decisions of ``train``, ``validation`` or ``test``."""
+        return self.data.splits[split]
+
+
+def assemble(
+    run_dir: Path,
+    config: RunConfig,
+    data: PreparedData,
+    *,
+    device: torch.device,
+    log: EventLog,
+    stop: StopSignal,
+    progress: bool,
+) -> Fit:
+    """Put the parts together. Seeds torch, so that equal configurations give equal weights."""
+    torch.manual_seed(config.train.seed)
+    table = DecisionTable.on_device(data, context_bars=config.model.context_bars, device=device)
+    train = config.train
+    feed = TrainingFeed(
+        table,
+        data.splits["train"],
+        batch_size=train.batch_size,
+        seed=train.seed,
+        max_steps=train.steps_per_epoch,
+    )
+    module = ForecastModule(
+        config,
+        build_network(config, data),
+        planned_steps=len(feed) * train.max_epochs,
+        decision_time=data.decision_time,
+    )
+    evaluator = Evaluator(
+        config, table, ConstantBaseline.fitted(data.target[data.splits["train"]]), stop
+    )
+    store = CheckpointStore(run_dir, keep=train.keep_checkpoints, announce=log.put)
+    writer = CheckpointWriter(config, data, feed, module, table.target_scale)
+    validation, test = len(data.splits["validation"]), len(data.splits["test"])
+    throughput = Throughput(len(feed), train.max_epochs, (validation + test) / validation)
+    steps = StepReporter(
+        log, stop, throughput, every=train.log_every_steps, batch_size=train.batch_size
+    )
+    record = FitRecord()
+    closer = EpochCloser(
+        train,
+        evaluator=evaluator,
+        rows=data.splits["validation"],
+        log=log,
+        store=store,
+        writer=writer,
+        steps=steps,
+        throughput=throughput,
+        record=record,
+    )
+    trainer = build_trainer(
+        run_dir, config, device, [*([ProgressBar()] if progress else []), steps, closer]
+    )
+    return Fit(
+        run_dir, config, data, device, log, stop, table, feed, module, evaluator, store, writer,
+        steps, record, trainer,
+    )  # fmt: skip
+
+
+def build_network(config: RunConfig, data: PreparedData) -> Forecaster:
+    """A new network for these features, its directions starting at the training shares."""
+    network = Forecaster(
+        config.model, config.loss.kind, features=[len(names) for names in data.feature_names]
+    )
+    train = data.splits["train"]
+    for head, label in ((network.short, data.short_label), (network.long, data.long_label)):
+        counts = torch.bincount(label[train], minlength=3)
+        head.start_from(counts / counts.sum())
+    return network
+
+
+def build_trainer(
+    run_dir: Path, config: RunConfig, device: torch.device, callbacks: list[pl.Callback]
+) -> pl.Trainer:
+    """Lightning without what this product does itself: logging, checkpoints, bars, validation."""
+    return pl.Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=1,
+        precision=config.train.precision.value,
+        max_epochs=config.train.max_epochs,
+        callbacks=callbacks,
+        default_root_dir=run_dir,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )

@@ -1,0 +1,107 @@
+"""``events.jsonl``, written by a thread of its own: a training step never waits for a disk."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from typing import TYPE_CHECKING, Final
+
+from runs_app.forecasting.events import Event, to_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Entry = Event | Callable[[], Event]
+
+
+class _Mark:
+    """What the thread is told besides events."""
+
+
+SYNC: Final = _Mark()
+CLOSE: Final = _Mark()
+
+
+class EventLog:
+    """Appends events in the order of ``put``. The file holds whole lines only.
+
+    A write that fails (a full disk) is raised by the next ``check`` or by ``close``, in the
+    caller's thread; events put after it are dropped, since a hole would be worse than an end.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._queue: queue.SimpleQueue[Entry | _Mark] = queue.SimpleQueue()
+        self._error: Exception | None = None
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        _cut_partial_line(self._file)
+        self._thread = threading.Thread(target=self._write_all, name="event-log", daemon=True)
+        self._thread.start()
+
+    def put(self, entry: Entry) -> None:
+        """Queue an event, or a function that makes one; the thread calls it (it may read a GPU)."""
+        self._queue.put(entry)
+
+    def sync(self) -> None:
+        """Ask that everything put so far be on the disk soon; does not wait."""
+        self._queue.put(SYNC)
+
+    def check(self) -> None:
+        """Raise the error that stopped the writing, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Write and fsync what is queued, and end the thread. Raises what ``check`` would."""
+        if self._thread.is_alive():
+            self._queue.put(CLOSE)
+            self._thread.join()
+            os.close(self._file)
+        self.check()
+
+    def _write_all(self) -> None:
+        closing = False
+        while not closing:
+            entries = [self._queue.get()]
+            while not self._queue.empty():
+                entries.append(self._queue.get())
+            closing = CLOSE in entries
+            if self._error is None:
+                self._write(entries)
+
+    def _write(self, entries: list[Entry | _Mark]) -> None:
+        try:
+            lines = b"".join(
+                to_line(entry() if callable(entry) else entry)
+                for entry in entries
+                if not isinstance(entry, _Mark)
+            )
+            _write_whole(self._file, lines)
+            if SYNC in entries or CLOSE in entries:
+                os.fsync(self._file)
+        except Exception as error:  # noqa: BLE001 - handed to the caller's thread by check()
+            self._error = error
+
+
+def _write_whole(file: int, lines: bytes) -> None:
+    rest = memoryview(lines)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+
+
+def _cut_partial_line(file: int) -> None:
+    """Cut what a crash left of a last line: readers have not taken it, and it cannot be finished."""
+    end = os.lseek(file, 0, os.SEEK_END)
+    position = end
+    while position > 0:
+        start = max(0, position - 4096)
+        block = os.pread(file, position - start, start)
+        found = block.rfind(b"\n")
+        if found >= 0:
+            position = start + found + 1
+            break
+        position = start
+    if position != end:
+        os.ftruncate(file, position)
+        os.lseek(file, position, os.SEEK_SET)

@@ -1,0 +1,175 @@
+"""The one door to training: a run directory in; events, checkpoints, scores and predictions out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from runs_app.forecasting.config.document import from_yaml
+from runs_app.forecasting.data.prepare import prepare
+from runs_app.forecasting.errors import ConfigInvalid, FieldError
+from runs_app.forecasting.events import (
+    CONFIG_FILE,
+    EVENTS_FILE,
+    EXIT_CODES,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    FitFailed,
+    FitFinished,
+    FitStarted,
+    Reason,
+)
+from runs_app.forecasting.training.assembly import Fit, assemble
+from runs_app.forecasting.training.console import printing
+from runs_app.forecasting.training.device import (
+    choose_device,
+    describe_device,
+    use_available_cores,
+)
+from runs_app.forecasting.training.event_log import EventLog
+from runs_app.forecasting.training.failures import explain
+from runs_app.forecasting.training.optimizer import warmup_length
+from runs_app.forecasting.training.outcome import SCORED, cancel, complete
+from runs_app.forecasting.training.stopping import StopRequested, StopSignal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runs_app.forecasting.config.schema import RunConfig
+
+LOG = logging.getLogger(__name__)
+
+
+def run(run_dir: Path, data_root: Path, *, progress: bool) -> int:
+    """Train from ``run_dir/config.yaml`` alone and return the exit status for how it ended.
+
+    ``data_root`` is where a relative ``data.source`` is looked up. The last event is always
+    ``FitFinished`` or ``FitFailed``. Nothing is raised but what ends the interpreter itself.
+    """
+    stop = StopSignal()
+    with printing(), stop.listening():
+        try:
+            log = EventLog(run_dir / EVENTS_FILE)
+        except OSError as error:
+            LOG.error("The run directory %s cannot be written: %s", run_dir, error.strerror)
+            return EXIT_CODES[explain(error).reason]
+        reason = _run_logged(run_dir, data_root, log, stop, progress=progress)
+    return EXIT_CODES[reason]
+
+
+def _run_logged(
+    run_dir: Path, data_root: Path, log: EventLog, stop: StopSignal, *, progress: bool
+) -> Reason:
+    event: FitFinished | FitFailed
+    try:
+        event = _fit(run_dir, data_root, log, stop, progress=progress)
+    except (StopRequested, KeyboardInterrupt):
+        event = FitFinished(
+            reason=Reason.CANCELLED, message="Cancelled on request before training began."
+        )
+        LOG.info(event.message)
+    except Exception as error:  # noqa: BLE001 - every fault becomes a reason and a sentence
+        event = _failed(error)
+    log.put(event)
+    try:
+        log.close()
+    except Exception as error:  # noqa: BLE001 - as above, and there is no log left to tell it to
+        return _failed(error).reason
+    return event.reason
+
+
+def _failed(error: Exception) -> FitFailed:
+    traceback.print_exception(error, file=sys.stderr)
+    failure = explain(error)
+    LOG.error("Failed: %s", failure.message)
+    return FitFailed(reason=failure.reason, message=failure.message, fields=failure.fields)
+
+
+def _fit(
+    run_dir: Path, data_root: Path, log: EventLog, stop: StopSignal, *, progress: bool
+) -> FitFinished:
+    began = time.perf_counter()
+    with stop.breaking():
+        config = read_config(run_dir)
+        device = choose_device(config.train.accelerator)
+        use_available_cores()
+        data = prepare(config, data_root)
+        fit = assemble(run_dir, config, data, device=device, log=log, stop=stop, progress=progress)
+    where = describe_device(device)
+    _clear_earlier_attempt(fit)
+    _announce(fit, where)
+    try:
+        fit.trainer.fit(fit.module, fit.feed)
+        return complete(fit, device=where, seconds=time.perf_counter() - began)
+    except StopRequested:
+        return cancel(fit, device=where, seconds=time.perf_counter() - began)
+
+
+def read_config(run_dir: Path) -> RunConfig:
+    """The configuration of a run directory. Raises ``ConfigInvalid``."""
+    path = run_dir / CONFIG_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        message = f"{path} does not exist; a run directory holds the resolved configuration"
+        raise ConfigInvalid([FieldError("", message)]) from None
+    except UnicodeDecodeError as error:
+        message = f"{path} is not a UTF-8 text file"
+        raise ConfigInvalid([FieldError("", message)]) from error
+    return from_yaml(text)
+
+
+def _clear_earlier_attempt(fit: Fit) -> None:
+    for name in (METRICS_FILE, PREDICTIONS_FILE):
+        (fit.run_dir / name).unlink(missing_ok=True)
+    removed = fit.store.clear()
+    if removed:
+        LOG.info("Starting over: removed %d checkpoint files of an earlier attempt", removed)
+
+
+def _announce(fit: Fit, where: str) -> None:
+    config, data = fit.config, fit.data
+    counts = {split: len(rows) for split, rows in data.splits.items()}
+    for note in data.notes:
+        LOG.info(note)
+    LOG.info(
+        "Decisions at every %s close: %d to train on, %d to validate, %d to test",
+        data.timeframes[0], counts["train"], counts["validation"], counts["test"],
+    )  # fmt: skip
+    for timeframe, names in zip(data.timeframes, data.feature_names, strict=True):
+        LOG.info(
+            "Input %s: the last %d bars of %s",
+            timeframe, config.model.context_bars, ", ".join(names),
+        )  # fmt: skip
+    LOG.info("Network %s: %d parameters, on %s", config.model.variant, fit.parameters, where)
+    planned = len(fit.feed) * config.train.max_epochs
+    if warmup_length(config.train, planned) < config.train.warmup_steps:
+        LOG.info(
+            "Warm-up shortened from %d to %d steps: half of the %d planned ones",
+            config.train.warmup_steps, warmup_length(config.train, planned), planned,
+        )  # fmt: skip
+    fit.log.put(
+        FitStarted(
+            device=where,
+            parameters=fit.parameters,
+            train_samples=counts["train"],
+            validation_samples=counts["validation"],
+            test_samples=counts["test"],
+            steps_per_epoch=len(fit.feed),
+            max_epochs=config.train.max_epochs,
+            baseline=_baseline(fit),
+            notes=data.notes,
+        )
+    )
+
+
+def _baseline(fit: Fit) -> dict[str, float | None]:
+    prefix = {"validation": "val", "test": "test"}
+    return {
+        f"{prefix[split]}_{name}": value
+        for split in SCORED
+        for name, value in fit.evaluator.score_baseline(fit.rows(split)).items()
+    }

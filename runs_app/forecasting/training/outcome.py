@@ -1,0 +1,125 @@
+"""The end of a fit: scores of the best weights, ``metrics.json``, the predictions, the last event."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from runs_app.forecasting.events import (
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    FitFinished,
+    Reason,
+)
+from runs_app.forecasting.training.checkpoint import load_checkpoint
+from runs_app.forecasting.training.predictions import prediction_table, write_predictions
+from runs_app.forecasting.training.summary import write_summary
+
+if TYPE_CHECKING:
+    from runs_app.forecasting.training.assembly import Fit
+
+    Scores = dict[str, float | None]
+
+LOG = logging.getLogger(__name__)
+SCORED = ("validation", "test")
+
+
+def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
+    """Score the best weights, write both files. Raises ``StopRequested`` between batches."""
+    record = fit.record
+    network = fit.module.network.to(fit.device)
+    network.load_state_dict(load_checkpoint(fit.store.best_path, device=fit.device)["network"])
+    scores: dict[str, Scores] = {}
+    tables = []
+    for split in SCORED:
+        rows = fit.rows(split)
+        forecast = fit.evaluator.forecast(network, rows)
+        scores[split] = fit.evaluator.score(forecast, rows)
+        tables.append(
+            prediction_table(
+                fit.data,
+                fit.config.loss.kind,
+                split=split,
+                forecast=forecast,
+                target_scale=fit.table.target_scale,
+            )
+        )
+    write_predictions(fit.run_dir / PREDICTIONS_FILE, tables)
+    message = f"Completed {record.epochs} epochs; the best was epoch {record.best_epoch}."
+    if record.stopped_early:
+        message = (
+            f"Stopped early after {record.epochs} epochs: {record.epochs_without_gain} in a row "
+            f"without a lower validation loss; the best was epoch {record.best_epoch}."
+        )
+    LOG.info(message)
+    LOG.info(_score_line(fit, scores))
+    return _finish(fit, Reason.COMPLETED, message, scores, device=device, seconds=seconds)
+
+
+def cancel(fit: Fit, *, device: str, seconds: float) -> FitFinished:
+    """Save where the fit stands, write what is known."""
+    step, record = fit.steps.step, fit.record
+    if step > fit.store.saved_step:
+        epoch = (step - 1) // len(fit.feed) + 1
+        finished = record.epochs == epoch
+        content = fit.writer.content(epoch=epoch, step=step, metrics={}, epoch_finished=finished)
+        fit.store.save_last(content, epoch=epoch, step=step)
+    message = f"Cancelled on request after {step} steps and {record.epochs} whole epochs."
+    LOG.info(message)
+    return _finish(fit, Reason.CANCELLED, message, {}, device=device, seconds=seconds)
+
+
+def _finish(
+    fit: Fit,
+    reason: Reason,
+    message: str,
+    scores: dict[str, Scores],
+    *,
+    device: str,
+    seconds: float,
+) -> FitFinished:
+    if fit.store.saved_step:
+        summary = _summary(fit, scores) | {"device": device, "seconds": round(seconds, 3)}
+        write_summary(
+            fit.run_dir / METRICS_FILE, {"reason": reason.value, "message": message, **summary}
+        )
+    short = {"validation": "val", "test": "test"}
+    metrics = {
+        f"{short[split]}_{name}": value
+        for split, values in scores.items()
+        for name, value in values.items()
+    }
+    return FitFinished(reason=reason, message=message, metrics=metrics)
+
+
+def _summary(fit: Fit, scores: dict[str, Scores]) -> dict[str, Any]:
+    baseline = fit.evaluator.baseline
+    return {
+        "best_epoch": fit.record.best_epoch,
+        "epochs": fit.record.epochs,
+        "steps": fit.steps.step,
+        **{split: scores.get(split) for split in SCORED},
+        "baseline": {
+            "kind": "constant Gaussian: mean and variance of the training targets",
+            "mean": baseline.mean,
+            "std": baseline.std,
+            **{split: fit.evaluator.score_baseline(fit.rows(split)) for split in SCORED},
+        },
+        "samples": {split: len(rows) for split, rows in fit.data.splits.items()},
+        "target_scale": fit.table.target_scale,
+        "parameters": fit.parameters,
+        "history": fit.record.history,
+    }
+
+
+def _score_line(fit: Fit, scores: dict[str, Scores]) -> str:
+    parts = []
+    for split in SCORED:
+        constant = fit.evaluator.score_baseline(fit.rows(split))
+        model = scores[split]
+        names = [name for name in ("nll", "rmse") if model[name] is not None]
+        compared = ", ".join(
+            f"{name.upper()} {model[name]:.5g} (constant {constant[name]:.5g})" for name in names
+        )
+        parts.append(f"{split}: loss {model['loss']:.4f}, {compared}")
+    return f"Best weights on {'; '.join(parts)}"

@@ -1,0 +1,35 @@
+"""``metrics.json``: what a fit reached, as strict JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_summary(path: Path, summary: dict[str, Any]) -> None:
+    """Write ``summary``; the file appears whole or not at all.
+
+    JSON has no NaN and no infinity: they become ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``.
+    """
+    text = json.dumps(_strict(summary), indent=2, allow_nan=False)
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        temporary.write_text(f"{text}\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
