@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import Field, StringConstraints
-from typing_extensions import Annotated
 
 from runs_app.api.body import read_json, split_run_request
 from runs_app.api.download import download
@@ -104,7 +103,7 @@ def _located(error: FieldError) -> FieldError:
     openapi_extra=_BODY,
     summary="Create and start a run",
 )
-def create(request: HttpRequest, response: HttpResponse) -> tuple[int, dict[str, Any]]:
+def create(request: HttpRequest, response: HttpResponse) -> Status:
     """Store a run; a worker starts it as soon as a slot is free."""
     config, name = split_run_request(read_json(request))
     try:
@@ -112,7 +111,7 @@ def create(request: HttpRequest, response: HttpResponse) -> tuple[int, dict[str,
     except ConfigInvalid as invalid:
         raise BadRequest([_located(error) for error in invalid.errors]) from invalid
     response["Location"] = f"/runs/{run.uid}"
-    return 201, run_created(run)
+    return Status(201, run_created(run))
 
 
 @router.get("/runs", response={200: RunList, 422: Problems}, summary="List runs")

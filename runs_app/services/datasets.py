@@ -164,19 +164,31 @@ def resolve_source(text: str) -> str:
     (``./data/BTCUSDT_1m.csv``) where that lies in DATA_ROOT. Raises ``DataSourceNotFound`` with a
     sentence that lists what there is.
     """
-    named = DataSet.objects.filter(name=text).first() if _harmless(text) else None
-    root = data_root()
-    if named is not None and _regular_inside(root / named.path, root) is not None:
-        return named.path
     reason = _why_not_a_path(text)
     if reason:
+        refresh()
         raise DataSourceNotFound(f"{reason} {_what_there_is()}")
+    root = data_root()
+    named = _path_of_name(text, root)
+    if named is not None:
+        return named
     for candidate in _candidates(text, root):
         if _regular_inside(root / candidate, root) is not None and suffix_of(candidate):
             return candidate
+    refresh()  # a file may have come since the last look
+    named = _path_of_name(text, root)
+    if named is not None:
+        return named
     raise DataSourceNotFound(
         f"names neither a data set nor a candle file inside DATA_ROOT. {_what_there_is()}"
     )
+
+
+def _path_of_name(name: str, root: Path) -> str | None:
+    row = DataSet.objects.filter(name=name).first()
+    if row is None or _regular_inside(root / row.path, root) is None:
+        return None
+    return row.path
 
 
 def _harmless(text: str) -> bool:
@@ -211,7 +223,6 @@ def _candidates(text: str, root: Path) -> Iterator[str]:
 
 
 def _what_there_is() -> str:
-    refresh()
     names = list(DataSet.objects.values_list("name", flat=True)[: MAX_NAMED + 1])
     if not names:
         return "DATA_ROOT holds no candle file yet; put one there."

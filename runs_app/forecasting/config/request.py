@@ -112,9 +112,9 @@ def parse_request(payload: Any) -> RunRequest:
     """
     if not isinstance(payload, dict):
         raise ConfigInvalid([FieldError("", f"must be a group of keys, not {show(payload)}")])
-    check_tree(payload)
     given = {key: value for key, value in payload.items() if value is not None}
     overrides = parse_overrides(given.pop(OVERRIDES, ()))
+    check_tree(given)
     nested = any(key in SECTIONS and isinstance(value, dict) for key, value in given.items())
     values = _nested_values(given) if nested else _flat_values(given)
     for path, value in overrides.items():
