@@ -19,6 +19,9 @@ Int64Array = npt.NDArray[np.int64]
 
 MS = 1000
 
+LEAST_SHARE_KEPT = 0.5
+"""A file that loses more than half of its rows to repair is not what it was taken for."""
+
 
 @dataclass(frozen=True)
 class Candles:
@@ -85,6 +88,12 @@ def read_candles(path: Path, *, repair: bool) -> tuple[Candles, tuple[str, ...]]
             f"the most common step between candles is {bar_ms} ms; bars must last whole seconds"
         )
     notes += settle(rows, grid_fault(rows, bar_ms), repair=repair)
+    kept, total = int(rows.used.sum()), len(rows.used) + len(table.ragged)
+    if kept < LEAST_SHARE_KEPT * total:
+        raise DataInvalid(
+            f"repair would keep only {kept:,} of {total:,} rows, the first being left out because "
+            f"of this: {notes[len(table.notes) + len(instants.notes)]}. Correct the file instead"
+        )
     return _candles(table, rows, bar_ms // MS), tuple(notes)
 
 

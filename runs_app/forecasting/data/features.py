@@ -32,17 +32,21 @@ _WEEK_MS = 7 * _DAY_MS
 
 @dataclass(frozen=True)
 class Features:
-    """``values`` float64 [bars, F]; ``names`` [F]; ``bounded`` [F]: not to be scaled."""
+    """Columns of float64 [bars] each; ``bounded`` names those that need no scaling."""
 
-    values: FloatArray
-    names: tuple[str, ...]
-    bounded: tuple[bool, ...]
+    columns: dict[str, FloatArray]
+    bounded: frozenset[str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns in their order [F]."""
+        return tuple(self.columns)
 
 
 def compute_features(bars: Bars, config: FeaturesConfig) -> Features:
-    """Features of every bar [bars, F]; the first ``WARMUP_BARS`` rows are 0.
+    """Features of every bar; those of the first ``WARMUP_BARS`` are 0.
 
-    A row depends on its own bar and earlier ones only. Returns, volatility, range and volume are
+    A value depends on its own bar and earlier ones only. Returns, volatility, range and volume are
     always there; indicators and calendar as configured, in the order of ``Indicator``.
     """
     columns = _always(bars)
@@ -50,14 +54,10 @@ def compute_features(bars: Bars, config: FeaturesConfig) -> Features:
         if indicator in config.indicators:
             columns.update(_INDICATORS[indicator](bars))
     calendar = _calendar(bars) if config.calendar else {}
-    names = (*columns, *calendar)
-    values = np.column_stack([*columns.values(), *calendar.values()])
-    values[:WARMUP_BARS] = 0.0  # TA-Lib starts with NaN; nothing of the warm-up may be used
-    return Features(
-        values=values,
-        names=names,
-        bounded=(False,) * len(columns) + (True,) * len(calendar),
-    )
+    columns.update(calendar)
+    for values in columns.values():
+        values[:WARMUP_BARS] = 0.0  # TA-Lib starts with NaN; nothing of the warm-up may be used
+    return Features(columns, frozenset(calendar))
 
 
 def _log(ratio: FloatArray) -> FloatArray:

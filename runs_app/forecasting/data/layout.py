@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,10 +86,13 @@ def layout_by_name(names: Sequence[str]) -> Layout:
     return Layout(time=time, **positions, volume=volume, notes=notes)
 
 
-def layout_without_header(columns: Sequence[npt.NDArray[np.float64]]) -> Layout:
+def layout_without_header(
+    columns: Sequence[npt.NDArray[np.float64]], line_of: Callable[[int], int]
+) -> Layout:
     """The layout of a file without header.
 
-    ``columns`` are the numbers of all columns from the second on, NaN where there is none.
+    ``columns`` are the numbers of all columns from the second on, NaN where there is none;
+    ``line_of`` tells the line of a row, for the message.
     Twelve columns are a Binance kline file. Otherwise the one order of open, high, low and close
     is taken that holds on every row (no high below, no low above another price); where two hold,
     or none, the file is refused, since a guess would silently exchange prices.
@@ -107,24 +110,30 @@ def layout_without_header(columns: Sequence[npt.NDArray[np.float64]]) -> Layout:
             "the file has no header and 7 columns, of which the last is no count of trades; add a "
             "first line such as time,open,high,low,close,volume"
         )
-    fitting = [name for name, order in _HEADERLESS_ORDERS.items() if _holds(columns, order)]
+    breaks = {name: _first_break(columns, order) for name, order in _HEADERLESS_ORDERS.items()}
+    fitting = [name for name, row in breaks.items() if row is None]
     if len(fitting) != 1:
-        problem = "both fit" if fitting else "neither fits"
-        orders = " and ".join(f"'{name}'" for name in _HEADERLESS_ORDERS)
+        orders = " and ".join(
+            f"'{name}'" + ("" if row is None else f" (breaks on line {line_of(row)})")
+            for name, row in breaks.items()
+        )
         raise DataInvalid(
             f"the file has no header, and its column order cannot be told: of {orders} "
-            f"{problem} on every row (the high must be the highest price, the low the "
-            "lowest). Add a first line that names the columns"
+            f"{'both fit' if fitting else 'neither fits'} every row (the high must be the highest "
+            "price, the low the lowest). Add a first line that names the columns"
         )
     order = _HEADERLESS_ORDERS[fitting[0]]
     return Layout(0, *order, 5, (f"no header: the columns were recognised as {fitting[0]}",))
 
 
-def _holds(columns: Sequence[npt.NDArray[np.float64]], order: tuple[int, int, int, int]) -> bool:
+def _first_break(
+    columns: Sequence[npt.NDArray[np.float64]], order: tuple[int, int, int, int]
+) -> int | None:
+    """The first row on which this order cannot be, or None where it holds on all."""
     open_, high, low, close = (columns[position - 1] for position in order)
     top, bottom = np.fmax(open_, close), np.fmin(open_, close)
     broken = (high < top) | (low > bottom) | (high < low)  # NaN compares false: judged elsewhere
-    return not bool(broken.any())
+    return int(np.argmax(broken)) if broken.any() else None
 
 
 def _is_number(cell: str) -> bool:

@@ -139,7 +139,7 @@ def _scaled_features(
         features = compute_features(bars, config.features)
         scaler = fit_scaler(bars.timeframe, features, WARMUP_BARS, int(last[last_train]) + 1)
         scalers.append(scaler)
-        tensors.append(feature_tensor(torch.from_numpy(scaler.apply(features.values))))
+        tensors.append(feature_tensor(torch.from_numpy(scaler.apply(features))))
     return tuple(tensors), scalers
 
 

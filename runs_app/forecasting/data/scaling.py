@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from runs_app.forecasting.data.features import Features
 
-FloatArray = npt.NDArray[np.float64]
-
 CLIP = 10.0
 """Scaled values are cut at ten standard deviations: one crash must not swamp a batch."""
 
@@ -27,11 +25,13 @@ class Scaler:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def apply(self, values: FloatArray) -> npt.NDArray[np.float32]:
-        """Scale [bars, F] float64 to [bars, F] float32."""
-        out = (values - np.asarray(self.mean)) / np.asarray(self.std)
-        scaled: npt.NDArray[np.float32] = np.clip(out, -CLIP, CLIP, out=out).astype(np.float32)
-        return scaled
+    def apply(self, features: Features) -> npt.NDArray[np.float32]:
+        """Scaled values [bars, F], float32, contiguous; column by column, to spare memory."""
+        columns = [features.columns[name] for name in self.names]
+        out = np.empty((len(columns[0]), len(columns)), np.float32)
+        for i, (values, mean, std) in enumerate(zip(columns, self.mean, self.std, strict=True)):
+            out[:, i] = np.clip((values - mean) / std, -CLIP, CLIP)
+        return out
 
     def as_dict(self) -> dict[str, Any]:
         """Plain strings, lists and floats, for the checkpoint."""
@@ -43,9 +43,11 @@ def fit_scaler(timeframe: str, features: Features, first: int, end: int) -> Scal
 
     Bounded features (calendar) stay as they are; a feature that never changes becomes zero.
     """
-    rows = features.values[first:end]
-    bounded = np.asarray(features.bounded)
-    mean = np.where(bounded, 0.0, rows.mean(axis=0))
-    spread = rows.std(axis=0)
-    std = np.where(bounded | (spread < _CONSTANT), 1.0, spread)
-    return Scaler(timeframe, features.names, tuple(mean.tolist()), tuple(std.tolist()))
+    means, stds = [], []
+    for name, values in features.columns.items():
+        known = values[first:end]
+        spread = float(known.std())
+        bounded = name in features.bounded
+        means.append(0.0 if bounded else float(known.mean()))
+        stds.append(1.0 if bounded or spread < _CONSTANT else spread)
+    return Scaler(timeframe, features.names, tuple(means), tuple(stds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from runs_app.forecasting.errors import DataInvalid
 FloatArray = npt.NDArray[np.float64]
 
 _DELIMITERS = (",", "\t", ";", "|")
+_NOT_BLANK = re.compile(rb"\S")
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,7 @@ class CandleTable:
         """1-based place in the file of a row counted from 0; blank lines and the header count."""
         if self._text is None:
             return row + 1
-        ragged = {line for line, _ in self.ragged}
-        lines_before = self._text.count(b"\n", 0, self._start)
-        if not ragged and b"\n\n" not in self._text and b"\n\r" not in self._text:
-            return lines_before + row + 1
-        seen = -1
-        for number, text in enumerate(self._text[self._start :].split(b"\n"), lines_before + 1):
-            seen += bool(text.rstrip(b"\r")) and number not in ragged
-            if seen == row:
-                return number
-        raise IndexError(row)
+        return _line_of(row, self._text, self._start, {line for line, _ in self.ragged})
 
 
 def read_candle_table(path: Path) -> CandleTable:
@@ -88,18 +81,17 @@ def _from_text(data: bytes) -> CandleTable:
         start = end + 1 if end >= 0 else len(data)
     else:
         layout = None
-    if not data[start:].strip():
+    if _NOT_BLANK.search(data, start) is None:
         raise DataInvalid("the file has a header and no candle; choose a file with candles")
-    ragged: list[tuple[int, int]] = []
-    table = _parse(data, start, delimiter, len(cells), layout, ragged)
+    invalid: list[tuple[int, int]] = []
+    table = _parse(data, start, delimiter, len(cells), layout, invalid)
+    ragged = _ragged_lines(data, start, invalid)
     if layout is None:
         numbers = [_numbers(table.column(i)) for i in range(1, len(cells))]
-        layout = layout_without_header(numbers)
+        skipped = {line for line, _ in ragged}
+        layout = layout_without_header(numbers, lambda row: _line_of(row, data, start, skipped))
         cells = [f"{i + 1}" for i in range(len(cells))]
-    return _build(
-        table, layout, cells, columns=len(cells), text=data, start=start,
-        ragged=_ragged_lines(data, start, ragged),
-    )  # fmt: skip
+    return _build(table, layout, cells, columns=len(cells), text=data, start=start, ragged=ragged)
 
 
 def _parse(
@@ -163,6 +155,19 @@ def _ragged_lines(
         number for number, text in enumerate(data[start:].split(b"\n"), first) if text.rstrip(b"\r")
     ]
     return tuple((lines[row - 1], values) for row, values in ragged)
+
+
+def _line_of(row: int, data: bytes, start: int, ragged: set[int]) -> int:
+    """1-based line of a parsed row: blank lines and ragged rows are in the file, not parsed."""
+    before = data.count(b"\n", 0, start)
+    if not ragged and data.find(b"\n\n", start) < 0 and data.find(b"\n\r", start) < 0:
+        return before + row + 1
+    seen = -1
+    for number, text in enumerate(data[start:].split(b"\n"), before + 1):
+        seen += bool(text.rstrip(b"\r")) and number not in ragged
+        if seen == row:
+            return number
+    raise IndexError(row)
 
 
 def _build(
