@@ -23,7 +23,6 @@ DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -95,11 +94,19 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         # The default expiry of a group is a day: a page open for longer would fall silent.
-        "CONFIG": {"hosts": [REDIS_URL], "capacity": 1000, "group_expiry": 7 * 86_400},
+        # The client's default socket timeout of 5 s is as long as the layer's blocking read, so that
+        # every socket silent for 5 s would be cut.
+        "CONFIG": {
+            "hosts": [{"address": REDIS_URL, "socket_timeout": 30}],
+            "capacity": 1000,
+            "group_expiry": 7 * 86_400,
+        },
     },
 }
 CELERY_BROKER_URL = ENV.broker_url
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.1}
 # A web request that wakes a worker must not hang on a broker that is away: the sweep repeats it.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 30}
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -109,8 +116,9 @@ CELERY_TASK_IGNORE_RESULT = True
 # late acknowledgement would hand a long run out again after the visibility timeout.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_POOL = "threads"
-# A supervisor only waits for its trainer; the others answer sweeps and messages that find no slot.
-CELERY_WORKER_CONCURRENCY = RUN_SLOTS + 4
+# A supervisor only waits for its trainer; the others answer sweeps and messages that find no slot,
+# and there is one run per GPU where there are several.
+CELERY_WORKER_CONCURRENCY = RUN_SLOTS + 16
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
