@@ -21,7 +21,8 @@ from launcher.install import DEVELOPMENT, RUNTIME, InstallFailed, install
 def main(command: str, arguments: list[str]) -> None:
     """Carry ``command`` out; ends the process with a sentence where it cannot begin."""
     if {"-h", "--help"} & set(arguments):
-        sys.exit(print(help_texts.TEXTS[command]))
+        print(help_texts.TEXTS[command])
+        return
     os.chdir(ROOT)
     try:
         if command == "start":

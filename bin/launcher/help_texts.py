@@ -1,4 +1,4 @@
-"""What ``--help`` prints. Standard library only, so that it answers before anything is installed."""
+"""What ``--help`` prints. Standard library only: it answers before anything is installed."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ Environment:
 _LINT = """\
 Usage: bin/lint
 
-Runs ruff (check and format), mypy, import-linter, Django's checks, the check for missing migrations,
-and pip-audit where its data can be reached. Goes through all of them and fails if one did."""
+Runs ruff (check and format), mypy, import-linter, Django's checks, the check for missing
+migrations, and pip-audit where its data can be reached. Goes through all and fails if one did."""
 
 _BENCH = """\
 Usage: bin/bench [NAME ...]

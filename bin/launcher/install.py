@@ -81,7 +81,7 @@ def _install_browser_assets() -> None:
 
 
 def need_room(folder: Path, needed: int) -> None:
-    """Raises ``InstallFailed`` where the disk of ``folder`` has fewer than ``needed`` bytes free."""
+    """Raises ``InstallFailed`` where the disk of ``folder`` has less than ``needed`` bytes free."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise InstallFailed(

@@ -18,7 +18,7 @@ from types import FrameType
 from honcho.environ import parse_procfile
 
 from aistempre import env as environment
-from launcher import valkey
+from launcher import schema, valkey
 from launcher.checkout import PYTHON, ROOT, VENV
 from launcher.processes import Processes, adopt_orphans
 
@@ -75,7 +75,12 @@ class Launcher:
     def _start(self) -> None:
         if self._env.own_valkey:
             self._processes.start("valkey", self._commands["valkey"])
-        self._prepare()
+        if not schema.is_prepared(self._env):
+            self._prepare()
+            schema.remember(self._env)
+        while not self._valkey_answers():
+            self._look()
+            time.sleep(0.01)
         self._processes.start("web", self._commands["web"])
         self._processes.start("worker", self._commands["worker"])
         deadline = time.monotonic() + READY_SECONDS
@@ -94,11 +99,11 @@ class Launcher:
             env=self._variables | {"PYTHONPATH": str(ROOT / "bin")},
             stdin=subprocess.DEVNULL,
         )
-        while preparing.poll() is None or not self._valkey_answers():
+        while preparing.poll() is None:
             self._look()
-            if preparing.poll():
-                raise Died("The database or the sample data could not be prepared; see above.")
             time.sleep(0.02)
+        if preparing.returncode:
+            raise Died("The database or the sample data could not be prepared; see above.")
 
     def _valkey_answers(self) -> bool:
         return not self._env.own_valkey or valkey.answers(self._env.valkey_socket)
