@@ -30,13 +30,13 @@ FAILURE_LINES = 12
 """Console lines that a failed run shows beside its reason."""
 
 SORTS: dict[str, tuple[str, str]] = {
-    "created": ("created_at", "Created"),
     "name": ("name", "Run"),
     "status": ("status", "Status"),
     "epoch": ("epoch", "Epoch"),
     "train_loss": ("train_loss", "Train loss"),
     "val_loss": ("val_loss", "Val loss"),
-    "best": ("best_val_loss", "Best val loss"),
+    "best": ("best_val_loss", "Best"),
+    "created": ("created_at", "Created"),
 }
 """What the run table can be sorted by: word in the address, column, heading."""
 

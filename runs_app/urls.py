@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from runs_app.views.artifacts import artifact, artifact_list
 from runs_app.views.builder import builder, new
 from runs_app.views.datasets import datasets
 from runs_app.views.detail import run_cancel, run_delete, run_detail, run_live, run_retry
@@ -21,5 +22,7 @@ urlpatterns = [
     path("runs/<slug:uid>/cancel", run_cancel, name="run_cancel"),
     path("runs/<slug:uid>/retry", run_retry, name="run_retry"),
     path("runs/<slug:uid>/delete", run_delete, name="run_delete"),
+    path("runs/<slug:uid>/artifacts", artifact_list, name="artifact_list"),
+    path("runs/<slug:uid>/artifacts/<path:path>", artifact, name="artifact"),
     path("datasets", datasets, name="datasets"),
 ]

@@ -67,6 +67,13 @@ class BuilderField:
     errors: tuple[str, ...] = field(default=())
 
     @property
+    def range(self) -> str:
+        """The bounds in words, such as ``1 to 65,536``; empty where one side is open."""
+        if not (self.minimum and self.maximum):
+            return ""
+        return f"{float(self.minimum):,.10g} to {float(self.maximum):,.10g}"
+
+    @property
     def described_by(self) -> str:
         """Ids of the elements that explain the field, for ``aria-describedby``."""
         return f"{self.name}-help" + (f" {self.name}-error" if self.errors else "")

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.sessions.backends.base import SessionBase
 
 from runs_app.forecasting.config.compose import preset_tree, preset_values
-from runs_app.forecasting.config.paths import FIELDS, get_path, set_path
+from runs_app.forecasting.config.paths import get_path, set_path
 from runs_app.forecasting.config.schema import LossKind, Variant
 from runs_app.forms.build import to_schema_value
 
@@ -40,7 +40,7 @@ class Draft:
         try:
             return get_path(self._preset(), path)
         except KeyError:
-            return FIELDS[path].get_default(call_default_factory=True) if path in FIELDS else ""
+            return ""  # data.source: no preset names the candles
 
     def payload(self) -> dict[str, Any]:
         """The request: the nested configuration as typed, and the overrides on top."""
@@ -54,7 +54,7 @@ class Draft:
         return tree
 
     def choose_preset(self, variant: str, *, keep: frozenset[str] = frozenset()) -> None:
-        """Fill in a preset's values, but for the paths in ``keep``; an unknown name fills nothing."""
+        """Fill in a preset's values but for the paths in ``keep``; an unknown name fills none."""
         self.values["model.variant"] = variant
         if variant not in set(Variant):
             return

@@ -188,10 +188,10 @@ def verdict(ours: Any, baseline: Any) -> SafeString | str:
     if left is None or right is None or not (math.isfinite(left) and math.isfinite(right)):
         return ""
     if left < right:
-        return format_html('<span class="{}">{}</span>', "better", "better")
+        return format_html('<span class="verdict better">{}</span>', "better")
     if left > right:
-        return format_html('<span class="{}">{}</span>', "worse", "not better")
-    return "equal"
+        return format_html('<span class="verdict worse">{}</span>', "not better")
+    return ""
 
 
 @register.filter
@@ -217,3 +217,9 @@ def count(value: Any) -> str:
             scaled = number / length
             return f"{scaled:.1f} {unit}" if scaled < 10 else f"{scaled:.0f} {unit}"
     return f"{number:.0f}"
+
+
+@register.filter
+def at(items: list[Any], index: int) -> Any:
+    """The item at a position."""
+    return items[index]

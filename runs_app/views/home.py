@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from runs_app import queries
 from runs_app.services.datasets import refresh
@@ -12,6 +13,7 @@ from runs_app.views.request import HtmxRequest
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def home(request: HtmxRequest) -> HttpResponse:
     """What runs now and what ended last; its live part alone for htmx."""
     page = queries.home()

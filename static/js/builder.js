@@ -34,18 +34,20 @@ function fillPreset(radio) {
 }
 
 // A timeframe shorter than the file's own bar cannot be made from it.
-function limitTimeframes() {
+function limitTimeframes(chosen) {
   const source = form.querySelector('input[name="data-source"]:checked');
   const boxes = [...form.querySelectorAll('input[name="data-timeframes"]')];
   const from = boxes.findIndex((box) => box.value === source?.dataset.timeframe);
   boxes.forEach((box, index) => {
+    if (chosen && index < from) box.checked = false;
     box.disabled = index < from && !box.checked;
   });
+  if (chosen && from >= 0 && !boxes.some((box) => box.checked)) boxes[from].checked = true;
 }
 
 form.addEventListener("change", (event) => {
   if (event.target.dataset.fills) fillPreset(event.target);
-  if (event.target.name?.startsWith("data-")) limitTimeframes();
+  if (event.target.name?.startsWith("data-")) limitTimeframes(event.target.name === "data-source");
   changed();
 });
 form.addEventListener("input", (event) => {
@@ -53,5 +55,5 @@ form.addEventListener("input", (event) => {
   changed();
 });
 form.addEventListener("submit", () => clearTimeout(timer));
-limitTimeframes();
+limitTimeframes(false);
 form.querySelector(".is-invalid")?.focus();

@@ -1,6 +1,6 @@
 // The curves of a run, drawn by uPlot. Points come keyed by step, so that a repeated one changes
 // nothing; colours come from the theme.
-const HEIGHT = 230;
+const HEIGHT = 235;
 const EPOCH_COLUMNS = { step: 0, epoch: 1, loss: 2, da: 3, nll: 4, baseNll: 5, rmse: 6, baseRmse: 7 };
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -22,15 +22,25 @@ const compact = (value) => {
   return String(Number(value.toPrecision(6)));
 };
 
+// Steps and epochs are counted, so the axis has whole numbers only.
+const WHOLE = [1, 2, 5].flatMap((first) => [...Array(8).keys()].map((power) => first * 10 ** power));
+WHOLE.sort((a, b) => a - b);
+
+// Without the pointer on the chart the legend shows the newest values.
+function legend(plot, value, index, at, write) {
+  const shown = at === null ? plot.data[index].findLast((known) => known !== null) : value;
+  return shown === null || shown === undefined ? "–" : write(shown);
+}
+
 function axis(label) {
-  const grid = css("--tblr-border-color");
+  const grid = css("--chart-grid");
   return {
     label,
     labelSize: label ? 18 : 0,
     size: label ? 32 : 58,
     font: "11px system-ui",
     labelFont: "11px system-ui",
-    stroke: css("--tblr-secondary"),
+    stroke: css("--chart-text"),
     grid: { stroke: grid, width: 1 },
     ticks: { stroke: grid, width: 1, size: 4 },
     values: (_, splits) => splits.map((value) => (value === null ? "" : compact(value))),
@@ -58,9 +68,9 @@ class Chart {
       cursor: { points: { size: 7 }, drag: { x: true, y: false } },
       legend: { live: true },
       scales: { x: { time: false } },
-      axes: [axis(this.xLabel), axis("")],
+      axes: [{ ...axis(this.xLabel), incrs: WHOLE }, axis("")],
       series: [
-        { label: this.xLabel, value: (_, value) => (value === null ? "–" : value.toLocaleString("en")) },
+        { label: this.xLabel, value: (plot, value, index, at) => legend(plot, value, index, at, (x) => x.toLocaleString("en")) },
         ...this.series.map(({ label, colour, width = 2, dash, points }) => ({
           label,
           stroke: css(colour),
@@ -68,7 +78,7 @@ class Chart {
           dash,
           spanGaps: true,
           points: { show: points ?? false, size: 6, fill: css(colour) },
-          value: (_, value) => format(value),
+          value: (plot, value, index, at) => legend(plot, value, index, at, format),
         })),
       ],
     };

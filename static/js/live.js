@@ -57,7 +57,7 @@ export function startLive(root, onBatch) {
       socket = null;
       if (leaving) return;
       queue.then(() => {
-        if (state.final) return show("ended", "Ended");
+        if (state.final) return show("ended", "");
         show("disconnected", "○ Disconnected");
         setTimeout(connect, delay * (0.7 + 0.6 * Math.random()));
         delay = Math.min(delay * 2, MAX_DELAY_MS);
@@ -75,7 +75,7 @@ export function startLive(root, onBatch) {
     } catch {
       show("disconnected", "○ Disconnected"); // the server is away; the next tick asks again
     }
-    if (state.final) show("ended", "Ended");
+    if (state.final) show("ended", "");
   }
 
   addEventListener("pagehide", () => {
@@ -91,7 +91,7 @@ export function startLive(root, onBatch) {
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && !socket && !state.final) connect();
   });
-  if (state.final) return show("ended", "Ended");
+  if (state.final) return;
   connect();
   setInterval(poll, POLL_MS);
 }
