@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Query, Router, Schema, Status
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from runs_app.api.body import read_json, split_run_request
 from runs_app.api.download import download
@@ -31,11 +31,20 @@ from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.models import TrainingRun
 from runs_app.queries import RunFilter, filter_runs, get_run
 from runs_app.services.cancel import cancel_run
+from runs_app.services.delete import delete_run
 from runs_app.services.launch import launch_run
+from runs_app.services.retry import retry_run
 
 router = Router(tags=["runs"])
 
-Word = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds a character that cannot be printed")
+    return text
+
+
+Word = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
 
 
 class CreateRunRequest(Schema):
@@ -141,6 +150,32 @@ def detail(request: HttpRequest, uid: str) -> dict[str, Any]:
 def cancel(request: HttpRequest, uid: str) -> dict[str, Any]:
     """A pending run is cancelled at once; a running one finishes its batch and saves first."""
     return run_detail(cancel_run(find_run(uid).uid))
+
+
+@router.post(
+    "/runs/{uid}/retry",
+    response={201: RunCreated, 404: Refusal, 409: Refusal, 422: Problems},
+    summary="Start a run again",
+)
+def retry(request: HttpRequest, response: HttpResponse, uid: str) -> Status:
+    """A new run with the configuration of one that has ended."""
+    try:
+        run = retry_run(find_run(uid).uid)
+    except ConfigInvalid as invalid:
+        raise BadRequest([_located(error) for error in invalid.errors]) from invalid
+    response["Location"] = f"/runs/{run.uid}"
+    return Status(201, run_created(run))
+
+
+@router.delete(
+    "/runs/{uid}",
+    response={204: None, 404: Refusal, 409: Refusal},
+    summary="Delete a run with its files",
+)
+def delete(request: HttpRequest, uid: str) -> Status:
+    """Only a run that has ended can be deleted."""
+    delete_run(find_run(uid).uid)
+    return Status(204, None)
 
 
 def _events(run: TrainingRun, kind: EventKind, wanted: EventQuery) -> dict[str, Any]:

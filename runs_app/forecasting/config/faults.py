@@ -40,6 +40,7 @@ _SENTENCES = {
     "model_attributes_type": "must be a group of keys, not {shown}",
     "dict_type": "must be a group of keys, not {shown}",
     "enum": "must be {expected}, not {shown}",
+    "literal_error": "must be {expected}, not {shown}",
     "datetime_type": "must be a date such as 2024-01-31",
 }
 
@@ -77,9 +78,13 @@ def _unknown_key(path: str) -> str:
 
 def sentence(item: Mapping[str, Any]) -> str:
     """What one entry of ``ValidationError.errors()`` says, as the end of a sentence on the field."""
+    if item["type"] == "value_error":
+        return str(item["ctx"]["error"])
     template = _SENTENCES.get(item["type"])
     if template is None:
         return str(item["msg"])
+    if "input" not in item:
+        template = template.replace(", not {shown}", "")
     bounds = {key: _number(value) for key, value in item.get("ctx", {}).items()}
     return template.format(shown=show(item.get("input")), **bounds)
 
@@ -92,12 +97,8 @@ def field_errors(error: ValidationError) -> list[FieldError]:
         cause = item.get("ctx", {}).get("error")
         if isinstance(cause, FieldFault):
             path = f"{path}.{cause.field}" if path else cause.field
-        if isinstance(cause, ValueError):
-            message = str(cause)
-        elif item["type"] == "extra_forbidden":
-            message = _unknown_key(path)
-        else:
-            message = sentence(item)
+        unknown = item["type"] == "extra_forbidden"
+        message = _unknown_key(path) if unknown else sentence(item)
         found.append((item["type"], FieldError(path, message)))
     # A list whose items are at fault is also reported as too short, which would only confuse.
     return [

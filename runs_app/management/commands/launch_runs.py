@@ -1,0 +1,97 @@
+"""``manage.py launch_runs FILE.yaml [--wait]``: launch a list or a grid of runs."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from runs_app.choices import FINAL, RunStatus
+from runs_app.forecasting.config.document import MAX_BYTES
+from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.models import TrainingRun
+from runs_app.services.batch import PlannedRun, plan_batch
+from runs_app.services.launch import launch_run
+
+POLL_SECONDS = 1.0
+
+
+class Command(BaseCommand):
+    """Launch the runs of a file, all or none; with ``--wait`` stay until they have ended."""
+
+    help = (
+        "Launch the runs that a YAML file asks for: a list of runs, or {base: {...}, grid: {key: "
+        "[values]}} for every combination. All are checked before the first is created."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The file, and whether to wait."""
+        parser.add_argument("file", type=Path, metavar="FILE.yaml")
+        parser.add_argument("--wait", action="store_true", help="Stay until every run has ended.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Check, create, and wait where asked to. Exit status 1 when a run failed."""
+        planned = self._plan(options["file"])
+        uids = self._launch(planned)
+        if not options["wait"]:
+            return
+        try:
+            ended = self._wait(uids)
+        except KeyboardInterrupt:
+            raise CommandError("Stopped waiting; the runs go on.", returncode=130) from None
+        lost = [uid for uid, status in ended.items() if status != RunStatus.COMPLETED]
+        if lost:
+            raise CommandError(f"{len(lost)} of {len(uids)} runs did not complete.", returncode=1)
+
+    def _plan(self, file: Path) -> list[PlannedRun]:
+        try:
+            with file.open("rb") as stream:
+                content = stream.read(MAX_BYTES + 1)
+            return plan_batch(content.decode("utf-8-sig"))
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise CommandError(f"{file} is not UTF-8 text.") from error
+        except ConfigInvalid as invalid:
+            lines = [f"  {e.path}: {e.message}" if e.path else f"  {e.message}" for e in invalid.errors]
+            raise CommandError("\n".join([f"{file}: nothing was launched.", *lines])) from invalid
+
+    def _launch(self, planned: list[PlannedRun]) -> list[str]:
+        uids = []
+        for number, run in enumerate(planned, 1):
+            created = launch_run(run.payload, name=run.name)
+            uids.append(created.uid)
+            self.stdout.write(f"{number}/{len(planned)} {created.uid} {created.name}".rstrip())
+        return uids
+
+    def _wait(self, uids: list[str]) -> dict[str, str]:
+        """Status of each run once all have ended; says how each ended as it happens."""
+        ended: dict[str, str] = {}
+        terminal = self.stderr.isatty()
+        with tqdm(total=len(uids), unit="run", disable=not terminal) as bar:
+            while len(ended) < len(uids):
+                live: Counter[str] = Counter()
+                for run in TrainingRun.objects.filter(uid__in=uids).exclude(uid__in=ended):
+                    if run.status in FINAL:
+                        ended[run.uid] = run.status
+                        bar.update()
+                        bar.write(self._line(run, len(ended), len(uids)), file=self.stdout)
+                    else:
+                        live[str(run.get_status_display()).lower()] += 1
+                gone = set(uids) - ended.keys() if not live else set()
+                ended |= dict.fromkeys(gone, "deleted")
+                bar.set_postfix(live)
+                if len(ended) < len(uids):
+                    time.sleep(POLL_SECONDS)
+        return ended
+
+    @staticmethod
+    def _line(run: TrainingRun, number: int, total: int) -> str:
+        best = "" if run.best_val_loss is None else f", best val loss {run.best_val_loss:.5g}"
+        why = "" if run.status == RunStatus.COMPLETED else f": {run.message}"
+        return f"{number}/{total} {run.uid} {run.name} {run.status}{best}{why}".replace("  ", " ")

@@ -1,0 +1,179 @@
+"""Reading, cancelling, retrying and deleting runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from runs_app.choices import RunStatus
+from runs_app.models import TrainingRun
+
+pytestmark = pytest.mark.django_db
+
+
+def get(path: str) -> Any:
+    return Client().get(path, headers={"accept": "*/*"})
+
+
+def test_a_run_with_config_metrics_and_checkpoints(run: TrainingRun) -> None:
+    answer = get(f"/runs/{run.uid}")
+    assert answer.status_code == 200
+    found = answer.json()
+    assert found.keys() == {
+        "id", "name", "status", "reason", "message", "created_at", "started_at", "finished_at",
+        "attempt", "config", "request", "metrics", "checkpoints", "last_seq", "url",
+    }  # fmt: skip
+    assert found["id"] == run.uid
+    assert found["status"] == "completed"
+    assert found["started_at"] == "2024-01-31T12:00:00.000Z"
+    assert found["metrics"] == {"val_loss": "NaN", "epoch": 2}
+    (checkpoint,) = found["checkpoints"]
+    assert checkpoint["name"] == "best.ckpt"
+    assert checkpoint["url"] == f"/runs/{run.uid}/artifacts/checkpoints/best.ckpt"
+    assert get(f"/runs/{run.uid}/").status_code == 301
+
+
+@pytest.mark.parametrize(
+    "uid", ["abc123", "x" * 300, "%00", "..", "%2e%2e", "1%20OR%201=1", "ä", "new2"]
+)
+@pytest.mark.parametrize("rest", ["", "/metrics", "/logs", "/artifacts", "/artifacts/config.yaml"])
+def test_an_unknown_run_is_404(db: None, uid: str, rest: str) -> None:
+    answer = get(f"/runs/{uid}{rest}")
+    assert answer.status_code in {404, 301}
+    if answer.status_code == 404 and "/" not in uid and uid != "..":
+        assert "detail" in answer.json()
+
+
+@pytest.mark.parametrize(("method", "rest"), [("post", "/cancel"), ("post", "/retry"), ("delete", "")])
+def test_changing_an_unknown_run_is_404(db: None, method: str, rest: str) -> None:
+    answer = getattr(Client(), method)(f"/runs/abc123{rest}")
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("There is no run")
+
+
+def test_the_list_is_newest_first_and_in_pages(run: TrainingRun) -> None:
+    for number in range(5):
+        TrainingRun.objects.create(name=f"run {number}", config=run.config, metrics={"step": number})
+    found = get("/runs?limit=2&offset=1").json()
+    assert [entry["name"] for entry in found["runs"]] == ["run 3", "run 2"]
+    assert (found["total"], found["limit"], found["offset"]) == (6, 2, 1)
+    assert "config" not in found["runs"][0]
+    assert found["runs"][0]["metrics"] == {"step": 3}
+
+
+def test_the_list_can_be_searched_and_filtered(run: TrainingRun) -> None:
+    TrainingRun.objects.create(name="other", config=run.config)
+    assert [e["name"] for e in get("/runs?status=completed").json()["runs"]] == ["first"]
+    assert [e["name"] for e in get("/runs?search=oth").json()["runs"]] == ["other"]
+    assert [e["id"] for e in get(f"/runs?search={run.uid}").json()["runs"]] == [run.uid]
+    assert get("/runs?search=nothing").json()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "path", "words"),
+    [
+        ("limit=0", "limit", "must be at least 1"),
+        ("limit=100000", "limit", "must be at most 500"),
+        ("limit=x", "limit", "must be a whole number"),
+        ("offset=-1", "offset", "must be at least 0"),
+        ("status=done", "status", "'pending'"),
+        ("search=%00", "search", "cannot be printed"),
+    ],
+)
+def test_a_wrong_query_names_the_parameter(db: None, query: str, path: str, words: str) -> None:
+    answer = get(f"/runs?{query}")
+    assert answer.status_code == 422
+    (problem,) = answer.json()["detail"]
+    assert problem["path"] == path
+    assert words in problem["msg"]
+
+
+def test_the_list_does_not_ask_the_database_for_each_run(
+    run: TrainingRun, django_assert_num_queries: Any
+) -> None:
+    for _ in range(20):
+        TrainingRun.objects.create(config=run.config)
+    with django_assert_num_queries(2):
+        assert len(get("/runs").json()["runs"]) == 21
+
+
+def test_history_of_metrics(run: TrainingRun) -> None:
+    found = get(f"/runs/{run.uid}/metrics").json()
+    assert [(p["seq"], p["train_loss"]) for p in found["points"]] == [(1, 0.5), (3, "NaN")]
+    assert found["complete"] is True
+    assert found["last_seq"] == 3
+    first = get(f"/runs/{run.uid}/metrics?limit=1").json()
+    assert (first["last_seq"], first["complete"]) == (1, False)
+    rest = get(f"/runs/{run.uid}/metrics?limit=1&after=1").json()
+    assert (rest["last_seq"], rest["complete"]) == (3, True)
+
+
+def test_console_lines_after_a_number(run: TrainingRun) -> None:
+    found = get(f"/runs/{run.uid}/logs?after=2").json()
+    assert [line["line"] for line in found["lines"]] == ["two", "three"]
+    assert get(f"/runs/{run.uid}/logs?after=99").json() == {
+        "lines": [],
+        "last_seq": 99,
+        "complete": True,
+    }
+
+
+def test_list_of_artifacts(run: TrainingRun) -> None:
+    found = get(f"/runs/{run.uid}/artifacts").json()["artifacts"]
+    assert [entry["path"] for entry in found] == ["config.yaml", "checkpoints/best.ckpt"]
+    assert found[0].keys() == {
+        "name", "path", "size_bytes", "type", "sha256", "created_at", "url",
+    }  # fmt: skip
+    assert found[1]["type"] == "checkpoint"
+
+
+def test_cancel_a_pending_run_and_not_one_that_has_ended(run: TrainingRun) -> None:
+    pending = TrainingRun.objects.create(config=run.config)
+    answer = Client().post(f"/runs/{pending.uid}/cancel")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "cancelled"
+    answer = Client().post(f"/runs/{run.uid}/cancel")
+    assert answer.status_code == 409
+    assert "has ended already" in answer.json()["detail"]
+
+
+def test_retry_and_delete(run: TrainingRun, runs_root: Path) -> None:
+    answer = Client().post(f"/runs/{run.uid}/retry")
+    assert answer.status_code == 201
+    again = TrainingRun.objects.get(uid=answer.json()["id"])
+    assert again.config == run.config
+    assert again.status == RunStatus.PENDING
+    assert Client().delete(f"/runs/{again.uid}").status_code == 409
+    assert Client().delete(f"/runs/{run.uid}").status_code == 204
+    assert not (runs_root / run.uid).exists()
+    assert get(f"/runs/{run.uid}").status_code == 404
+
+
+def test_data_sets(candles: Path) -> None:
+    (entry,) = get("/datasets").json()["datasets"]
+    assert (entry["name"], entry["timeframe"], entry["bars"]) == ("BTCUSDT_1m", "1m", 86_400)
+    assert entry["first_open"] == "2024-01-01T00:00:00.000Z"
+    assert entry["synthetic"] is False
+
+
+def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
+    document = get("/api/openapi.json").json()
+    assert document["paths"].keys() == {
+        "/api/runs", "/api/runs/{uid}", "/api/runs/{uid}/cancel", "/api/runs/{uid}/retry",
+        "/api/runs/{uid}/metrics", "/api/runs/{uid}/logs", "/api/runs/{uid}/artifacts",
+        "/api/runs/{uid}/artifacts/{artifact_path}", "/api/datasets",
+    }  # fmt: skip
+    body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
+    config = body["schema"]["$defs"]["FlatConfig"]["properties"]
+    assert config["batch_size"]["minimum"] == 1
+    page = get("/api/docs").content.decode()
+    assert "/static/ninja/swagger-ui-bundle.js" in page
+    assert "://" not in page
+
+
+def test_a_known_address_with_another_method_is_405(run: TrainingRun) -> None:
+    assert Client().put(f"/runs/{run.uid}").status_code == 405
+    assert Client().delete("/runs").status_code == 405
