@@ -1,0 +1,99 @@
+"""``manage.py launch_runs``."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from runs_app.choices import RunStatus
+from runs_app.management.commands import launch_runs
+from runs_app.models import TrainingRun
+
+pytestmark = pytest.mark.django_db
+
+GRID = "base: {data_source: BTCUSDT_1m, variant: tiny}\ngrid: {seed: [1, 2]}\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "runs.yaml"
+    path.write_text(GRID)
+    return path
+
+
+def launch(file: Path, *options: str) -> str:
+    out = StringIO()
+    call_command("launch_runs", str(file), *options, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def settle(monkeypatch: pytest.MonkeyPatch, statuses: list[RunStatus]) -> None:
+    """End one more run each time the command sleeps, as a worker would."""
+    left = iter(statuses)
+
+    def end_one(seconds: float) -> None:
+        run = TrainingRun.objects.filter(status=RunStatus.PENDING).earliest("id")
+        run.status, run.message, run.best_val_loss = next(left), "Because.", 0.123456
+        run.save()
+
+    monkeypatch.setattr(launch_runs.time, "sleep", end_one)
+
+
+def test_every_run_is_created_and_named(candles: Path, runs_root: Path, file: Path) -> None:
+    out = launch(file)
+    assert TrainingRun.objects.count() == 2
+    for run in TrainingRun.objects.all():
+        assert f"{run.uid} seed={run.config['train']['seed']}" in out
+        assert (runs_root / run.uid / "config.yaml").is_file()
+
+
+def test_waiting_until_all_have_completed(
+    candles: Path, runs_root: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(monkeypatch, [RunStatus.COMPLETED, RunStatus.COMPLETED])
+    out = launch(file, "--wait")
+    assert out.count("completed, best val loss 0.12346") == 2
+
+
+def test_a_run_that_fails_makes_the_command_fail(
+    candles: Path, runs_root: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(monkeypatch, [RunStatus.COMPLETED, RunStatus.FAILED])
+    with pytest.raises(CommandError, match="1 of 2 runs did not complete") as caught:
+        launch(file, "--wait")
+    assert caught.value.returncode == 1
+
+
+def test_a_run_deleted_meanwhile_does_not_hang_the_command(
+    candles: Path, runs_root: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch_runs.time, "sleep", lambda _: TrainingRun.objects.all().delete())
+    with pytest.raises(CommandError, match="2 of 2 runs did not complete"):
+        launch(file, "--wait")
+
+
+def test_one_faulty_run_and_nothing_is_launched(candles: Path, file: Path) -> None:
+    file.write_text("- {data_source: BTCUSDT_1m}\n- {data_source: BTCUSDT_1m, batch_size: 0}\n")
+    with pytest.raises(CommandError) as caught:
+        launch(file)
+    assert "nothing was launched" in str(caught.value)
+    assert "run 2, batch_size: must be at least 1" in str(caught.value)
+    assert not TrainingRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"\xff\xff", "not UTF-8"), (b"a: [", "not valid YAML"), (b"x" * 300_000, "256 KiB")],
+)
+def test_an_unreadable_file_gets_a_sentence(file: Path, content: bytes, words: str) -> None:
+    file.write_bytes(content)
+    with pytest.raises(CommandError, match=words):
+        launch(file)
+
+
+def test_a_missing_file_gets_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read: No such file"):
+        launch(tmp_path / "none.yaml")
