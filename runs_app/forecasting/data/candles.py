@@ -91,8 +91,8 @@ def read_candles(path: Path, *, repair: bool) -> tuple[Candles, tuple[str, ...]]
     kept, total = int(rows.used.sum()), len(rows.used) + len(table.ragged)
     if kept < LEAST_SHARE_KEPT * total:
         raise DataInvalid(
-            f"repair would keep only {kept:,} of {total:,} rows, the first being left out because "
-            f"of this: {notes[len(table.notes) + len(instants.notes)]}. Correct the file instead"
+            f"repair would keep only {kept:,} of {total:,} rows; correct the file instead "
+            f"({'; '.join(note for note in notes if note.startswith('repair'))})"
         )
     return _candles(table, rows, bar_ms // MS), tuple(notes)
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as parquet
@@ -65,10 +66,24 @@ def read_table(path: Path) -> pa.Table:
         if path.name.lower().endswith(".parquet"):
             with parquet.ParquetFile(path) as file:
                 _refuse_rows(path, file.metadata.num_rows)
-                return file.read()
+                return _with_range_index(file.read())
         table = feather.read_table(path)
         _refuse_rows(path, table.num_rows)
-        return table
+        return _with_range_index(table)
+
+
+def _with_range_index(table: pa.Table) -> pa.Table:
+    """Add the index of a pandas frame that stands in the metadata alone.
+
+    pandas writes an evenly spaced index of whole numbers, such as epoch times without a hole, as
+    start, stop and step, and as no column.
+    """
+    metadata = table.schema.pandas_metadata or {}
+    for index in metadata.get("index_columns", ()):
+        if isinstance(index, dict) and index.get("name"):
+            values = np.arange(index["start"], index["stop"], index["step"], dtype=np.int64)
+            table = table.append_column(index["name"], pa.array(values))
+    return table
 
 
 def _refuse_rows(path: Path, rows: int) -> None:

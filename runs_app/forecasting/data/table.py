@@ -209,12 +209,11 @@ def _numbers(column: pa.ChunkedArray) -> FloatArray:
     """A column as float64 [rows], NaN where there is no finite number."""
     kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-        values: FloatArray = column.cast(pa.float64()).to_numpy().astype(np.float64, copy=True)
+        values: FloatArray = column.cast(pa.float64(), safe=False).to_numpy().copy()
     elif pa.types.is_null(kind):
         return np.full(len(column), np.nan)
     else:
-        values = pd.to_numeric(pd.Series(column.to_pandas()).astype(str), errors="coerce").to_numpy(
-            np.float64
-        )
+        text = pd.Series(column.to_pandas()).astype(str)
+        values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, copy=True)
     values[~np.isfinite(values)] = np.nan
     return values
