@@ -93,7 +93,7 @@ def _check_dates(config: RunConfig, facts: CandleFacts) -> list[FieldError]:
     errors = []
     midnight = {"hour": 0, "minute": 0, "second": 0, "microsecond": 0}
     first_day = facts.first_open.replace(**midnight)  # type: ignore[arg-type]
-    day_after = facts.last_close.replace(**midnight) + timedelta(days=1)  # type: ignore[arg-type]
+    day_after = facts.last_open.replace(**midnight) + timedelta(days=1)  # type: ignore[arg-type]
     start, end = config.data.start, config.data.end
     if start is not None and not first_day <= start < facts.last_close:
         errors.append(FieldError("data.start", f"{_say(start)} is outside the data: {span}"))

@@ -84,8 +84,8 @@ def test_the_default_run_fits_the_bundled_sample() -> None:
         ({"data": {"end": "2024-03-02"}}, "data.end", "to 2024-03-01 00:00 UTC"),
         ({"data": {"end": "2024-01-01"}}, "data.end", "is outside the data"),
         (
-            {"data": {"start": "2024-02-29"}}, "data.timeframes",
-            "there are 1,440 bars of 1m from 2024-02-29 00:00 to 2024-03-01 00:00, but at least",
+            {"data": {"start": "2024-02-29T18:00"}}, "data.timeframes",
+            "there are 360 bars of 1m from 2024-02-29 18:00 to 2024-03-01 00:00, but at least",
         ),
         (
             {"data": {"timeframes": ["1m", "1d"]}}, "data.timeframes",

@@ -177,7 +177,7 @@ def test_holes_that_leave_too_little_are_refused_with_the_count() -> None:
 
 
 def test_a_time_without_candles_is_refused(tmp_path: Path) -> None:
-    one, two = random_candles(3000), random_candles(3000, start_ms=1_704_067_200_000 + 10**9)
+    one, two = random_candles(3000), random_candles(3000, start_ms=1_704_067_200_000 + 20_000 * 60_000)
     path = write_candles(tmp_path / "candles.csv", one)
     tail = write_candles(tmp_path / "two.csv", two).read_text().split("\n", 1)[1]
     path.write_text(path.read_text() + tail)
