@@ -1,4 +1,4 @@
-"""Runs, checkpoints, artifacts and data sets as JSON: the shapes that the OpenAPI document shows."""
+"""Runs, checkpoints, files and data sets as JSON, in the shapes the OpenAPI document shows."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ Word = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printab
 class CreateRunRequest(Schema):
     """A run to create; what ``config`` leaves out comes from the preset."""
 
-    config: FlatConfig  # type: ignore[valid-type]
+    config: FlatConfig
     name: str = ""
 
 
@@ -112,7 +112,7 @@ def _located(error: FieldError) -> FieldError:
     openapi_extra=_BODY,
     summary="Create and start a run",
 )
-def create(request: HttpRequest, response: HttpResponse) -> Status:
+def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any]]:
     """Store a run; a worker starts it as soon as a slot is free."""
     config, name = split_run_request(read_json(request))
     try:
@@ -157,7 +157,7 @@ def cancel(request: HttpRequest, uid: str) -> dict[str, Any]:
     response={201: RunCreated, 404: Refusal, 409: Refusal, 422: Problems},
     summary="Start a run again",
 )
-def retry(request: HttpRequest, response: HttpResponse, uid: str) -> Status:
+def retry(request: HttpRequest, response: HttpResponse, uid: str) -> Status[dict[str, Any]]:
     """A new run with the configuration of one that has ended."""
     try:
         run = retry_run(find_run(uid).uid)
@@ -172,7 +172,7 @@ def retry(request: HttpRequest, response: HttpResponse, uid: str) -> Status:
     response={204: None, 404: Refusal, 409: Refusal},
     summary="Delete a run with its files",
 )
-def delete(request: HttpRequest, uid: str) -> Status:
+def delete(request: HttpRequest, uid: str) -> Status[None]:
     """Only a run that has ended can be deleted."""
     delete_run(find_run(uid).uid)
     return Status(204, None)

@@ -29,7 +29,7 @@ def plan_batch(text: str) -> list[PlannedRun]:
     """The runs that a YAML text asks for, each one checked against schema and data.
 
     The text is a list of runs, ``{runs: [...]}``, or ``{base: {...}, grid: {key: [values]}}``: one
-    run for every combination. A run is a flat payload, a whole configuration, or ``{name, config}``.
+    run for every combination. A run is a flat payload, a configuration, or ``{name, config}``.
     Raises ``ConfigInvalid`` naming the faults of every run; then nothing is created.
     """
     planned = _expand(parse_yaml(text))
@@ -107,4 +107,6 @@ def _gridded(base: Any, grid: Any, name: Any) -> list[PlannedRun]:
 
 def _check_number(runs: int) -> None:
     if runs > MAX_RUNS:
-        raise _refuse("file", f"asks for {runs:,} runs; at most {MAX_RUNS:,} can be launched at once")
+        raise _refuse(
+            "file", f"asks for {runs:,} runs; at most {MAX_RUNS:,} can be launched at once"
+        )

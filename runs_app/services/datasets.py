@@ -1,4 +1,4 @@
-"""Data sets: candle files inside DATA_ROOT, what was found in them, and what a data source names."""
+"""Data sets: candle files inside DATA_ROOT, what is in them, and what a data source names."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from django.db import IntegrityError, transaction
 from runs_app.errors import DataSourceNotFound
 from runs_app.forecasting.config.timeframes import duration_seconds
 from runs_app.forecasting.data.inspect import CandleFacts, inspect_candles
-from runs_app.forecasting.data.sample import FILE_NAME as SAMPLE_FILE
+from runs_app.forecasting.data.sample import FILE_NAME
 from runs_app.forecasting.errors import DataInvalid
 from runs_app.models import DataSet
 
 SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".zip", ".parquet", ".feather")
 """Endings of the files that are taken for candles."""
+
+SAMPLE_FILE = FILE_NAME
+"""The synthetic sample; a file of this name is always shown as synthetic."""
 
 MAX_FILES = 1000
 MAX_DEPTH = 4
@@ -39,12 +42,14 @@ def suffix_of(name: str) -> str | None:
 
 
 def _files(root: Path) -> Iterator[str]:
-    """Regular candle files under ``root``, relative, in order; hidden ones and links out left out."""
+    """Regular candle files under ``root``, relative and in order; none hidden, none outside."""
     found = 0
     for folder, folders, names in os.walk(root):
         here = Path(folder)
         depth = len(here.relative_to(root).parts)
-        folders[:] = sorted(f for f in folders if not f.startswith(".")) if depth < MAX_DEPTH else []
+        folders[:] = (
+            sorted(f for f in folders if not f.startswith(".")) if depth < MAX_DEPTH else []
+        )
         for name in sorted(names):
             if name.startswith(".") or suffix_of(name) is None:
                 continue
@@ -82,7 +87,7 @@ def _inspected(relative: str, path: Path, state: os.stat_result) -> dict[str, ob
     values: dict[str, object] = {
         "size_bytes": state.st_size,
         "modified_ns": state.st_mtime_ns,
-        "synthetic": relative == SAMPLE_FILE,  # a file of this name is always shown as synthetic
+        "synthetic": relative == SAMPLE_FILE,
         "timeframe": "",
         "bars": None,
         "first_open": None,

@@ -1,4 +1,4 @@
-"""Open a file of a run for reading, and nothing else: no link, no device, nothing outside the run."""
+"""Open a file of a run for reading: no link, no device, nothing outside the run."""
 
 from __future__ import annotations
 

@@ -94,7 +94,11 @@ def test_composing_in_many_threads_at_once() -> None:
 def test_config_yaml_fed_back_gives_the_same_config(variant: Variant) -> None:
     config = compose_config(
         {
-            "data": {"source": "é '\"#: x.csv", "start": "2024-01-31", "end": "2024-06-01T12:00+02:00"},
+            "data": {
+                "source": "é '\"#: x.csv",
+                "start": "2024-01-31",
+                "end": "2024-06-01T12:00+02:00",
+            },
             "model": {"variant": variant},
             "train": {"learning_rate": 1e-5, "steps_per_epoch": 3},
         }
@@ -139,18 +143,38 @@ def test_the_same_faults_have_the_same_words_at_every_door() -> None:
         ({}, "data.source", "is required"),
         ({"data": {"source": "a"}, "mode": {}}, "mode", "did you mean model?"),
         ({"data": {"source": "a"}, "d_model": 3}, "d_model", "did you mean model"),
-        ({"data": {"source": "a"}, "model": {"variant": "huge"}}, "model.variant", "'tiny', 'base'"),
+        (
+            {"data": {"source": "a"}, "model": {"variant": "huge"}},
+            "model.variant",
+            "'tiny', 'base'",
+        ),
         ({"data": {"source": "a"}, "model": [1]}, "model", "must be a group of keys"),
         ({"data": {"source": "${oc.env:HOME}"}}, "data.source", "interpolation"),
         ({"data": {"source": "a\x00"}}, "data.source", "control character"),
         ({"data": {"source": "\ud800"}}, "data.source", "half of a character"),
-        ({"data": {"source": "a"}, "horizons": {"short": "90m", "long": "1h"}}, "horizons.long", "longer than"),
-        ({"data": {"source": "a", "timeframes": ["1h", "4h"]}}, "horizons.short", "shorter than the decision bar"),
-        ({"data": {"source": "a", "start": "2024-02-01", "end": "2024-01-01"}}, "data.end", "after the start"),
-        ({"data": {"source": "a"}, "train": {"seed": 10**400}}, "train.seed", "must be at most 2147483647"),
+        (
+            {"data": {"source": "a"}, "horizons": {"short": "90m", "long": "1h"}},
+            "horizons.long",
+            "longer than",
+        ),
+        (
+            {"data": {"source": "a", "timeframes": ["1h", "4h"]}},
+            "horizons.short",
+            "shorter than the decision bar",
+        ),
+        (
+            {"data": {"source": "a", "start": "2024-02-01", "end": "2024-01-01"}},
+            "data.end",
+            "after the start",
+        ),
+        (
+            {"data": {"source": "a"}, "train": {"seed": 10**400}},
+            "train.seed",
+            "must be at most 2147483647",
+        ),
         ({"data": {"source": "a"}, "train": {"seed": "1" * 5000}}, "train.seed", "too large"),
     ],
-)  # fmt: skip
+)
 def test_each_fault_names_its_field(values: dict[str, object], path: str, words: str) -> None:
     found = faults(values)
     assert words in found[path]

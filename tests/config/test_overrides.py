@@ -134,9 +134,11 @@ _VALUES = st.one_of(
     ),
 )
 _OVERRIDES = st.one_of(
-    st.builds("{}{}{}{}".format, st.sampled_from(["", "+", "++", "~", "--"]), _KEYS, st.just("="), _VALUES),
+    st.builds(
+        "{}{}{}{}".format, st.sampled_from(["", "+", "++", "~", "--"]), _KEYS, st.just("="), _VALUES
+    ),
     st.text(max_size=60),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=1000, deadline=None)

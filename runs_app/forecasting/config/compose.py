@@ -1,4 +1,4 @@
-"""Presets of ``configs/`` composed by Hydra, the caller's values laid over them, the result checked."""
+"""Presets of ``configs/`` composed by Hydra, the caller's values laid over them, all checked."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _composed(variant: Variant, loss: LossKind) -> Tree:
     ):
         config = compose("config", overrides=[f"model={variant}", f"loss={loss}"])
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    return cast(Tree, plain)
+    return cast("Tree", plain)
 
 
 def preset_tree(variant: str = DEFAULT_VARIANT, loss: str = DEFAULT_LOSS) -> Tree:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -22,7 +22,7 @@ _HEADER = "# The resolved configuration of a run. Feed it back to get the same c
 class _Loader(yaml.SafeLoader):
     """The safe loader, but a date stays text: the schema reads dates, and only in one way."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, Any]]]] = {
+    yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in rules if not tag.endswith(":timestamp")]
         for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -126,7 +126,7 @@ def parse_yaml(text: str) -> Any:
                 raise _refuse(f"is nested more than {MAX_DEPTH} levels deep")
             if nodes > 2 * MAX_NODES:
                 raise _refuse(f"has more than {MAX_NODES} values")
-        tree = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        tree = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise _refuse(f"is not valid YAML: {_one_line(error)}") from error
     except (ValueError, RecursionError) as error:

@@ -77,7 +77,7 @@ def _unknown_key(path: str) -> str:
 
 
 def sentence(item: Mapping[str, Any]) -> str:
-    """What one entry of ``ValidationError.errors()`` says, as the end of a sentence on the field."""
+    """What an entry of ``ValidationError.errors()`` says, as the end of a sentence on a field."""
     if item["type"] == "value_error":
         return str(item["ctx"]["error"])
     template = _SENTENCES.get(item["type"])

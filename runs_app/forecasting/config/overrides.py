@@ -1,4 +1,4 @@
-"""Additional Hydra overrides: parsed with Hydra's grammar, but only plain values for known keys pass.
+"""Additional Hydra overrides: Hydra's grammar, but only plain values for known keys pass.
 
 An override is data, never code. Everything else the grammar can say (additions, deletions, sweeps,
 functions, interpolations, Hydra's own node) is refused with a sentence.
@@ -171,4 +171,6 @@ def _plain(value: Any, *, inside_list: bool = False) -> Any:
         if "${" in value:
             raise _Refused("holds an interpolation (${...}); write the value itself")
         return value
-    raise _Refused("has a value that is not plain; give a number, a text, true, false, null or a list")
+    raise _Refused(
+        "has a value that is not plain; give a number, a text, true, false, null or a list"
+    )

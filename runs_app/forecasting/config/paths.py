@@ -53,12 +53,14 @@ def set_path(tree: Tree, path: str, value: Any) -> None:
 
 
 def merge(base: Tree, change: Tree) -> Tree:
-    """A new tree: ``base`` with every value that ``change`` names replaced. Lists are replaced whole."""
+    """A new tree: ``base`` with every value that ``change`` names replaced; lists as a whole."""
     merged = dict(base)
     for key, value in change.items():
         old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = merge(old, value) if both else value
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = merge(old, value)
+        else:
+            merged[key] = value
     return merged
 
 

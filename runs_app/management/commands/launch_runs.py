@@ -58,7 +58,9 @@ class Command(BaseCommand):
         except UnicodeDecodeError as error:
             raise CommandError(f"{file} is not UTF-8 text.") from error
         except ConfigInvalid as invalid:
-            lines = [f"  {e.path}: {e.message}" if e.path else f"  {e.message}" for e in invalid.errors]
+            lines = [
+                f"  {e.path}: {e.message}" if e.path else f"  {e.message}" for e in invalid.errors
+            ]
             raise CommandError("\n".join([f"{file}: nothing was launched.", *lines])) from invalid
 
     def _launch(self, planned: list[PlannedRun]) -> list[str]:

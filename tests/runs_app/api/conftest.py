@@ -22,7 +22,8 @@ def run(db: None, runs_root: Path) -> TrainingRun:
     config = to_tree(compose_config({"data": {"source": "BTCUSDT_1m.csv"}}))
     made = TrainingRun.objects.create(
         name="first", status=RunStatus.COMPLETED, config=config, request={"data_source": "x"},
-        started_at=AT, finished_at=AT, attempt=1, last_seq=5, metrics={"val_loss": "NaN", "epoch": 2},
+        started_at=AT, finished_at=AT, attempt=1, last_seq=5,
+        metrics={"val_loss": "NaN", "epoch": 2},
     )  # fmt: skip
     payloads = [
         (EventKind.METRICS, {"epoch": 1, "step": 10, "train_loss": 0.5}),

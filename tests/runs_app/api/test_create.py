@@ -197,9 +197,7 @@ def test_a_faulty_file_is_named_with_its_row(data_root: Path, sample_file: Path)
     assert "6" in found["config.data_source"]
 
 
-def test_a_faulty_file_can_be_repaired(
-    data_root: Path, runs_root: Path, sample_file: Path
-) -> None:
+def test_a_faulty_file_can_be_repaired(data_root: Path, runs_root: Path, sample_file: Path) -> None:
     lines = sample_file.read_text().splitlines()[:40_000]
     lines[5] = lines[4]
     (data_root / "twice.csv").write_text("\n".join(lines))

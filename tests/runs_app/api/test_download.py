@@ -97,9 +97,7 @@ def test_a_resumed_download_of_a_changed_file_starts_again(run: TrainingRun) -> 
     assert (answer.status_code, body) == (304, b"")
 
 
-def test_the_tag_of_a_live_run_changes_with_its_file(
-    run: TrainingRun, runs_root: Path
-) -> None:
+def test_the_tag_of_a_live_run_changes_with_its_file(run: TrainingRun, runs_root: Path) -> None:
     TrainingRun.objects.filter(pk=run.pk).update(status=RunStatus.RUNNING)
     first, _ = fetch(url(run))
     target = runs_root / run.uid / "checkpoints" / "best.ckpt"
@@ -118,9 +116,7 @@ def test_a_head_request_has_the_headers_alone(run: TrainingRun) -> None:
     answer.close()
 
 
-def test_an_odd_name_is_restored_and_injects_nothing(
-    run: TrainingRun, runs_root: Path
-) -> None:
+def test_an_odd_name_is_restored_and_injects_nothing(run: TrainingRun, runs_root: Path) -> None:
     name = 'ü "quoted"; x=y.html'
     (runs_root / run.uid / name).write_bytes(b"<script>alert(1)</script>")
     answer, body = fetch(f"/runs/{run.uid}/artifacts/%C3%BC%20%22quoted%22;%20x=y.html")
@@ -137,7 +133,8 @@ ESCAPES = [
     "..\\secret", "..%5csecret", "/etc/passwd", "%2fetc%2fpasswd", "//etc/passwd",
     "C:/secret", "C:%5csecret", "~/secret", "~root/secret", "file:///etc/passwd",
     "config.yaml%00", "config.yaml%00.png", "%00", "config.yaml.", "config.yaml%20", "config.yaml/",
-    "config.yaml/x", "checkpoints", "checkpoints/", ".", "..", "./config.yaml", "checkpoints//best.ckpt",
+    "config.yaml/x", "checkpoints", "checkpoints/", ".", "..", "./config.yaml",
+    "checkpoints//best.ckpt",
     "a" * 5000, "a/" * 500 + "b", "%c0%ae%c0%ae/secret", "．．/secret", "..∕secret", "‥/secret",
     "config.yaml%0d%0aX-Bad:%201", "%f0%28", "config.yaml#x", "config.yaml;x", "nothing.txt",
 ]  # fmt: skip
@@ -187,7 +184,16 @@ def test_links_and_special_files_are_never_followed(
         server.bind("sock")
     (folder / ".hidden").write_text("x")
     (folder / "best.ckpt.tmp").write_text("x")
-    names = ("link", "inner-link", "folder-link", "folder-link/file", "loop", "hard", "pipe", "sock")
+    names = (
+        "link",
+        "inner-link",
+        "folder-link",
+        "folder-link/file",
+        "loop",
+        "hard",
+        "pipe",
+        "sock",
+    )
     for name in (*names, ".hidden", "best.ckpt.tmp"):
         answer, body = fetch(url(run, name))
         assert answer.status_code == 404, name
@@ -211,9 +217,7 @@ def test_a_run_directory_that_is_a_link_is_not_served(
     assert answer.status_code == 404
 
 
-def test_a_file_that_shrinks_while_it_is_read_ends_early(
-    run: TrainingRun, runs_root: Path
-) -> None:
+def test_a_file_that_shrinks_while_it_is_read_ends_early(run: TrainingRun, runs_root: Path) -> None:
     answer = Client().get(url(run))
     os.truncate(runs_root / run.uid / "checkpoints" / "best.ckpt", 300_000)
     assert asyncio.run(read(answer)) == CONTENT[:300_000]

@@ -47,7 +47,9 @@ def test_an_unknown_run_is_404(db: None, uid: str, rest: str) -> None:
         assert "detail" in answer.json()
 
 
-@pytest.mark.parametrize(("method", "rest"), [("post", "/cancel"), ("post", "/retry"), ("delete", "")])
+@pytest.mark.parametrize(
+    ("method", "rest"), [("post", "/cancel"), ("post", "/retry"), ("delete", "")]
+)
 def test_changing_an_unknown_run_is_404(db: None, method: str, rest: str) -> None:
     answer = getattr(Client(), method)(f"/runs/abc123{rest}")
     assert answer.status_code == 404
@@ -56,7 +58,9 @@ def test_changing_an_unknown_run_is_404(db: None, method: str, rest: str) -> Non
 
 def test_the_list_is_newest_first_and_in_pages(run: TrainingRun) -> None:
     for number in range(5):
-        TrainingRun.objects.create(name=f"run {number}", config=run.config, metrics={"step": number})
+        TrainingRun.objects.create(
+            name=f"run {number}", config=run.config, metrics={"step": number}
+        )
     found = get("/runs?limit=2&offset=1").json()
     assert [entry["name"] for entry in found["runs"]] == ["run 3", "run 2"]
     assert (found["total"], found["limit"], found["offset"]) == (6, 2, 1)

@@ -64,13 +64,15 @@ def test_a_base_alone_is_one_run(candles: Path) -> None:
         ("base: &a {seed: 1}\ngrid: *a", "", "alias"),
         ("base: {data_source: '${oc.env:HOME}'}", "base.data_source", "interpolation"),
         ("base: {data_source: BTCUSDT_1m}\ngrid: {seed: [" + "1," * 1001 + "]}", "file", "1,001"),
-        ("base: {}\ngrid: {" + ", ".join(f"k{n}: [1, 2]" for n in range(40)) + "}", "file", "at most 1,000"),
+        (
+            "base: {}\ngrid: {" + ", ".join(f"k{n}: [1, 2]" for n in range(40)) + "}",
+            "file",
+            "at most 1,000",
+        ),
         ("base: [", "", "not valid YAML"),
     ],
-)  # fmt: skip
-def test_a_wrong_file_is_refused_in_words(
-    candles: Path, text: str, path: str, words: str
-) -> None:
+)
+def test_a_wrong_file_is_refused_in_words(candles: Path, text: str, path: str, words: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         plan_batch(text)
     found = {error.path: error.message for error in caught.value.errors}
