@@ -14,9 +14,13 @@ class OneLineFormatter(logging.Formatter):
     A traceback stays on lines of its own, indented by four spaces.
     """
 
-    converter = time.gmtime
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
+
+    @staticmethod
+    def converter(seconds: float | None) -> time.struct_time:
+        """UTC, wherever the computer is."""
+        return time.gmtime(seconds)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line of ``record`` without its traceback."""

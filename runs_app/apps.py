@@ -9,3 +9,7 @@ class RunsAppConfig(AppConfig):
     name = "runs_app"
     verbose_name = "Training runs"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from runs_app import checks  # noqa: F401

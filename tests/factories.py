@@ -1,0 +1,81 @@
+"""Makes one object each, whole and valid; a test names only what it is about.
+
+Rows are made directly: a factory starts nothing and announces nothing. Where a test is about the
+making of a run, it calls ``services.launch.launch_run`` instead.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from runs_app.choices import ArtifactKind, EventKind, RunStatus
+from runs_app.forecasting.config.compose import compose_config
+from runs_app.forecasting.config.schema import RunConfig
+from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+"""The instant at which factory objects happen, unless a test says otherwise."""
+
+_numbers = count(1)
+
+
+def make_config(**sections: dict[str, Any]) -> RunConfig:
+    """The preset ``tiny`` on ``sample.csv``; ``make_config(train={"seed": 7})`` changes fields."""
+    base: dict[str, dict[str, Any]] = {
+        "data": {"source": "sample.csv"},
+        "model": {"variant": "tiny"},
+    }
+    merged = {name: base.get(name, {}) | sections.get(name, {}) for name in {*base, *sections}}
+    return compose_config(merged)
+
+
+def make_run(**fields: Any) -> TrainingRun:
+    """A pending run without files."""
+    fields.setdefault("name", f"run {next(_numbers)}")
+    fields.setdefault("config", make_config().model_dump(mode="json"))
+    return TrainingRun.objects.create(**fields)
+
+
+def make_running_run(**fields: Any) -> TrainingRun:
+    """A run that a worker has claimed and that has begun."""
+    live = {"status": RunStatus.RUNNING, "attempt": 1, "worker": "worker-1", "started_at": MOMENT}
+    return make_run(**(live | fields))
+
+
+def make_completed_run(**fields: Any) -> TrainingRun:
+    """A run that has ended well."""
+    final = {"status": RunStatus.COMPLETED, "reason": "completed", "finished_at": MOMENT}
+    return make_running_run(**(final | fields))
+
+
+def make_event(run: TrainingRun, kind: EventKind = EventKind.METRICS, **payload: Any) -> RunEvent:
+    """The next event of ``run``; keeps the run's ``last_seq`` right."""
+    run.last_seq += 1
+    run.save(update_fields=["last_seq"])
+    return RunEvent.objects.create(
+        run=run, seq=run.last_seq, attempt=run.attempt, kind=kind, at=MOMENT, payload=payload
+    )
+
+
+def make_checkpoint(run: TrainingRun, epoch: int = 1, **fields: Any) -> Checkpoint:
+    """The checkpoint of one epoch, as a row without a file."""
+    fields.setdefault("path", f"checkpoints/checkpoint-epoch{epoch}.ckpt")
+    fields.setdefault("step", epoch * 100)
+    fields.setdefault("val_loss", 1.0 / epoch)
+    facts = {"size_bytes": 1000, "sha256": "0" * 64, "created_at": MOMENT}
+    return Checkpoint.objects.create(run=run, epoch=epoch, **(facts | fields))
+
+
+def make_artifact(run: TrainingRun, path: str = "metrics.json", **fields: Any) -> Artifact:
+    """One file of a run, as a row without a file."""
+    facts = {"kind": ArtifactKind.METRICS, "size_bytes": 10, "created_at": MOMENT}
+    return Artifact.objects.create(run=run, path=path, **(facts | fields))
+
+
+def make_data_set(**fields: Any) -> DataSet:
+    """A healthy data set of 1m candles, as a row without a file."""
+    number = next(_numbers)
+    facts = {"name": f"candles {number}", "path": f"candles{number}.csv", "timeframe": "1m"}
+    return DataSet.objects.create(**(facts | {"bars": 10_000} | fields))
