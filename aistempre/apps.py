@@ -1,6 +1,7 @@
-"""Hands the Celery application to every Django process, so that tasks can be sent from all of them.
+"""Hands the Celery application to every Django process, so that all of them can wake workers.
 
-The package's ``__init__`` must stay empty: ``bin/start`` reads ``env.py`` before anything is installed.
+The package's ``__init__`` must stay empty: ``bin/start`` reads ``env.py`` before the packages are
+installed.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aistempre.settings")
 http = get_asgi_application()
 
 # These import models, which need the applications that the line above has loaded.
-from runs_app.live.origins import SameOrigin  # noqa: E402
-from runs_app.routing import websocket_urlpatterns  # noqa: E402
+from runs_app.live.origins import SameOrigin
+from runs_app.routing import websocket_urlpatterns
 
 application = ProtocolTypeRouter(
     {"http": http, "websocket": SameOrigin(URLRouter(websocket_urlpatterns))}

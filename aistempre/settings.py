@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "runs_app.local_operator.LocalOperatorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -94,8 +95,8 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         # The default expiry of a group is a day: a page open for longer would fall silent.
-        # The client's default socket timeout of 5 s is as long as the layer's blocking read, so that
-        # every socket silent for 5 s would be cut.
+        # The client's default socket timeout of 5 s is as long as the layer's blocking read, so it
+        # would cut every socket that is silent for 5 s.
         "CONFIG": {
             "hosts": [{"address": REDIS_URL, "socket_timeout": 30}],
             "capacity": 1000,

@@ -1,4 +1,4 @@
-"""The WebSocket of one run: replay what the viewer has not seen, then live, then close with the run."""
+"""The WebSocket of a run: replay what the viewer has not seen, then live, then close."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class RunStreamConsumer(AsyncWebsocketConsumer):
     async def _wait(self) -> None:
         # The spread keeps a thousand viewers from asking the database in the same moment.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
+            await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS * random.uniform(0.8, 1.2))
 
     async def _send_batch(self, messages: list[StreamMessage]) -> None:
         if self._html and messages:

@@ -48,8 +48,8 @@ def register(run_pk: int, directory: Path, name: str, sha256: str = "") -> Artif
 def register_all(run_pk: int, directory: Path, tick: Callable[[], object]) -> None:
     """Register every regular file the trainer left; calls ``tick`` between two files.
 
-    A hash is computed once per file: a checkpoint whose record has the file's size and time keeps
-    the hash it was saved with, and a second link to the same file takes the first one's.
+    A hash is computed once per file: a checkpoint whose record has the file's size keeps the
+    hash it was saved with, and a second link to the same file takes the first one's.
     """
     known = {a.path: a for a in Artifact.objects.filter(run_id=run_pk)}
     hashes: dict[tuple[int, int], str] = {}
@@ -60,13 +60,8 @@ def register_all(run_pk: int, directory: Path, tick: Callable[[], object]) -> No
         identity = (facts.st_dev, facts.st_ino)
         digest = hashes.get(identity, "")
         record = known.get(name)
-        if (
-            not digest
-            and record
-            and name.startswith(CHECKPOINT_DIR)
-            and _same(record, facts.st_size)
-        ):
-            digest = record.sha256
+        if not digest and record and record.kind == ArtifactKind.CHECKPOINT:
+            digest = record.sha256 if record.size_bytes == facts.st_size else ""
         hashes[identity] = register(run_pk, directory, name, digest).sha256
         tick()
     Artifact.objects.filter(run_id=run_pk).exclude(path__in=found).delete()
@@ -79,10 +74,6 @@ def sha256_of(file: Path) -> str:
         while chunk := stream.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _same(record: Artifact, size: int) -> bool:
-    return record.size_bytes == size and bool(record.sha256)
 
 
 def _kind_of(name: str) -> ArtifactKind:

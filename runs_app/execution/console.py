@@ -10,9 +10,7 @@ _ESCAPE = re.compile(
     r"|[@-Z\\-_])"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_LEVEL = re.compile(
-    r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b|\b(Traceback|[A-Za-z]+Error|[A-Za-z]*Warning):?"
-)
+_LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL|Traceback|\w+Error|\w*Warning)\b")
 
 
 def clean(line: bytes) -> str:
@@ -30,7 +28,7 @@ def level_of(text: str) -> str | None:
     found = _LEVEL.search(text[:200])
     if not found:
         return None
-    word = found[0].rstrip(":")
-    if word in {"WARNING"} or word.endswith("Warning"):
+    word = found[1]
+    if word == "WARNING" or word.endswith("Warning"):
         return "warning"
     return None if word in {"DEBUG", "INFO"} else "error"

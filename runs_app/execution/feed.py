@@ -1,4 +1,4 @@
-"""From the files a trainer appends to, to batches in the database: the supervisor's reading side."""
+"""The supervisor's reading side: from the files a trainer appends to, to batches to store."""
 
 from __future__ import annotations
 
@@ -122,11 +122,7 @@ class Feed:
             try:
                 event = from_line(line)
             except ValidationError as error:
-                shown = clean(line[:200])
-                message = (
-                    f"A line of {EVENTS_FILE} is no event ({error.error_count()} faults): {shown}"
-                )
-                entries.append(log_entry(0, message, "warning", "supervisor"))
+                entries.append(_foreign(line, error))
                 continue
             if isinstance(event, (FitFinished, FitFailed)):
                 self.last_word = event
@@ -134,6 +130,13 @@ class Feed:
             if entry:
                 entries.append((event.at, entry))
         return entries
+
+
+def _foreign(line: bytes, error: ValidationError) -> tuple[datetime, Entry]:
+    """A warning in place of a line of ``events.jsonl`` that is no event."""
+    shown = clean(line[:200])
+    message = f"A line of {EVENTS_FILE} is no event ({error.error_count()} faults): {shown}"
+    return log_entry(0, message, "warning", "supervisor")
 
 
 def _span(piece: Piece) -> Span | None:

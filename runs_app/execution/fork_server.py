@@ -1,10 +1,11 @@
 """A process with torch loaded that forks trainers: ``python -m runs_app.execution.fork_server``.
 
 It is single-threaded, knows no Django, and talks to its worker in JSON lines over the socket whose
-descriptor is its first argument. Orders: ``start`` (with an id) and ``signal`` (id, number). Reports:
-``ready``, ``started`` (id, pid), ``ended`` (id, wait status, peak memory). Signals go through here
-because only the parent knows, without a race, that a process id still is its child's. When the
-worker's end of the socket closes, the server kills every trainer with its group and ends.
+descriptor is its first argument. Orders: ``start`` (id, what to fit) and ``signal`` (id, number).
+Reports: ``ready``, ``started`` (id, pid), ``refused`` (id), ``ended`` (id, code, peak memory).
+Signals go through here because only the parent knows, without a race, that a process id still is
+its child's. When the worker's end of the socket closes, the server kills every trainer with its
+group and ends.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class ForkServer:
         self._trainers: dict[int, int] = {}  # id of the order -> process id
         self._wake_read, self._wake_write = socket.socketpair()
         for end in (self._wake_read, self._wake_write):
-            end.setblocking(False)
+            end.settimeout(0)
 
     def serve(self) -> None:
         """Work until the worker closes its end."""
@@ -117,7 +118,7 @@ def _signal_group(pid: int, number: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """``arguments``: descriptor of the socket, ``module:function`` of the fit, modules to preload."""
+    """Serve; ``arguments``: descriptor of the socket, ``module:function``, modules to preload."""
     descriptor, entry, *preload = arguments
     # The worker decides when trainers stop; a signal to its process group is not for this process.
     # Held back rather than ignored: a trainer signalled right after its fork still gets it.

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -178,7 +179,7 @@ def _held(held: Claim) -> QuerySet[TrainingRun]:
     )
 
 
-def _lease_end() -> ExpressionWrapper:
+def _lease_end() -> Combinable:
     return ExpressionWrapper(Now() + timedelta(seconds=LEASE_SECONDS), output_field=DateTimeField())
 
 

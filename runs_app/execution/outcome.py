@@ -91,7 +91,7 @@ def _by_exit(evidence: Evidence) -> Verdict:
             ),
         )
     if exit_.code < 0:
-        return _by_signal(evidence, signal.Signals(-exit_.code))
+        return _by_signal(evidence, -exit_.code)
     reason = REASON_OF_CODE.get(exit_.code, Reason.BUG)
     if reason is Reason.CANCELLED:
         return RunStatus.FAILED, Reason.KILLED, "The trainer was asked to stop from outside."
@@ -106,9 +106,9 @@ def _by_exit(evidence: Evidence) -> Verdict:
     )
 
 
-def _by_signal(evidence: Evidence, number: signal.Signals) -> Verdict:
+def _by_signal(evidence: Evidence, number: int) -> Verdict:
     peak = f"{evidence.exit.peak_bytes / MIB:,.0f} MB"
-    if number is signal.SIGKILL and evidence.memory_kills:
+    if number == signal.SIGKILL and evidence.memory_kills:
         return (
             RunStatus.FAILED,
             Reason.OUT_OF_MEMORY,
@@ -117,13 +117,14 @@ def _by_signal(evidence: Evidence, number: signal.Signals) -> Verdict:
                 "Choose a smaller batch size, context or network, or fewer bars."
             ),
         )
-    if number is signal.SIGKILL:
+    if number == signal.SIGKILL:
         return (
             RunStatus.FAILED,
             Reason.KILLED,
             (
-                f"The trainer was killed from outside (SIGKILL) after using {peak} of memory. The most "
-                "likely cause is a memory limit: choose a smaller batch size, context or network."
+                f"The trainer was killed from outside (SIGKILL) after using {peak} of memory. The "
+                "most likely cause is a memory limit: choose a smaller batch size, context or "
+                "network."
             ),
         )
     if number in {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
@@ -131,14 +132,22 @@ def _by_signal(evidence: Evidence, number: signal.Signals) -> Verdict:
             RunStatus.FAILED,
             Reason.KILLED,
             (
-                f"The trainer was ended from outside ({number.name}). Start the run again with Retry."
+                f"The trainer was ended from outside ({_name(number)}). "
+                "Start the run again with Retry."
             ),
         )
     return (
         RunStatus.FAILED,
         Reason.BUG,
         (
-            f"The trainer crashed in native code ({number.name}). The last log lines show where; "
+            f"The trainer crashed in native code ({_name(number)}). The last log lines show where; "
             "if it happens again, report it together with the run's config.yaml and console.log."
         ),
     )
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # the real-time signals have no names

@@ -1,4 +1,4 @@
-"""Go on when the database is away: wait and try again. The run's files hold everything meanwhile."""
+"""Go on when the database is away: wait and try again. The run's files hold everything."""
 
 from __future__ import annotations
 

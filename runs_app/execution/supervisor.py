@@ -1,4 +1,4 @@
-"""Supervises one trainer: reads it, samples the machine, keeps the lease, passes the stop wish on."""
+"""Supervises a trainer: reads it, samples the machine, keeps the lease, passes the stop wish on."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Supervisor:
 
     def _look_for_wishes(self, trainer: TrainerProcess) -> None:
         wish = patiently(self._wish, self._worker_stopping.is_set)
-        self._stop.consider(wish, self._worker_stopping.is_set(), trainer)
+        self._stop.consider(trainer, wish, worker_stopping=self._worker_stopping.is_set())
 
     def _wish(self) -> datetime | None:
         return lifecycle.cancel_wish(self._held)
@@ -128,7 +128,7 @@ class _StopWish:
         self.killed = False
 
     def consider(
-        self, wish: datetime | None, worker_stopping: bool, trainer: TrainerProcess
+        self, trainer: TrainerProcess, wish: datetime | None, *, worker_stopping: bool
     ) -> None:
         """Act on the newest cancel request and on the worker's own end."""
         now = time.monotonic()

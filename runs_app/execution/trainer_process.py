@@ -100,7 +100,7 @@ class TrainerServer:
             self._ensure()
 
     def spawn(self, run_dir: Path, data_root: Path, devices: str | None = None) -> TrainerProcess:
-        """Order a trainer for ``run_dir``. ``devices``: CUDA_VISIBLE_DEVICES, None leaves it unset."""
+        """Order a trainer for ``run_dir``. ``devices``: its CUDA_VISIBLE_DEVICES, if not None."""
         environ = self._environ()
         environ["DATA_ROOT"] = str(data_root)
         if devices is not None:

@@ -13,7 +13,7 @@ CHUNK = 500
 
 
 class Backlog:
-    """Events of one run after a number. Hints only say how far it reaches; the database is the truth."""
+    """Events of one run after a number. Hints are a short cut; the database is the truth."""
 
     def __init__(self, run_pk: int, uid: str, after: int) -> None:
         self._run_pk = run_pk
@@ -34,19 +34,20 @@ class Backlog:
         fresh, self._fresh = self._fresh, []
         fresh = [message for message in fresh if message["seq"] > self.sent]
         if not fresh or fresh[0]["seq"] != self.sent + 1:
-            fresh = await self._stored()
+            fresh = await database_sync_to_async(self._read)()
         if fresh:
             self.sent = fresh[-1]["seq"]
         return fresh
 
-    @database_sync_to_async
-    def _stored(self) -> list[StreamMessage]:
+    def _read(self) -> list[StreamMessage]:
         events = RunEvent.objects.filter(run_id=self._run_pk, seq__gt=self.sent).order_by("seq")
         return [stream_message(event, self._uid) for event in events[:CHUNK]]
 
-    @database_sync_to_async
-    def is_over(self) -> bool:
+    async def is_over(self) -> bool:
         """True when the run has ended, or is gone, and every event of it was taken."""
+        return bool(await database_sync_to_async(self._has_ended)())
+
+    def _has_ended(self) -> bool:
         run = TrainingRun.objects.filter(pk=self._run_pk).only("status", "last_seq").first()
         return run is None or (run.status in FINAL and run.last_seq <= self.sent)
 

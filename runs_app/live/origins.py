@@ -1,4 +1,4 @@
-"""Which browser pages may open a socket: our own. A page of another site is refused before accept."""
+"""Which pages may open a socket: our own. Another site's is refused before the handshake ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.http.request import split_domain_port, validate_host
 class SameOrigin:
     """Wraps an ASGI application; lets a socket through that has no Origin, or ours.
 
-    Programs send no Origin. A browser always does, and ``null`` or another host is refused with 403.
+    Programs send no Origin. A browser always does; ``null`` or another host is refused with 403.
     The Host must be one of ``ALLOWED_HOSTS`` in any case, so that no name rebound to this machine
     is taken for ours.
     """

@@ -76,9 +76,7 @@ def claim(run: TrainingRun, worker: str = "worker-1") -> Claim:
     return held
 
 
-def supervise(
-    held: Claim, server: TrainerServer, stopping: threading.Event | None = None
-) -> None:
+def supervise(held: Claim, server: TrainerServer, stopping: threading.Event | None = None) -> None:
     """Supervise one attempt on a free slot."""
     slot = slots.acquire()
     assert slot is not None

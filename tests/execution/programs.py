@@ -29,6 +29,11 @@ def write(event: events.Event) -> None:
         stream.write(events.to_line(event))
 
 
+def say(*words: object) -> None:
+    """One line on the console."""
+    sys.stdout.write(" ".join(str(word) for word in words) + "\n")
+
+
 def step(number: int, loss: float = 0.5) -> events.StepTaken:
     """A step event."""
     return events.StepTaken(epoch=1, step=number, train_loss=loss, learning_rate=1e-3)
@@ -42,7 +47,7 @@ def finished(reason: Reason = Reason.COMPLETED) -> int:
 
 def complete() -> int:
     """A short fit with one checkpoint."""
-    print("hello from the trainer")
+    say("hello from the trainer")
     write(
         events.FitStarted(
             device="CPU (1 thread)",
@@ -177,10 +182,10 @@ def torn() -> int:
 
 def surroundings() -> int:
     """Prints what it can see of its surroundings."""
-    print("cwd", Path.cwd())
-    print("environ", sorted(os.environ))
-    print("session", os.getsid(0) == os.getpid())
-    print("umask", oct(os.umask(0)))
-    print("modules", sorted(m for m in ("django", "celery", "torch") if m in sys.modules))
-    print("descriptors", sorted(os.listdir("/proc/self/fd")))
+    say("cwd", Path.cwd())
+    say("environ", sorted(os.environ))
+    say("session", os.getsid(0) == os.getpid())
+    say("umask", oct(os.umask(0)))
+    say("modules", sorted(m for m in ("django", "celery", "torch") if m in sys.modules))
+    say("descriptors", sorted(entry.name for entry in Path("/proc/self/fd").iterdir()))
     return finished()

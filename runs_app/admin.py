@@ -1,0 +1,179 @@
+"""The admin site: runs with their actions, and what belongs to them, to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from runs_app.choices import RunStatus
+from runs_app.errors import RunError
+from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+from runs_app.services.cancel import cancel_run
+from runs_app.services.delete import delete_run
+from runs_app.services.retry import retry_run
+
+BADGE_COLOURS: dict[str, str] = {
+    RunStatus.PENDING: "#667382",
+    RunStatus.RUNNING: "#066fd1",
+    RunStatus.COMPLETED: "#2fb344",
+    RunStatus.FAILED: "#d63939",
+    RunStatus.CANCELLED: "#b98900",
+}
+"""The admin site has no Tabler classes; these are its colours, yellow darkened to be readable."""
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscripts at run time
+    """Rows that the product writes and that nobody edits by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody here: a run is deleted with its files by the action of its list."""
+        return False
+
+
+class CheckpointLines(admin.TabularInline):  # type: ignore[type-arg]
+    """Checkpoints of a run."""
+
+    model = Checkpoint
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = ("path", "epoch", "step", "val_loss", "size_bytes", "is_best")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+
+class ArtifactLines(admin.TabularInline):  # type: ignore[type-arg]
+    """Files of a run."""
+
+    model = Artifact
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = ("path", "kind", "size_bytes", "sha256")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
+        return False
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(ReadOnly):
+    """Runs: read, cancel, retry, delete with files."""
+
+    list_display = ("uid", "name", "badge", "reason", "epoch", "val_loss", "created_at", "page")
+    list_filter = ("status", "reason", "created_at")
+    search_fields = ("uid", "name", "message")
+    date_hierarchy = "created_at"
+    inlines = (CheckpointLines, ArtifactLines)
+    actions = ("cancel", "retry", "delete_with_files")
+    list_per_page = 50
+
+    @admin.display(description="status", ordering="status")
+    def badge(self, run: TrainingRun) -> SafeString:
+        """The state in the colour it has on the pages."""
+        return format_html(
+            '<strong style="color: {}">{}</strong>',
+            BADGE_COLOURS[run.status],
+            run.get_status_display(),
+        )
+
+    @admin.display(description="page")
+    def page(self, run: TrainingRun) -> SafeString:
+        """Link to the run's dashboard."""
+        return format_html('<a href="{}">Open</a>', reverse("runs:run_detail", args=[run.uid]))
+
+    @admin.action(description="Cancel the selected runs", permissions=["view"])
+    def cancel(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Cancel what has not ended yet."""
+        _each(request, runs, cancel_run, lambda run, _: f"{run.uid}: cancelled or stopping.")
+
+    @admin.action(description="Retry the selected runs as new runs", permissions=["view"])
+    def retry(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Start again what has ended."""
+        _each(request, runs, retry_run, lambda run, new: f"{run.uid}: started again as {new.uid}.")
+
+    @admin.action(description="Delete the selected runs with their files", permissions=["view"])
+    def delete_with_files(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Delete what has ended, and say how much that freed."""
+        _each(
+            request,
+            runs,
+            delete_run,
+            lambda run, freed: f"{run.uid}: freed {filesizeformat(freed)}.",
+        )
+
+
+def _each(
+    request: HttpRequest,
+    runs: QuerySet[TrainingRun],
+    act: Callable[[str], Any],
+    told: Callable[[TrainingRun, Any], str],
+) -> None:
+    """Do one thing to each run, and tell of each how it went."""
+    for run in runs:
+        try:
+            messages.success(request, told(run, act(run.uid)))
+        except (RunError, ConfigInvalid, OSError) as error:
+            messages.error(request, f"{run.uid}: {error}")
+
+
+@admin.register(RunEvent)
+class RunEventAdmin(ReadOnly):
+    """The log of events; it only grows."""
+
+    list_display = ("run", "seq", "kind", "attempt", "at")
+    list_filter = ("kind",)
+    search_fields = ("run__uid",)
+    list_select_related = ("run",)
+    show_full_result_count = False
+
+
+@admin.register(Checkpoint)
+class CheckpointAdmin(ReadOnly):
+    """Checkpoints of all runs."""
+
+    list_display = ("run", "path", "epoch", "val_loss", "size_bytes", "is_best", "created_at")
+    search_fields = ("run__uid", "path")
+    list_select_related = ("run",)
+
+
+@admin.register(Artifact)
+class ArtifactAdmin(ReadOnly):
+    """Files of all runs."""
+
+    list_display = ("run", "path", "kind", "size_bytes", "created_at")
+    list_filter = ("kind",)
+    search_fields = ("run__uid", "path")
+    list_select_related = ("run",)
+
+
+@admin.register(DataSet)
+class DataSetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Data sets: only the name is a person's to choose, the rest was read from the file."""
+
+    list_display = ("name", "path", "timeframe", "bars", "first_open", "last_open", "problem")
+    search_fields = ("name", "path")
+    readonly_fields = tuple(
+        field.name for field in DataSet._meta.fields if field.name not in {"id", "name"}
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Files in DATA_ROOT become data sets by themselves."""
+        return False

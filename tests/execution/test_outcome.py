@@ -1,0 +1,70 @@
+"""Every way a trainer can end has one state, one reason and one sentence."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from runs_app.choices import RunStatus
+from runs_app.execution.outcome import Evidence, judge
+from runs_app.execution.trainer_process import Exit
+from runs_app.forecasting.events import EXIT_CODES, FitFailed, FitFinished, Reason
+
+DONE = FitFinished(reason=Reason.COMPLETED, message="Done.")
+STOPPED = FitFinished(reason=Reason.CANCELLED, message="Stopped after 3 steps.")
+NAN = FitFailed(reason=Reason.NON_FINITE, message="The loss became NaN in step 7.")
+KILLED = Exit(-signal.SIGKILL, peak_bytes=2**30)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "status", "reason", "words"),
+    [
+        (Evidence(Exit(0), DONE), "completed", "completed", "Done."),
+        (Evidence(Exit(-11), DONE), "completed", "completed", "Done."),
+        (Evidence(Exit(0), DONE, cancel_requested=True), "completed", "completed", "Done."),
+        (Evidence(Exit(14), NAN), "failed", "non_finite", "NaN in step 7"),
+        (Evidence(Exit(14), NAN, cancel_requested=True), "failed", "non_finite", "step 7"),
+        (Evidence(Exit(10), STOPPED, cancel_requested=True), "cancelled", "cancelled", "3 steps"),
+        (Evidence(Exit(-15), None, cancel_requested=True), "cancelled", "cancelled", "request"),
+        (
+            Evidence(KILLED, None, cancel_requested=True, killed_by_us=True),
+            "cancelled",
+            "cancelled",
+            "was killed",
+        ),
+        (Evidence(Exit(10), STOPPED, worker_stopping=True), "failed", "worker_lost", "Retry"),
+        (Evidence(Exit(10), STOPPED), "failed", "killed", "other than AiStemPre"),
+        (Evidence(KILLED, None, memory_kills=1), "failed", "out_of_memory", "1,024 MB"),
+        (Evidence(KILLED, None), "failed", "killed", "memory limit"),
+        (Evidence(Exit(-9, lost=True), None), "failed", "worker_lost", "Retry"),
+        (Evidence(Exit(-15), None), "failed", "killed", "SIGTERM"),
+        (Evidence(Exit(-11), None), "failed", "bug", "SIGSEGV"),
+        (Evidence(Exit(-40), None), "failed", "bug", "signal 40"),
+        (Evidence(Exit(12), None), "failed", "data", "candle data"),
+        (Evidence(Exit(15), None), "failed", "disk_full", "disk is full"),
+        (Evidence(Exit(3), None, log_tail=("oh", " ")), "failed", "bug", "Its last line: oh"),
+        (Evidence(Exit(0), None), "failed", "bug", "exit code 0"),
+    ],
+)
+def test_one_verdict(evidence: Evidence, status: str, reason: str, words: str) -> None:
+    outcome = judge(evidence)
+
+    assert (outcome.status, outcome.reason) == (status, reason)
+    assert words in outcome.message
+
+
+@pytest.mark.parametrize("code", sorted(set(EXIT_CODES.values())))
+def test_every_exit_code_of_the_trainer_has_a_sentence(code: int) -> None:
+    outcome = judge(Evidence(Exit(code), None))
+
+    assert outcome.status == RunStatus.FAILED
+    assert outcome.message.endswith((".", "nothing."))
+
+
+def test_only_a_failure_carries_the_log() -> None:
+    tail: dict[str, Any] = {"log_tail": ("a line",)}
+
+    assert judge(Evidence(Exit(0), DONE, **tail)).log_tail == ()
+    assert judge(Evidence(Exit(14), NAN, **tail)).log_tail == ("a line",)
