@@ -45,10 +45,10 @@ def sig(value: Any, digits: int = 4) -> str:
         return "0"
     if not 1e-4 <= abs(number) < 1e5:
         text = f"{number:.{digits - 1}e}"
-    elif abs(number) >= 10 ** (digits - 1):
-        text = f"{number:,.0f}"
     else:
         text = f"{number:#.{digits}g}"
+        if text.endswith(".") or "e" in text:
+            text = f"{number:,.0f}"
     return text.replace("-", "−")
 
 

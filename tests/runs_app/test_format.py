@@ -1,0 +1,48 @@
+"""How numbers, sizes and times are written."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from runs_app.templatetags import runs_format as write
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"), ("", "–"), (0, "0"), (1.5, "1.500"), (-3.14159, "−3.142"),
+        (0.00123456, "0.001235"), (0.0000123, "1.230e−05"), (12345.678, "12,346"),
+        (9999.9, "10,000"), (2.5e7, "2.500e+07"), ("NaN", "NaN"), (math.inf, "∞"),
+        ("-Infinity", "−∞"), (999.97, "1,000"),
+    ],
+)  # fmt: skip
+def test_four_significant_digits(value: Any, text: str) -> None:
+    assert write.sig(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"), (0.31, "0.3 s"), (1, "1 s"), (59.7, "1 min"), (61, "1 min 1 s"),
+        (7500, "2 h 5 min"), (86_400, "1 d"), ("NaN", "–"),
+    ],
+)  # fmt: skip
+def test_durations_have_two_units(seconds: Any, text: str) -> None:
+    assert write.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (2_231_456, "2.23 MB"), (1.5e12, "1.5 TB")],
+)
+def test_sizes_have_three_digits(size: float, text: str) -> None:
+    assert write.size(size) == text
+
+
+def test_learning_rates_are_scientific() -> None:
+    assert write.sci(2e-4) == "2.00e−4"
+    assert write.percent(0.5123) == "51.2"
+    assert write.count(5_505_024) == "5.5 M"

@@ -1,0 +1,232 @@
+"""The dashboard: first paint, live fragments, buttons, and the words for what went wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from runs_app.choices import ArtifactKind, EventKind, RunStatus
+from runs_app.live.fragments import render_events
+from runs_app.models import Artifact, Checkpoint, RunEvent
+from runs_app.queries import LOG_LINES, events_after, newest_log
+from tests.runs_app.views.conftest import MakeRun
+
+pytestmark = pytest.mark.django_db
+
+AddEvents = Callable[..., list[RunEvent]]
+PANELS = ("metrics", "system", "checkpoints", "artifacts")
+
+
+def test_an_unknown_run_is_404_in_words(browser: Client) -> None:
+    answer = browser.get("/runs/nosuchrun")
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in answer.content.decode()
+
+
+@pytest.mark.parametrize("status", RunStatus)
+def test_every_state_has_its_badge_and_buttons(
+    browser: Client, make_run: MakeRun, status: RunStatus
+) -> None:
+    run = make_run(status=status)
+    page = browser.get(f"/runs/{run.uid}").content.decode()
+    colour = {"running": "blue", "completed": "green", "failed": "red", "cancelled": "yellow"}
+    assert f'bg-{colour.get(status, "secondary")}-lt" data-run-status="{status}"' in page
+    assert ("data-cancel" in page) is run.is_live
+    assert ('form="delete-form"' in page) is run.is_final
+
+
+def test_numbers_have_units_and_a_baseline_beside_them(browser: Client, make_run: MakeRun) -> None:
+    metrics = {
+        "val_da": 0.5123, "val_rmse": 0.00123456, "baseline_val_rmse": 0.00125,
+        "val_nll": -5.0, "baseline_val_nll": -5.5, "learning_rate": 2e-4, "eta_seconds": 90,
+        "gpu_note": "No GPU was found.", "cpu_percent": 150.0,
+    }  # fmt: skip
+    run = make_run(status=RunStatus.RUNNING, epoch=3, step=1200, train_loss=0.5, metrics=metrics)
+    page = browser.get(f"/runs/{run.uid}").content.decode()
+    assert "51.2</span><small> %" in page
+    assert "0.001235" in page
+    assert re.search(r"baseline 0\.001250<span class=\"verdict better\">better", page)
+    assert re.search(r"baseline −5\.500<span class=\"verdict worse\">not better", page)
+    assert "2.00e−4" in page
+    assert "1.5</span><small> min" in page
+    assert "No GPU was found." in page
+    assert "1,200" in page
+
+
+def test_values_that_are_not_finite_are_shown_as_such(browser: Client, make_run: MakeRun) -> None:
+    run = make_run(status=RunStatus.RUNNING, metrics={"val_nll": "NaN", "val_rmse": "Infinity"})
+    page = browser.get(f"/runs/{run.uid}").content.decode()
+    assert 'data-metric="val_nll">NaN' in page
+    assert 'data-metric="val_rmse">∞' in page
+
+
+def test_a_failed_run_shows_reason_and_last_lines(
+    browser: Client, make_run: MakeRun, add_events: AddEvents
+) -> None:
+    run = make_run(
+        status=RunStatus.FAILED, reason="out_of_memory", message="Use a smaller batch size."
+    )
+    add_events(run, *[(EventKind.LOG, {"line": f"line {n}"}) for n in range(40)])
+    page = browser.get(f"/runs/{run.uid}").content.decode()
+    alert = page[page.index("The run failed") : page.index("Training metrics")]
+    assert "out of memory" in alert
+    assert "Use a smaller batch size." in alert
+    assert "line 39" in alert
+    assert "line 20" not in alert
+
+
+def test_the_queue_position_of_a_pending_run(browser: Client, make_run: MakeRun) -> None:
+    make_run("first")
+    second = make_run("second")
+    assert "1 run before this one" in browser.get(f"/runs/{second.uid}").content.decode()
+
+
+def test_live_html_equals_a_fresh_page(
+    browser: Client, make_run: MakeRun, add_events: AddEvents
+) -> None:
+    run = make_run(status=RunStatus.RUNNING, attempt=1)
+    before = run.last_seq
+    add_events(
+        run,
+        (EventKind.STATUS, {"status": "running"}),
+        (EventKind.METRICS, {"epoch": 1, "step": 10, "train_loss": 1.5}),
+        (EventKind.METRICS, {"epoch": 1, "step": 20, "train_loss": 1.4, "val_loss": 1.3}),
+        (EventKind.LOG, {"line": "<b>hello</b>"}),
+        (EventKind.SYSTEM, {"cpu_percent": 12.0}),
+    )
+    run.step, run.train_loss, run.metrics = 20, 1.4, {"cpu_percent": 12.0}
+    run.save()
+    _checkpoint_of(run)
+    live = render_events(run.pk, events_after(run.pk, before))
+    page = browser.get(f"/runs/{run.uid}").content.decode()
+    for name in ("header", *PANELS):
+        inner = re.search(
+            rf'<hx-partial hx-target="#(?:panel-|run-){name}"[^>]*>(.*?)</hx-partial>', live, re.S
+        )
+        if name in {"checkpoints", "artifacts"} or inner:
+            assert inner, name
+            assert _still(inner[1]) in _still(page), name
+    assert '<div class="log-line" data-seq="4">&lt;b&gt;hello&lt;/b&gt;</div>' in live
+    assert '<div class="log-line" data-seq="4">&lt;b&gt;hello&lt;/b&gt;</div>' in page
+    assert 'data-seq="5"' in live
+    assert 'data-seq="5"' in page
+
+
+def _still(html: str) -> str:
+    """The text without what time alone changes, and without white space between tags."""
+    html = re.sub(r"data-ago>[^<]*<", "data-ago><", html)
+    html = re.sub(r"(data-running=[^>]*>)[^<]*<", r"\1<", html)
+    return re.sub(r"\s+", " ", html).strip()
+
+
+def _checkpoint_of(run: object) -> Checkpoint:
+    return Checkpoint.objects.create(
+        run=run, path="checkpoints/best.ckpt", epoch=1, step=20, val_loss=1.3, size_bytes=1_234_567,
+        sha256="0" * 64, is_best=True, created_at=timezone.now(),
+    )  # fmt: skip
+
+
+def test_points_of_the_page_and_of_the_socket_make_the_same_curve(
+    browser: Client, make_run: MakeRun, add_events: AddEvents
+) -> None:
+    run = make_run(status=RunStatus.RUNNING, attempt=1)
+    steps = [(EventKind.METRICS, {"epoch": 1, "step": n, "train_loss": n / 7}) for n in range(1, 6)]
+    add_events(run, *steps)
+    page = browser.get(f"/runs/{run.uid}").content.decode()
+    shown = json.loads(re.search(r'id="chart-points" type="application/json">(.*?)<', page)[1])
+    live = browser.get(f"/runs/{run.uid}/live?after=0", headers={"hx-request": "true"})
+    batch = re.search(r'data-points="([^"]*)"', live.content.decode())[1].replace("&quot;", '"')
+    assert json.loads(batch)["steps"] == shown["steps"] == [[n, n / 7] for n in range(1, 6)]
+
+
+def test_the_poll_sends_only_what_follows(
+    browser: Client, make_run: MakeRun, add_events: AddEvents
+) -> None:
+    run = make_run(status=RunStatus.RUNNING)
+    add_events(run, (EventKind.LOG, {"line": "one"}), (EventKind.LOG, {"line": "two"}))
+    answer = browser.get(f"/runs/{run.uid}/live?after=1").content.decode()
+    assert "two" in answer
+    assert "one" not in answer
+    assert browser.get(f"/runs/{run.uid}/live?after=2").content == b""
+    assert browser.get(f"/runs/{run.uid}/live?after=x").status_code == 422
+
+
+def test_nothing_is_rendered_for_a_run_that_was_deleted() -> None:
+    assert render_events(404, [{"event_type": "log", "seq": 1, "data": {"line": "x"}}]) == ""
+
+
+def test_the_page_holds_the_newest_lines_only(make_run: MakeRun, add_events: AddEvents) -> None:
+    run = make_run()
+    add_events(run, *[(EventKind.LOG, {"line": str(n)}) for n in range(1, LOG_LINES + 11)])
+    lines = newest_log(run.pk, up_to=run.last_seq)
+    assert [line.text for line in lines] == [str(n) for n in range(11, LOG_LINES + 11)]
+
+
+def test_checkpoints_and_artifacts_link_to_their_files(
+    browser: Client, make_run: MakeRun, runs_root: Path
+) -> None:
+    run = make_run(status=RunStatus.COMPLETED)
+    folder = runs_root / run.uid / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "best.ckpt").write_bytes(b"weights")
+    _checkpoint_of(run)
+    Artifact.objects.create(
+        run=run,
+        path="metrics.json",
+        kind=ArtifactKind.METRICS,
+        size_bytes=9,
+        created_at=timezone.now(),
+    )
+    page = browser.get(f"/runs/{run.uid}").content.decode()
+    address = f"/runs/{run.uid}/artifacts/checkpoints/best.ckpt"
+    assert f'href="{address}"' in page
+    assert "1.23 MB" in page
+    assert f'href="/runs/{run.uid}/artifacts/metrics.json"' in page
+    assert browser.get(address).status_code == 200
+    assert browser.get(f"/runs/{run.uid}/artifacts/../../x").status_code == 404
+    listed = browser.get(f"/runs/{run.uid}/artifacts")
+    assert listed.headers["Location"] == f"/runs/{run.uid}#panel-artifacts"
+
+
+def test_cancel_by_htmx_answers_with_the_header(browser: Client, make_run: MakeRun) -> None:
+    run = make_run(status=RunStatus.RUNNING)
+    answer = browser.post(f"/runs/{run.uid}/cancel", headers={"hx-request": "true"})
+    text = answer.content.decode()
+    assert text.strip().startswith('<div id="run-header"')
+    assert "Cancelling…" in text
+
+
+def test_cancel_of_an_ended_run_says_so(browser: Client, make_run: MakeRun) -> None:
+    run = make_run(status=RunStatus.COMPLETED)
+    page = browser.post(f"/runs/{run.uid}/cancel", follow=True).content.decode()
+    assert 'class="alert alert-danger"' in page
+
+
+def test_delete_leads_to_the_table_and_a_live_run_stays(browser: Client, make_run: MakeRun) -> None:
+    live, done = make_run(status=RunStatus.RUNNING), make_run(status=RunStatus.COMPLETED)
+    refused = browser.post(f"/runs/{live.uid}/delete", follow=True).content.decode()
+    assert 'class="alert alert-danger"' in refused
+    page = browser.post(f"/runs/{done.uid}/delete", follow=True)
+    assert "was deleted with its files" in page.content.decode()
+    assert browser.get(f"/runs/{done.uid}").status_code == 404
+
+
+def test_retry_queues_a_run_that_ended(browser: Client, make_run: MakeRun) -> None:
+    run = make_run(status=RunStatus.FAILED)
+    answer = browser.post(f"/runs/{run.uid}/retry", follow=True)
+    assert answer.status_code == 200
+    assert 'data-run-status="pending"' in answer.content.decode()
+
+
+def test_a_form_without_its_token_is_refused_in_words(make_run: MakeRun) -> None:
+    run = make_run()
+    strict = Client(enforce_csrf_checks=True, headers={"accept": "text/html"})
+    answer = strict.post(f"/runs/{run.uid}/cancel")
+    assert answer.status_code == 403
+    assert "reload the page" in answer.content.decode()

@@ -1,0 +1,56 @@
+"""The home page: what runs, what ended, and the way to a first run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from runs_app.choices import RunStatus
+from runs_app.forecasting.data.sample import FILE_NAME
+from tests.runs_app.views.conftest import MakeRun
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_empty_home_leads_to_the_sample_data(
+    browser: Client, data_root: Path, sample_file: Path
+) -> None:
+    (data_root / FILE_NAME).write_bytes(sample_file.read_bytes())
+    page = browser.get("/").content.decode()
+    assert "Start your first run" in page
+    assert "/runs/new?sample" in page
+
+
+def test_without_sample_data_home_says_where_candles_go(browser: Client, data_root: Path) -> None:
+    page = browser.get("/").content.decode()
+    assert "Put a candle file" in page
+    assert "?sample" not in page
+
+
+def test_live_and_recent_runs_stand_apart(browser: Client, make_run: MakeRun) -> None:
+    make_run("waits")
+    make_run("trains", status=RunStatus.RUNNING)
+    make_run("is done", status=RunStatus.COMPLETED)
+    page = browser.get("/").content.decode()
+    now, recent = page.split("Recent")
+    assert now.index("trains") < now.index("waits")
+    assert "is done" in recent
+    assert "1 running · 1 waiting" in page
+
+
+def test_htmx_gets_the_live_part_alone(browser: Client, make_run: MakeRun) -> None:
+    make_run()
+    answer = browser.get("/", headers={"hx-request": "true"})
+    assert answer.content.decode().strip().startswith('<div id="home-live"')
+    assert "HX-Request" in answer["Vary"]
+
+
+def test_every_page_names_no_other_host(browser: Client, make_run: MakeRun) -> None:
+    run = make_run(status=RunStatus.COMPLETED)
+    for address in ("/", "/runs", "/runs/new/data?draft=d", "/datasets", f"/runs/{run.uid}", "/no"):
+        page = browser.get(address).content.decode()
+        assert "http://" not in page.replace("http://www.w3.org", "")
+        assert "https://" not in page
+        assert "<script>" not in page, "an inline script; the content security policy refuses it"
