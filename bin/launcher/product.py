@@ -65,6 +65,11 @@ class Product:
         return self._process.pid
 
     @property
+    def stopped(self) -> bool:
+        """Whether ``bin/start`` has ended."""
+        return self._process.poll() is not None
+
+    @property
     def output(self) -> str:
         """What ``bin/start`` has printed so far."""
         return "".join(self._lines)

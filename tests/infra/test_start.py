@@ -1,0 +1,150 @@
+"""``bin/start`` from its first process to the end of its last."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from launcher.product import Product
+
+pytestmark = pytest.mark.slow
+
+STOP_BUDGET_SECONDS = 10
+TRAINING_SECONDS = 60
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    """A product of the test's own, running."""
+    with Product(tmp_path) as running:
+        yield running
+
+
+def alive(processes: list[psutil.Process]) -> list[str]:
+    """Names of those that still run; waits a moment for what is ending."""
+    _, left = psutil.wait_procs(processes, timeout=1)
+    return [" ".join(process.cmdline())[:80] for process in left]
+
+
+def named(product: Product, word: str) -> psutil.Process:
+    """The process of ``product`` whose command line has ``word``."""
+    found = [p for p in product.processes() if word in p.cmdline()]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def start_run(product: Product) -> str:
+    """Start a run on the sample data and wait until its trainer works; returns its id."""
+    data = next(product.data_root.iterdir()).name
+    config = {"data_source": data, "timeframes": ["1m"], "variant": "tiny", "max_epochs": 500}
+    body = json.dumps({"config": config}).encode()
+    request = urllib.request.Request(
+        f"{product.url}/runs", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        uid: str = json.load(answer)["id"]
+    deadline = time.monotonic() + TRAINING_SECONDS
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{product.url}/runs/{uid}") as answer:
+            run = json.load(answer)
+        if run["status"] == "running" and run["metrics"].get("step"):
+            return uid
+        assert run["status"] in ("pending", "running"), run
+        time.sleep(0.2)
+    raise AssertionError(f"the run did not begin to train: {run}")
+
+
+def test_sigterm_leaves_no_process(product: Product) -> None:
+    processes = product.processes()
+    assert len(processes) >= 5
+    began = time.monotonic()
+    assert product.stop() == 0
+    assert time.monotonic() - began < STOP_BUDGET_SECONDS
+    assert alive(processes) == []
+    assert [line for line in product.output.splitlines() if line.startswith("Ready: ")] == [
+        f"Ready: {product.url}/"
+    ]
+
+
+def test_sigterm_while_a_run_trains_leaves_no_trainer(product: Product) -> None:
+    start_run(product)
+    processes = product.processes()
+    began = time.monotonic()
+    product.stop()
+    assert time.monotonic() - began < STOP_BUDGET_SECONDS
+    assert alive(processes) == []
+
+
+def test_ctrl_c_ends_everything(product: Product) -> None:
+    processes = product.processes()
+    os.kill(product.pid, signal.SIGINT)
+    deadline = time.monotonic() + STOP_BUDGET_SECONDS
+    while not product.stopped:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert product.stop() == 0
+    assert alive(processes) == []
+
+
+def test_it_starts_again_where_it_was(product: Product) -> None:
+    key = (product.home / "secret_key").read_text()
+    product.stop()
+    product.start()
+    assert (product.home / "secret_key").read_text() == key
+
+
+def test_a_process_that_dies_is_named_and_ends_the_rest(product: Product) -> None:
+    processes = product.processes()
+    named(product, "worker").kill()
+    deadline = time.monotonic() + STOP_BUDGET_SECONDS
+    while not product.stopped:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert product.stop() == 1
+    assert "The worker process was killed by signal 9, so everything is stopped." in product.output
+    assert alive(processes) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="the kernel's help is Linux's")
+def test_even_a_killed_launcher_leaves_no_process(product: Product) -> None:
+    processes = product.processes()
+    processes[0].kill()
+    _, left = psutil.wait_procs(processes, timeout=STOP_BUDGET_SECONDS)
+    assert left == []
+
+
+def test_it_listens_on_one_loopback_port_only(product: Product) -> None:
+    listening = {
+        (connection.laddr.ip, connection.laddr.port)
+        for process in product.processes()
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {("127.0.0.1", product.port)}
+
+
+def test_its_files_are_private(product: Product) -> None:
+    assert product.home.stat().st_mode & 0o077 == 0
+    assert (product.home / "run").stat().st_mode & 0o077 == 0
+    assert (product.home / "secret_key").stat().st_mode & 0o177 == 0
+
+
+def test_two_run_side_by_side(product: Product, tmp_path: Path) -> None:
+    with Product(tmp_path / "second") as second:
+        assert second.port != product.port
+        for each in (product, second):
+            with urllib.request.urlopen(f"{each.url}/") as answer:
+                assert answer.status == 200
+
+
+def test_it_runs_on_postgres(any_product: Product) -> None:
+    with urllib.request.urlopen(f"{any_product.url}/runs") as answer:
+        assert json.load(answer)["runs"] == []
