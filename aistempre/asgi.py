@@ -7,8 +7,10 @@ import os
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
+from aistempre.pacing import PacedResponses
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aistempre.settings")
-http = get_asgi_application()
+http = PacedResponses(get_asgi_application())
 
 # These import models, which need the applications that the line above has loaded.
 from runs_app.live.origins import SameOrigin
