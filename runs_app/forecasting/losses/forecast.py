@@ -1,13 +1,13 @@
 """What a network says about a batch of decisions, in standardised units.
 
-The letters of the whole core: B batch, S timeframes, L input steps, P patches, F features, D width,
-H attention heads, Q quantiles. Standardised means divided by the standard deviation of the target on
-the training part, so that loss figures of different markets and horizons can be compared.
+The letters of the whole core: B batch, S timeframes, L input steps, P patches, F features,
+D width, H attention heads, Q quantiles. Standardised means divided by the standard deviation of the
+target on the training part, so that loss figures of different markets can be compared.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import torch
 
@@ -39,5 +39,8 @@ class Forecast(NamedTuple):
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """One forecast of all decisions, in order."""
-        columns = zip(*parts, strict=True)
-        return cls(*(None if column[0] is None else torch.cat(column) for column in columns))
+        columns: dict[str, Any] = {}
+        for name in cls._fields:
+            pieces = [getattr(part, name) for part in parts]
+            columns[name] = None if pieces[0] is None else torch.cat(pieces)
+        return cls(**columns)

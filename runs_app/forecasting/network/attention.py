@@ -61,7 +61,8 @@ class EncoderLayer(nn.Module):
         """[B, P, D] -> [B, P, D]."""
         tokens = tokens + self.dropout(self.attention(self.attention_norm(tokens)))
         widened = gelu(self.expand(self.feed_norm(tokens)))  # [B, P, 4 D]
-        return tokens + self.dropout(self.contract(widened))
+        output: Tensor = tokens + self.dropout(self.contract(widened))
+        return output  # [B, P, D]
 
 
 class AttentionPooling(nn.Module):

@@ -30,12 +30,16 @@ def choose_device(accelerator: Accelerator) -> torch.device:
 
 
 def use_available_cores() -> None:
-    """As many threads as cores may be used; ``OMP_NUM_THREADS`` in the environment wins.
+    """One thread fewer than cores may be used; ``OMP_NUM_THREADS`` in the environment wins.
 
-    torch itself counts all cores of a host, also inside a container that may use two of them.
+    torch counts all cores of a host, also inside a container that may use two of them. And its
+    threads wait for one another at every operation: where one of them shares its core with the web
+    server or a browser, all stand still. On two busy cores, two threads took 15 times as long as
+    one (measured on the tiny preset), hence one core is left to the others.
     """
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    torch.set_num_threads(int(wanted) if wanted.isdecimal() and int(wanted) > 0 else _cores())
+    given = int(wanted) if wanted.isdecimal() else 0
+    torch.set_num_threads(given or max(1, _cores() - 1))
 
 
 def describe_device(device: torch.device) -> str:

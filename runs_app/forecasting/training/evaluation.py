@@ -48,7 +48,7 @@ class Evaluator:
         network.eval()
         try:
             with torch.inference_mode(), self._autocast():
-                for index in rows.to(self.table.device).split(self.batch_size):
+                for index in torch.split(rows.to(self.table.device), self.batch_size):
                     self.stop.check()
                     batch = self.table.batch(index)
                     parts.append(network(batch.windows, batch.log_volatility))

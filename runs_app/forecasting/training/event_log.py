@@ -91,7 +91,7 @@ def _write_whole(file: int, lines: bytes) -> None:
 
 
 def _cut_partial_line(file: int) -> None:
-    """Cut what a crash left of a last line: readers have not taken it, and it cannot be finished."""
+    """Cut what a crash left of a last line: no reader has taken it, and it cannot be finished."""
     end = os.lseek(file, 0, os.SEEK_END)
     position = end
     while position > 0:

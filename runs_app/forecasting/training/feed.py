@@ -26,7 +26,8 @@ class Batch(NamedTuple):
     target: Tensor
     short_label: Tensor
     long_label: Tensor
-    index: Tensor
+    rows: Tensor
+    """Which decisions these are."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class TrainingFeed:
         return self.steps
 
     def position(self, step: int, *, epoch_finished: bool) -> dict[str, Tensor | int]:
-        """Where the order stands after ``step`` steps: generator state and batches taken from it."""
+        """Where the order stands after ``step`` steps: generator state, batches taken from it."""
         if epoch_finished:
             return {"generator": self.generator.get_state(), "batches": 0}
         return {"generator": self.epoch_state, "batches": step % self.steps}
@@ -119,5 +120,5 @@ class TrainingFeed:
         self.epoch_state = self.generator.get_state()
         order = torch.randperm(len(self.rows), generator=self.generator)
         order = self.rows[order[: self.steps * self.batch_size]].to(self.table.device)
-        for index in order.split(self.batch_size):
+        for index in torch.split(order, self.batch_size):
             yield self.table.batch(index)

@@ -102,12 +102,12 @@ class ForecastModule(pl.LightningModule):
         at_fault = "loss" if not bool(torch.isfinite(self.loss)) else "gradient"
         dates = ""
         if self.batch is not None:
-            times = self.decision_time[self.batch.index.cpu().numpy()]
+            times = self.decision_time[self.batch.rows.cpu().numpy()]
             dates = f" on decisions between {_date(times.min())} and {_date(times.max())} UTC"
         return (
             f"The training {at_fault} became {float(self.loss + self.grad_norm)} at step "
             f"{self.global_step + 1} of epoch {self.current_epoch + 1}{dates}. Lower the learning "
-            "rate (train.learning_rate) or the gradient clip, or look at the candles of those dates."
+            "rate (train.learning_rate) or the gradient clip, or look at the candles of that time."
         )
 
 

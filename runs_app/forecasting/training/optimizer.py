@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -22,7 +22,7 @@ def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Adam
     """
     decayed = {layer.weight for layer in network.modules() if isinstance(layer, nn.Linear)}
     plain = [parameter for parameter in network.parameters() if parameter not in decayed]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in network.parameters() if p in decayed]},
         {"params": plain, "weight_decay": 0.0},
     ]

@@ -1,4 +1,4 @@
-"""The end of a fit: scores of the best weights, ``metrics.json``, the predictions, the last event."""
+"""The end of a fit: scores of the best weights, ``metrics.json``, predictions, the last event."""
 
 from __future__ import annotations
 

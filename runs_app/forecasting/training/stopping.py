@@ -48,7 +48,7 @@ class StopSignal:
 
     @contextmanager
     def breaking(self) -> Iterator[None]:
-        """Inside the block a signal raises ``StopRequested`` at once: nothing there needs saving."""
+        """Inside the block a signal raises ``StopRequested`` at once: there is nothing to save."""
         self.check()
         self._breaking = True
         try:
