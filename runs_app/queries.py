@@ -159,6 +159,7 @@ class DashboardPage:
     run: TrainingRun = about("The run with its snapshot.")
     metrics: Mapping[str, Any] = about("Latest value of every metric by name.")
     max_epochs: int | None = about("Epochs the run was asked for.")
+    progress: float = about("Share of the steps of all epochs that were taken, 0 to 1.")
     cancelling: bool = about("True from the wish to cancel until the run has ended.")
     queue_position: int | None = about("Runs that start before this one; None unless pending.")
     seconds: float | None = about("Running time so far or in all.")
@@ -304,6 +305,7 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         run=run,
         metrics=run.metrics,
         max_epochs=run.config.get("train", {}).get("max_epochs"),
+        progress=_progress(run),
         cancelling=is_cancelling(run),
         queue_position=ahead,
         seconds=running_seconds(run),
@@ -314,6 +316,14 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         if run.status == RunStatus.FAILED
         else [],
     )
+
+
+def _progress(run: TrainingRun) -> float:
+    steps = run.metrics.get("steps_per_epoch")
+    epochs = run.config.get("train", {}).get("max_epochs")
+    if run.step and steps and epochs:
+        return min(run.step / (steps * epochs), 1.0)
+    return min((run.epoch or 0) / epochs, 1.0) if epochs else 0.0
 
 
 def _checkpoints(run: TrainingRun) -> list[CheckpointLine]:
@@ -345,7 +355,7 @@ def _artifacts(run: TrainingRun) -> list[ArtifactLine]:
 def log_line(seq: int, data: Mapping[str, Any]) -> LogLine:
     """The console line in the payload of a log event."""
     level = str(data.get("level") or "").lower()
-    text = str(data.get("line", data.get("message", "")))
+    text = str(data.get("message", ""))
     return LogLine(seq, text.rstrip("\n"), level if level in {"warning", "error"} else "")
 
 

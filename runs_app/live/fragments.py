@@ -20,7 +20,7 @@ from runs_app.series import read_points
 
 PANELS: dict[str, frozenset[str]] = {
     "header": frozenset({EventKind.STATUS}),
-    "metrics": frozenset({EventKind.METRICS, EventKind.STATUS}),
+    "metrics": frozenset(EventKind),  # it says how old the newest event is
     "system": frozenset({EventKind.METRICS, EventKind.SYSTEM, EventKind.STATUS}),
     "checkpoints": frozenset({EventKind.CHECKPOINT, EventKind.STATUS}),
     "artifacts": frozenset({EventKind.CHECKPOINT, EventKind.STATUS}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,13 +14,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from runs_app import queries
 from runs_app.forecasting.config.schema import Variant
-from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.forms.build import form_name, read_values
 from runs_app.forms.draft import Draft, load, new_draft, save
 from runs_app.forms.steps import STEP_KEYS, STEPS, Step, get_step
 from runs_app.forms.wizard import Errors, builder_page, group, wrong_on
 from runs_app.services.datasets import list_data_sets
-from runs_app.services.launch import launch_run, resolve
+from runs_app.services.launch import clean_name, launch_run, resolve
 from runs_app.views.request import HtmxRequest
 
 VARIANT = "model.variant"
@@ -76,10 +77,10 @@ def _submitted(request: HtmxRequest, draft: Draft, step: Step) -> HttpResponse:
         return redirect(_address(go, draft))
     errors = _faults(draft)
     if step is STEPS[-1]:
-        return _start(request, draft)
-    if wrong_on(step, errors):
-        return _show(request, draft, step, errors, status=422)
-    return redirect(_address(STEPS[STEPS.index(step) + 1].key, draft))
+        return redirect(_address(step.key, draft)) if errors else _start(request, draft)
+    # The draft holds what was typed, so the step's own page can say what is wrong with it.
+    wrong = wrong_on(step, errors)
+    return redirect(_address(step.key if wrong else STEPS[STEPS.index(step) + 1].key, draft))
 
 
 def _take(draft: Draft, step: Step, posted: Any) -> None:
@@ -101,11 +102,17 @@ def _take(draft: Draft, step: Step, posted: Any) -> None:
 
 
 def _faults(draft: Draft) -> Errors:
-    try:
-        resolve(draft.payload())
-    except ConfigInvalid as invalid:
-        return group(invalid.errors)
-    return {}
+    checks: tuple[tuple[Callable[[Any], object], Any], ...] = (
+        (clean_name, draft.name),
+        (resolve, draft.payload()),
+    )
+    faults: list[FieldError] = []
+    for check, given in checks:
+        try:
+            check(given)
+        except ConfigInvalid as invalid:
+            faults += invalid.errors
+    return group(faults)
 
 
 def _start(request: HtmxRequest, draft: Draft) -> HttpResponse:

@@ -72,7 +72,7 @@ def test_a_failed_run_shows_reason_and_last_lines(
     run = make_run(
         status=RunStatus.FAILED, reason="out_of_memory", message="Use a smaller batch size."
     )
-    add_events(run, *[(EventKind.LOG, {"line": f"line {n}"}) for n in range(40)])
+    add_events(run, *[(EventKind.LOG, {"line": n, "message": f"line {n}"}) for n in range(40)])
     page = browser.get(f"/runs/{run.uid}").content.decode()
     alert = page[page.index("The run failed") : page.index("Training metrics")]
     assert "out of memory" in alert
@@ -97,7 +97,7 @@ def test_live_html_equals_a_fresh_page(
         (EventKind.STATUS, {"status": "running"}),
         (EventKind.METRICS, {"epoch": 1, "step": 10, "train_loss": 1.5}),
         (EventKind.METRICS, {"epoch": 1, "step": 20, "train_loss": 1.4, "val_loss": 1.3}),
-        (EventKind.LOG, {"line": "<b>hello</b>"}),
+        (EventKind.LOG, {"message": "<b>hello</b>"}),
         (EventKind.SYSTEM, {"cpu_percent": 12.0}),
     )
     run.step, run.train_loss, run.metrics = 20, 1.4, {"cpu_percent": 12.0}
@@ -149,10 +149,12 @@ def test_the_poll_sends_only_what_follows(
     browser: Client, make_run: MakeRun, add_events: AddEvents
 ) -> None:
     run = make_run(status=RunStatus.RUNNING)
-    add_events(run, (EventKind.LOG, {"line": "one"}), (EventKind.LOG, {"line": "two"}))
+    add_events(
+        run, (EventKind.LOG, {"message": "line alpha"}), (EventKind.LOG, {"message": "line beta"})
+    )
     answer = browser.get(f"/runs/{run.uid}/live?after=1").content.decode()
-    assert "two" in answer
-    assert "one" not in answer
+    assert "line beta" in answer
+    assert "line alpha" not in answer
     assert browser.get(f"/runs/{run.uid}/live?after=2").content == b""
     assert browser.get(f"/runs/{run.uid}/live?after=x").status_code == 422
 
@@ -163,7 +165,7 @@ def test_nothing_is_rendered_for_a_run_that_was_deleted() -> None:
 
 def test_the_page_holds_the_newest_lines_only(make_run: MakeRun, add_events: AddEvents) -> None:
     run = make_run()
-    add_events(run, *[(EventKind.LOG, {"line": str(n)}) for n in range(1, LOG_LINES + 11)])
+    add_events(run, *[(EventKind.LOG, {"message": str(n)}) for n in range(1, LOG_LINES + 11)])
     lines = newest_log(run.pk, up_to=run.last_seq)
     assert [line.text for line in lines] == [str(n) for n in range(11, LOG_LINES + 11)]
 

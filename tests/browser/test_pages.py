@@ -1,0 +1,85 @@
+"""Pages on a phone and a wide screen, light and dark, with and without script."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from launcher.product import Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ADDRESSES = (
+    "/", "/runs", "/datasets", "/runs/new/data?draft=look", "/runs/new/features?draft=look",
+    "/runs/new/horizons?draft=look", "/runs/new/model?draft=look", "/runs/new/loss?draft=look",
+    "/runs/new/train?draft=look",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_page_is_wider_than_its_screen(page: Page, live_product: Product, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    for address in ADDRESSES:
+        page.goto(live_product.url + address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        assert page.locator("h1").count() == 1, address
+
+
+def test_the_theme_follows_the_system_until_it_is_chosen(page: Page, live_product: Product) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto(live_product.url)
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.get_by_role("button", name="Switch between light and dark").click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+
+
+def test_the_menu_of_a_phone_opens(page: Page, live_product: Product) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(live_product.url)
+    page.locator("summary[aria-label=Menu]").click()
+    page.get_by_role("navigation", name="Menu").get_by_role("link", name="Data sets").click()
+    expect(page.get_by_role("heading", name="Data sets")).to_be_visible()
+
+
+def test_typing_survives_a_reload(page: Page, live_product: Product) -> None:
+    page.goto(f"{live_product.url}/runs/new")
+    page.get_by_label("Start date").fill("2024-01-09")
+    expect(page.get_by_text("Draft saved")).to_be_visible()
+    page.goto(page.url)
+    expect(page.get_by_label("Start date")).to_have_value("2024-01-09")
+
+
+def test_a_fault_stands_beside_its_field(page: Page, live_product: Product) -> None:
+    page.goto(f"{live_product.url}/runs/new")
+    page.get_by_text("synthetic_garch_1m").first.click()
+    page.get_by_role("button", name="Next: Features").click()
+    page.get_by_role("button", name="Next: Horizons").click()
+    page.get_by_label("Short-term horizon").fill("soon")
+    page.get_by_role("button", name="Next: Model").click()
+    expect(page.locator("#horizons-short-error")).to_contain_text("not a duration")
+    expect(page.get_by_label("Short-term horizon")).to_have_value("soon")
+    expect(page.get_by_label("Short-term horizon")).to_be_focused()
+
+
+def test_everything_but_the_live_part_works_without_script(
+    chromium: Browser, live_product: Product
+) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{live_product.url}/runs/new")
+    page.get_by_text("synthetic_garch_1m").first.click()
+    page.get_by_role("button", name="Next: Features").click()
+    expect(page.get_by_role("heading", name="Features", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Previous").click()
+    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
+    page.goto(f"{live_product.url}/runs?q=none&sort=val_loss")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    context.close()
+
+
+def test_the_api_document_asks_no_other_host(page: Page, live_product: Product) -> None:
+    page.goto(f"{live_product.url}/api/docs")
+    expect(page.get_by_text("AiStemPre").first).to_be_visible()

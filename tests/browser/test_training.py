@@ -1,0 +1,156 @@
+"""A person walks the six steps, watches a real run, cancels one, and takes a checkpoint home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+
+from launcher.product import Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SOON_MS = 20_000
+TRAINED_MS = 180_000
+
+QUICK = "\n".join(
+    [
+        "train.steps_per_epoch=15",
+        "train.log_every_steps=1",
+        "train.warmup_steps=2",
+        "train.early_stopping_patience=0",
+    ]
+)
+
+
+def _next(page: Page, title: str) -> None:
+    page.get_by_role("button", name=f"Next: {title}").click()
+    expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+
+
+def _walk(page: Page, product: Product, *, name: str, epochs: int) -> str:
+    """All six steps by clicking; returns the address of the run's page."""
+    page.goto(product.url)
+    page.get_by_role("link", name="New training run").click()
+    page.get_by_text("synthetic_garch_1m").first.click()
+    _next(page, "Features")
+    page.get_by_text("OBV").click()
+    _next(page, "Horizons")
+    page.get_by_label("Long-term horizon").fill("1d")
+    _next(page, "Model")
+    page.get_by_text("Tiny", exact=True).click()
+    expect(page.get_by_label("Width (d_model)")).to_have_value("64")
+    expect(page.get_by_label("Batch size")).to_have_value("64")
+    page.get_by_label("Context (bars)").fill("32")
+    _next(page, "Loss")
+    page.get_by_text("Gaussian NLL").click()
+    _next(page, "Train")
+    page.get_by_label("Max epochs").fill(str(epochs))
+    page.get_by_label("Run name").fill(name)
+    page.get_by_label("Additional Hydra overrides").fill(QUICK)
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible(timeout=SOON_MS)
+    return page.url
+
+
+def _metric(page: Page, name: str) -> str:
+    return page.locator(f'[data-metric="{name}"]').inner_text()
+
+
+def _state(page: Page) -> dict[str, object]:
+    """What the page shows, but for what only time changes."""
+    return {
+        "status": page.locator("#run-header [data-run-status]").inner_text(),
+        "metrics": page.locator("[data-metric]").all_inner_texts(),
+        "log": page.locator("#console-lines .log-line").all_inner_texts(),
+        "checkpoints": page.locator("#panel-checkpoints [data-download]").count(),
+        "legends": page.locator(".u-legend").all_inner_texts(),
+    }
+
+
+def test_six_steps_a_live_run_and_its_checkpoint(
+    page: Page, live_product: Product, tmp_path: Path
+) -> None:
+    _walk(page, live_product, name="To its end", epochs=3)
+    expect(page.locator("#live-state")).to_have_text("● Live", timeout=SOON_MS)
+    page.evaluate("window.sameDocument = true")
+    step = page.locator('[data-metric="step"]')
+    expect(step).not_to_have_text("–", timeout=TRAINED_MS)
+    first = step.inner_text()
+    expect(step).not_to_have_text(first, timeout=SOON_MS)
+    status = page.locator("#run-header [data-run-status]")
+    expect(status).to_have_text("Completed", timeout=TRAINED_MS)
+    assert page.evaluate("window.sameDocument"), "the page was loaded again"
+    expect(page.locator("#chart-loss canvas")).to_be_visible()
+    assert _metric(page, "step") == "45"
+    assert _metric(page, "val_rmse") != "–"
+    seqs = page.locator("#console-lines .log-line").evaluate_all(
+        "lines => lines.map(line => Number(line.dataset.seq))"
+    )
+    assert seqs == sorted(set(seqs)), "a log line is doubled or out of order"
+
+    live = _state(page)
+    page.reload()
+    page.locator("#chart-loss canvas").wait_for()
+    assert _state(page) == live
+
+    best = page.locator("#panel-checkpoints tr", has=page.get_by_text("best", exact=True)).first
+    with page.expect_download() as download:
+        best.locator("[data-download]").click()
+    saved = tmp_path / "taken.ckpt"
+    download.value.save_as(saved)
+    checkpoint = torch.load(saved, weights_only=True)
+    assert checkpoint["state_dict"]
+
+
+def test_cancel_ends_a_run_without_a_reload(page: Page, live_product: Product) -> None:
+    _walk(page, live_product, name="To be cancelled", epochs=5000)
+    page.on("dialog", lambda dialog: dialog.accept())
+    expect(page.locator('[data-metric="step"]')).not_to_have_text("–", timeout=TRAINED_MS)
+    page.evaluate("window.sameDocument = true")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Cancelling…")).to_be_visible()
+    status = page.locator("#run-header [data-run-status]")
+    expect(status).to_have_text("Cancelled", timeout=SOON_MS)
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    assert page.evaluate("window.sameDocument")
+    page.goto(f"{live_product.url}/runs?status=cancelled")
+    expect(page.get_by_role("link", name="To be cancelled")).to_be_visible()
+
+
+def test_a_lost_socket_polls_and_then_misses_nothing(page: Page, live_product: Product) -> None:
+    page.add_init_script(
+        """
+        const Real = WebSocket;
+        window.blocked = false;
+        window.sockets = [];
+        window.WebSocket = class extends Real {
+          constructor(address) {
+            super(window.blocked ? address.replace("/stream", "/no-stream") : address);
+            window.sockets.push(this);
+          }
+        };
+        window.WebSocket.OPEN = Real.OPEN;
+        """
+    )
+    _walk(page, live_product, name="Without a socket", epochs=5000)
+    page.on("dialog", lambda dialog: dialog.accept())
+    state = page.locator("#live-state")
+    step = page.locator('[data-metric="step"]')
+    expect(step).not_to_have_text("–", timeout=TRAINED_MS)
+    page.evaluate("window.blocked = true; window.sockets.forEach(socket => socket.close())")
+    expect(state).to_have_text("○ Disconnected")
+    before = step.inner_text()
+    expect(step).not_to_have_text(before, timeout=SOON_MS)
+    expect(state).to_have_text("○ Disconnected")
+    page.evaluate("window.blocked = false")
+    expect(state).to_have_text("● Live", timeout=SOON_MS)
+    page.get_by_role("button", name="Cancel").click()
+    status = page.locator("#run-header [data-run-status]")
+    expect(status).to_have_text("Cancelled", timeout=SOON_MS)
+    live = _state(page)
+    page.reload()
+    page.locator("#chart-loss canvas").wait_for()
+    assert _state(page) == live
