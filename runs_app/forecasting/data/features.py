@@ -12,12 +12,16 @@ import talib
 from runs_app.forecasting.config.schema import FeaturesConfig, Indicator
 from runs_app.forecasting.config.timeframes import WEEK_ANCHOR_SECONDS
 from runs_app.forecasting.data.resample import Bars
-from runs_app.forecasting.data.volatility import ewma_volatility, log_returns
+from runs_app.forecasting.data.volatility import (
+    FORECAST_HALF_LIFE_BARS,
+    ewma_volatility,
+    log_returns,
+)
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 
 FloatArray = npt.NDArray[np.float64]
 
-HALF_LIVES_BARS = (5.0, 20.0, 60.0)
+HALF_LIVES_BARS = (5.0, FORECAST_HALF_LIFE_BARS, 60.0)
 """Fast, usual and slow volatility; what they disagree on tells where volatility is going."""
 
 _TINY = 1e-6
@@ -67,9 +71,10 @@ def _log(ratio: FloatArray) -> FloatArray:
 def _always(bars: Bars) -> dict[str, FloatArray]:
     returns = log_returns(bars.close)
     columns = {"log_return": returns}
-    for half_life in HALF_LIVES_BARS:
-        columns[f"log_volatility_{half_life:.0f}"] = _log(ewma_volatility(returns, half_life))
-    before = np.roll(ewma_volatility(returns, HALF_LIVES_BARS[1]), 1)
+    volatility = {h: ewma_volatility(returns, h) for h in HALF_LIVES_BARS}
+    for half_life, values in volatility.items():
+        columns[f"log_volatility_{half_life:.0f}"] = _log(values)
+    before = np.roll(volatility[FORECAST_HALF_LIFE_BARS], 1)  # known before the return came
     before[0] = 0.0
     columns["return_over_volatility"] = returns / np.maximum(before, _TINY)
     columns["log_range"] = _log(np.log(bars.high / bars.low))

@@ -32,6 +32,11 @@ HEADERLESS_COLUMNS: tuple[int, ...] = (6, 7, 12)
 """Column counts known without a header: OHLCV, OHLCV and trades (Kraken), Binance klines."""
 
 
+_CLOSE_TIME = 6
+_EPOCH_MS = 1e11
+"""In a Binance kline file the seventh column is a time too, in milli- or microseconds."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """Positions of the columns, counted from 0; ``volume`` is None where the file has none."""
@@ -104,6 +109,11 @@ def layout_without_header(
             "line such as time,open,high,low,close,volume"
         )
     if count == 12:
+        if not bool(np.all(columns[_CLOSE_TIME - 1] > _EPOCH_MS)):
+            raise DataInvalid(
+                "the file has no header and 12 columns, but is no Binance kline file: column 7 is "
+                "no close time; add a first line that names the columns"
+            )
         return Layout(0, 1, 2, 3, 4, 5, ("no header: read as a Binance kline file",))
     if count == 7 and not bool(np.all(np.isnan(columns[5]) | (columns[5] % 1 == 0))):
         raise DataInvalid(

@@ -116,7 +116,7 @@ def prepare_candles(
         long_label=torch.from_numpy(labels.long[valid]),
         splits={part: torch.from_numpy(index) for part, index in parts.items()},
         scalers=tuple(scaler.as_dict() for scaler in scalers),
-        notes=(*notes, *ledger, *_span_notes(parts, decision_time)),
+        notes=(*notes, *_bar_notes(all_bars), *ledger, *_span_notes(parts, decision_time)),
     )
 
 
@@ -177,6 +177,13 @@ def _refuse_small_parts(parts: dict[str, Int64Array], ledger: tuple[str, ...]) -
             f"{LEAST_DECISIONS[part]} are needed; choose a shorter long horizon, less context, "
             f"fewer long timeframes or more data ({'; '.join(ledger)})"
         )
+
+
+def _bar_notes(all_bars: list[Bars]) -> tuple[str, ...]:
+    return tuple(
+        f"{bars.timeframe}: {len(bars):,} bars, of which the first {WARMUP_BARS} are warm-up"
+        for bars in all_bars
+    )
 
 
 def _span_notes(parts: dict[str, Int64Array], decision_time: Int64Array) -> tuple[str, ...]:

@@ -144,9 +144,7 @@ def test_the_order_of_a_headerless_file_is_told_by_what_must_hold(tmp_path: Path
     assert (usual.high.tolist(), usual.close.tolist()) == ([12, 13], [11, 12])
     assert notes == ("no header: the columns were recognised as time, open, high, low, close, "
                      "volume",)  # fmt: skip
-    bitfinex, notes = _headerless(
-        tmp_path, ["1704067200,10,11,12,9,5", "1704067260,11,12,13,10,6"]
-    )
+    bitfinex, notes = _headerless(tmp_path, ["1704067200,10,11,12,9,5", "1704067260,11,12,13,10,6"])
     assert (bitfinex.high.tolist(), bitfinex.low.tolist()) == ([12, 13], [9, 10])
     assert bitfinex.close.tolist() == [11, 12]
     assert "Bitfinex" in notes[0]
@@ -161,6 +159,7 @@ def test_the_order_of_a_headerless_file_is_told_by_what_must_hold(tmp_path: Path
             r"volume' \(breaks on line 2\) and .*\(Bitfinex\)' \(breaks on line 1\) neither fits",
         ),
         (["1704067200,10,12,9,11", "1704067260,11,12,13,10"], "no header and 5 columns"),
+        (["1704067200,10,12,9,11,5,1,2,3,4,5,6"], "no Binance kline file"),
         (["1704067200,10,12,9,11,5,0.5", "1704067260,11,13,10,12,6,0.5"], "no count of trades"),
     ],
 )

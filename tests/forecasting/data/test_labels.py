@@ -35,9 +35,7 @@ def _direction_by_hand(
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    missing=st.sampled_from([0.0, 0.2, 0.6]), max_gap=st.integers(0, 6), seed=st.integers(0, 50)
-)
+@given(missing=st.sampled_from([0.0, 0.2, 0.6]), max_gap=st.integers(0, 6), seed=st.integers(0, 50))
 def test_labels_are_those_found_by_hand(missing: float, max_gap: int, seed: int) -> None:
     bars = resample(random_candles(120, missing_share=missing, seed=seed), "1m")
     labels = label_decisions(bars, HORIZONS, max_gap)

@@ -79,7 +79,7 @@ def test_train_features_are_centred_and_calendar_is_left_alone(prepared: Prepare
 
 
 def test_the_ledger_accounts_for_every_row(prepared: PreparedData) -> None:
-    line = next(note for note in prepared.notes if "warm-up" in note)
+    line = next(note for note in prepared.notes if "warm-up and context" in note)
     numbers = [int(n.replace(",", "")) for n in re.findall(r"[0-9][0-9,]*", line)]
     total, *lost, used = numbers
     assert total - sum(lost) == used
@@ -127,6 +127,25 @@ def test_scalers_know_nothing_after_the_last_train_decision(prepared: PreparedDa
     assert prepare_candles(CONFIG, _other_future(CANDLES, first, 1)).scalers == prepared.scalers
     earlier = prepare_candles(CONFIG, _other_future(CANDLES, first - 1, 1))
     assert earlier.scalers != prepared.scalers
+
+
+def test_the_volatility_floor_knows_nothing_after_the_last_train_decision() -> None:
+    """Where the price stands still the floor is what is forecast, so that it shows there."""
+    prices = {}
+    for name in ("open", "high", "low", "close"):
+        prices[name] = getattr(CANDLES, name).copy()
+        prices[name][1200:1400] = prices["open"][1200]
+    still = replace(CANDLES, **prices)
+    data = prepare_candles(CONFIG, still)
+    at = int(data.splits["train"][-1])
+    assert float(data.volatility[:at].min()) == float(data.volatility[:at].mode().values) > 0
+    first = int(np.searchsorted(CANDLES.open_time, data.decision_time[at]))
+    wild = _other_future(still, first, 1)
+    wild = replace(wild, close=wild.close.copy())
+    wild.close[first::2] = wild.low[first::2]
+    wild.close[first + 1 :: 2] = wild.high[first + 1 :: 2] * 2
+    changed = prepare_candles(CONFIG, replace(wild, high=wild.high * 2))
+    assert torch.equal(changed.volatility[: at + 1], data.volatility[: at + 1])
 
 
 def test_windows_end_at_the_last_bar_closed_by_the_decision(prepared: PreparedData) -> None:
@@ -177,7 +196,10 @@ def test_holes_that_leave_too_little_are_refused_with_the_count() -> None:
 
 
 def test_a_time_without_candles_is_refused(tmp_path: Path) -> None:
-    one, two = random_candles(3000), random_candles(3000, start_ms=1_704_067_200_000 + 20_000 * 60_000)
+    one, two = (
+        random_candles(3000),
+        random_candles(3000, start_ms=1_704_067_200_000 + 20_000 * 60_000),
+    )
     path = write_candles(tmp_path / "candles.csv", one)
     tail = write_candles(tmp_path / "two.csv", two).read_text().split("\n", 1)[1]
     path.write_text(path.read_text() + tail)

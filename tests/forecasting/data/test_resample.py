@@ -113,9 +113,7 @@ def test_the_real_five_minute_file_makes_the_real_quarter_hours(shared_data: Pat
     five, _ = read_candles(shared_data / "crypto" / "BTCUSDT_5m.csv.gz", repair=False)
     fifteen, _ = read_candles(shared_data / "crypto" / "BTCUSDT_15m.csv.gz", repair=False)
     made, given_bars = resample(five, "15m"), resample(fifteen, "15m")
-    common, mine, theirs = np.intersect1d(
-        made.open_time, given_bars.open_time, return_indices=True
-    )
+    common, mine, theirs = np.intersect1d(made.open_time, given_bars.open_time, return_indices=True)
     assert len(common) == len(made)
     differ = ~_same(made, mine, given_bars, theirs)
     assert int(differ.sum()) <= 1  # the last bar was taken from the exchange before it had closed
