@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Query, Router, Schema, Status
+from ninja.errors import HttpError
 from pydantic import AfterValidator, Field, StringConstraints
 
 from runs_app.api.body import read_json, split_run_request
@@ -24,9 +25,9 @@ from runs_app.api.representations import (
     run_detail,
     run_summary,
 )
+from runs_app.api.request_document import request_document
 from runs_app.choices import EventKind
 from runs_app.errors import RunNotFound
-from runs_app.forecasting.config.request import FlatConfig
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.models import TrainingRun
 from runs_app.queries import RunFilter, filter_runs, get_run
@@ -45,13 +46,6 @@ def _printable(text: str) -> str:
 
 
 Word = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
-
-
-class CreateRunRequest(Schema):
-    """A run to create; what ``config`` leaves out comes from the preset."""
-
-    config: FlatConfig
-    name: str = ""
 
 
 class RunQuery(Schema):
@@ -77,28 +71,6 @@ def find_run(uid: str) -> TrainingRun:
     return get_run(uid)
 
 
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": CreateRunRequest.model_json_schema(),
-                "example": {
-                    "config": {
-                        "data_source": "./data/BTCUSDT_1m.csv",
-                        "timeframes": ["1m", "15m", "1h"],
-                        "variant": "base",
-                        "max_epochs": 100,
-                        "batch_size": 32,
-                        "learning_rate": 0.0002,
-                    }
-                },
-            }
-        },
-    }
-}
-
-
 def _located(error: FieldError) -> FieldError:
     """The error with its path from the root of the body."""
     if error.path == "name":
@@ -108,8 +80,8 @@ def _located(error: FieldError) -> FieldError:
 
 @router.post(
     "/runs",
-    response={201: RunCreated, 413: Problems, 415: Problems, 422: Problems},
-    openapi_extra=_BODY,
+    response={201: RunCreated, 413: Problems, 415: Problems, 422: Problems, 507: Refusal},
+    openapi_extra=request_document(),
     summary="Create and start a run",
 )
 def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any]]:
@@ -119,6 +91,8 @@ def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any
         run = launch_run(config, name=name)
     except ConfigInvalid as invalid:
         raise BadRequest([_located(error) for error in invalid.errors]) from invalid
+    except OSError as error:
+        raise HttpError(507, f"The run's files cannot be written: {error.strerror}.") from error
     response["Location"] = f"/runs/{run.uid}"
     return Status(201, run_created(run))
 
@@ -221,10 +195,23 @@ def artifacts(request: HttpRequest, uid: str) -> dict[str, Any]:
     return artifact_list(find_run(uid))
 
 
+_FILE: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "The file",
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        }
+    }
+}
+
+
 @router.api_operation(
     ["GET", "HEAD"],
     "/runs/{uid}/artifacts/{path:artifact_path}",
     response={404: Refusal},
+    openapi_extra=_FILE,
     summary="Download a run's file",
 )
 def artifact(request: HttpRequest, uid: str, artifact_path: str) -> HttpResponseBase:

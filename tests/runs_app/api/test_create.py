@@ -203,3 +203,16 @@ def test_a_faulty_file_can_be_repaired(data_root: Path, runs_root: Path, sample_
     (data_root / "twice.csv").write_text("\n".join(lines))
     config = {"data_source": "twice", "long_horizon": "1d", "repair": True}
     assert post({"config": config}).status_code == 201
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    candles: Path, runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    answer = post(SEED_BODY)
+    assert answer.status_code == 507
+    assert answer.json()["detail"].endswith("No space left on device.")
+    assert not TrainingRun.objects.exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +173,12 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
         "/api/runs/{uid}/artifacts/{artifact_path}", "/api/datasets",
     }  # fmt: skip
     body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
-    config = body["schema"]["$defs"]["FlatConfig"]["properties"]
+    config = body["schema"]["properties"]["config"]["properties"]
     assert config["batch_size"]["minimum"] == 1
+    assert "student_t" in config["regression_loss"]["enum"]
+    named = set(re.findall(r'"\$ref": "#/components/schemas/(\w+)"', json.dumps(document)))
+    assert named <= document["components"]["schemas"].keys()
+    assert "$defs" not in json.dumps(document)
     page = get("/api/docs").content.decode()
     assert "/static/ninja/swagger-ui-bundle.js" in page
     assert "://" not in page
