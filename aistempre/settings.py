@@ -91,17 +91,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Valkey or Redis
 REDIS_URL = ENV.redis_url
+# Messages are hints, so publish and subscribe fit: one subscription per run and process, and no
+# queue on the server. The other layer of channels_redis pops with blocking reads that redis-py 8
+# cuts after 5 s, and whose cancellation gets lost, so that closed sockets stay behind.
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.core.RedisChannelLayer",
-        # The default expiry of a group is a day: a page open for longer would fall silent.
-        # The client's default socket timeout of 5 s is as long as the layer's blocking read, so it
-        # would cut every socket that is silent for 5 s.
-        "CONFIG": {
-            "hosts": [{"address": REDIS_URL, "socket_timeout": 30}],
-            "capacity": 1000,
-            "group_expiry": 7 * 86_400,
-        },
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "health_check_interval": 30}]},
     },
 }
 CELERY_BROKER_URL = ENV.broker_url
