@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from runs_app.forecasting.config.timeframes import WEEK_ANCHOR_SECONDS
 from runs_app.forecasting.data.instants import Instants
@@ -216,5 +217,8 @@ def _not_positive(values: npt.NDArray[np.float64], name: str) -> Fault:
 
 
 def _raw(table: CandleTable, row: int) -> str:
-    value = table.time[row].as_py()
+    scalar = table.time[row]
+    if pa.types.is_timestamp(scalar.type):
+        scalar = scalar.cast(pa.int64())  # a year beyond 9999 is no datetime
+    value = scalar.as_py()
     return "(empty)" if value in (None, "") else repr(value)

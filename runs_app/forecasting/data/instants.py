@@ -25,6 +25,9 @@ so that each value tells its own unit; below 1973 there are no candles.
 """
 
 _LARGEST = 9.2e18
+_EARLIEST_MS, _LATEST_MS = -5_364_662_400_000, 7_258_118_400_000
+"""1800 to 2200: a candle outside is a misread number."""
+
 _OFFSET = r"(?i)[0-9](z|[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{2})$"
 _TIME_OF_DAY = ":"
 _NAIVE_NOTE = "times without an offset were taken as UTC"
@@ -45,6 +48,13 @@ def read_instants(column: pa.ChunkedArray) -> Instants:
     A time without an offset is taken as UTC, which a note says. Never raises: a value that is no
     time is marked unreadable.
     """
+    instants = _read(column)
+    possible = (instants.milliseconds >= _EARLIEST_MS) & (instants.milliseconds < _LATEST_MS)
+    readable = instants.readable & possible
+    return Instants(np.where(readable, instants.milliseconds, 0), readable, instants.notes)
+
+
+def _read(column: pa.ChunkedArray) -> Instants:
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return _from_timestamps(column)
@@ -57,15 +67,18 @@ def read_instants(column: pa.ChunkedArray) -> Instants:
 
 
 def _from_timestamps(column: pa.ChunkedArray) -> Instants:
-    naive = pa.types.is_date(column.type) or column.type.tz is None
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("s"))
     readable = pc.is_valid(column).to_numpy().astype(np.bool_)
-    as_ms = (
-        column.cast(pa.timestamp("ms"), safe=False)
-        if naive
-        else column.cast(pa.timestamp("ms", "UTC"), safe=False)
-    )
-    values = pc.fill_null(as_ms.cast(pa.int64()), 0).to_numpy()
-    return Instants(values.astype(np.int64), readable, (_NAIVE_NOTE,) if naive else ())
+    values = pc.fill_null(column.cast(pa.int64()), 0).to_numpy()
+    factor = {"s": 1000, "ms": 1}.get(column.type.unit)
+    if factor is None:
+        milliseconds = values // {"us": 1000, "ns": 1_000_000}[column.type.unit]
+    else:
+        readable &= np.abs(values) < _LATEST_MS  # or the product may not fit into 64 bits
+        milliseconds = np.where(readable, values, 0) * factor
+    notes = (_NAIVE_NOTE,) if column.type.tz is None else ()
+    return Instants(milliseconds.astype(np.int64), readable, notes)
 
 
 def _from_epoch(column: pa.ChunkedArray) -> Instants:

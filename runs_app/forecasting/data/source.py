@@ -32,18 +32,13 @@ _CHUNK = 16 * 1024**2
 _UTF8_BOM = b"\xef\xbb\xbf"
 
 
-def is_candle_file(path: Path) -> bool:
-    """Whether the name ends like a candle file; says nothing about what is inside."""
-    return path.name.lower().endswith(SUFFIXES)
-
-
 def is_text(path: Path) -> bool:
     """Whether the file is delimited text, packed or not (else it is Parquet or Feather)."""
     return not path.name.lower().endswith((".parquet", ".feather"))
 
 
 def read_text(path: Path) -> bytes:
-    """The whole text of a CSV file, unpacked, without a byte order mark.
+    """The whole text of a CSV file, unpacked; no byte order mark, lines end in a line feed.
 
     Raises ``DataInvalid`` when the file is absent, empty, damaged, too large, or a zip archive
     that does not hold exactly one file.
@@ -51,6 +46,8 @@ def read_text(path: Path) -> bytes:
     with _unreadable(path), _open_text(path) as stream:
         data = _read_capped(stream, path)
     data = data.removeprefix(_UTF8_BOM)
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if not data or data.isspace():
         raise DataInvalid(f"{path.name} is empty; choose a file with candles")
     if b"\x00" in data[:4096]:

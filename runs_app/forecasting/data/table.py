@@ -71,11 +71,11 @@ def read_candle_table(path: Path) -> CandleTable:
 
 
 def _from_text(data: bytes) -> CandleTable:
-    start = len(data) - len(data.lstrip(b"\r\n"))
+    start = len(data) - len(data.lstrip(b"\n"))
     end = data.find(b"\n", start)
     first_line = data[start : end if end >= 0 else len(data)].decode("utf-8", "replace")
     delimiter = max(_DELIMITERS, key=first_line.count)
-    cells = next(csv.reader([first_line.strip("\r")], delimiter=delimiter))
+    cells = next(csv.reader([first_line], delimiter=delimiter))
     if is_header(cells):
         layout: Layout | None = layout_by_name(cells)
         start = end + 1 if end >= 0 else len(data)
@@ -132,6 +132,8 @@ def _parse(
         )
 
     for kind, careful in ((pa.float64(), False), (pa.string(), False), (pa.string(), True)):
+        if careful:
+            _refuse_other_encodings(data)
         try:
             table = read(kind, careful=careful)
         except pa.ArrowInvalid as error:
@@ -144,6 +146,17 @@ def _parse(
     raise DataInvalid(f"the file cannot be parsed as delimited text: {problem}")
 
 
+def _refuse_other_encodings(data: bytes) -> None:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataInvalid(
+            f"line {line}: there is a character that is not UTF-8; save the file as CSV in UTF-8",
+            row=line,
+        ) from None
+
+
 def _ragged_lines(
     data: bytes, start: int, ragged: list[tuple[int, int]]
 ) -> tuple[tuple[int, int], ...]:
@@ -151,20 +164,18 @@ def _ragged_lines(
     if not ragged:
         return ()
     first = data.count(b"\n", 0, start) + 1
-    lines = [
-        number for number, text in enumerate(data[start:].split(b"\n"), first) if text.rstrip(b"\r")
-    ]
+    lines = [number for number, text in enumerate(data[start:].split(b"\n"), first) if text]
     return tuple((lines[row - 1], values) for row, values in ragged)
 
 
 def _line_of(row: int, data: bytes, start: int, ragged: set[int]) -> int:
     """1-based line of a parsed row: blank lines and ragged rows are in the file, not parsed."""
     before = data.count(b"\n", 0, start)
-    if not ragged and data.find(b"\n\n", start) < 0 and data.find(b"\n\r", start) < 0:
+    if not ragged and data.find(b"\n\n", start) < 0:
         return before + row + 1
     seen = -1
     for number, text in enumerate(data[start:].split(b"\n"), before + 1):
-        seen += bool(text.rstrip(b"\r")) and number not in ragged
+        seen += bool(text) and number not in ragged
         if seen == row:
             return number
     raise IndexError(row)
