@@ -82,7 +82,8 @@ class Command(BaseCommand):
                     if run.status in FINAL:
                         ended[run.uid] = run.status
                         bar.update()
-                        bar.write(self._line(run, len(ended), len(uids)), file=self.stdout)
+                        bar.clear()
+                        self.stdout.write(self._line(run, len(ended), len(uids)))
                     else:
                         live[str(run.get_status_display()).lower()] += 1
                 gone = set(uids) - ended.keys() if not live else set()

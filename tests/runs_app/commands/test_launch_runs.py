@@ -56,6 +56,7 @@ def test_waiting_until_all_have_completed(
     settle(monkeypatch, [RunStatus.COMPLETED, RunStatus.COMPLETED])
     out = launch(file, "--wait")
     assert out.count("completed, best val loss 0.12346") == 2
+    assert "\n\n" not in out
 
 
 def test_a_run_that_fails_makes_the_command_fail(
