@@ -319,11 +319,11 @@ def dashboard(run: TrainingRun) -> DashboardPage:
 
 
 def _progress(run: TrainingRun) -> float:
-    steps = run.metrics.get("steps_per_epoch")
-    epochs = run.config.get("train", {}).get("max_epochs")
-    if run.step and steps and epochs:
-        return min(run.step / (steps * epochs), 1.0)
-    return min((run.epoch or 0) / epochs, 1.0) if epochs else 0.0
+    steps: int | None = run.metrics.get("steps_per_epoch")
+    epochs: int | None = run.config.get("train", {}).get("max_epochs")
+    if not (run.step and steps and epochs):
+        return 0.0
+    return min(run.step / (steps * epochs), 1.0)
 
 
 def _checkpoints(run: TrainingRun) -> list[CheckpointLine]:

@@ -31,11 +31,12 @@ def _inputs(page: str) -> dict[str, Any]:
         if kind in ("checkbox", "radio") and " checked" not in tag:
             continue
         value = at.get("value", "on")
-        found.setdefault(name, []).append(value) if kind == "checkbox" else found.update(
-            {name: value}
-        )
+        if kind == "checkbox":
+            found.setdefault(name, []).append(value)
+        else:
+            found[name] = value
     for name, body in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', page, re.S):
-        found[name] = re.search(r'value="([^"]*)" selected', body)[1]
+        found[name] = re.findall(r'value="([^"]*)" selected', body)[0]
     return found
 
 
@@ -81,7 +82,7 @@ def test_six_steps_without_script_end_in_a_run(
 
 
 def test_each_step_shows_its_fault_beside_the_field(browser: Client, candles: Path) -> None:
-    wrong = {
+    wrong: dict[str, tuple[dict[str, Any], str]] = {
         "data": ({**DATA, "data-source": "nosuch.csv"}, "data-source"),
         "horizons": ({"horizons-short": "soon"}, "horizons-short"),
         "model": ({"model-heads": "7"}, "model-d_model"),

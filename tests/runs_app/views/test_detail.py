@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from runs_app.choices import ArtifactKind, EventKind, RunStatus
 from runs_app.live.fragments import render_events
-from runs_app.models import Artifact, Checkpoint, RunEvent
+from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
 from runs_app.queries import LOG_LINES, events_after, newest_log
 from tests.runs_app.views.conftest import MakeRun
 
@@ -125,7 +125,7 @@ def _still(html: str) -> str:
     return re.sub(r"\s+", " ", html).strip()
 
 
-def _checkpoint_of(run: object) -> Checkpoint:
+def _checkpoint_of(run: TrainingRun) -> Checkpoint:
     return Checkpoint.objects.create(
         run=run, path="checkpoints/best.ckpt", epoch=1, step=20, val_loss=1.3, size_bytes=1_234_567,
         sha256="0" * 64, is_best=True, created_at=timezone.now(),
@@ -139,9 +139,9 @@ def test_points_of_the_page_and_of_the_socket_make_the_same_curve(
     steps = [(EventKind.METRICS, {"epoch": 1, "step": n, "train_loss": n / 7}) for n in range(1, 6)]
     add_events(run, *steps)
     page = browser.get(f"/runs/{run.uid}").content.decode()
-    shown = json.loads(re.search(r'id="chart-points" type="application/json">(.*?)<', page)[1])
+    shown = json.loads(re.findall(r'id="chart-points" type="application/json">(.*?)<', page)[0])
     live = browser.get(f"/runs/{run.uid}/live?after=0", headers={"hx-request": "true"})
-    batch = re.search(r'data-points="([^"]*)"', live.content.decode())[1].replace("&quot;", '"')
+    batch = re.findall(r'data-points="([^"]*)"', live.content.decode())[0].replace("&quot;", '"')
     assert json.loads(batch)["steps"] == shown["steps"] == [[n, n / 7] for n in range(1, 6)]
 
 
