@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytorch_lightning as pl
 import torch
 
+from runs_app.forecasting.config.timeframes import duration_seconds
 from runs_app.forecasting.metrics.baseline import ConstantBaseline
 from runs_app.forecasting.network.forecaster import Forecaster
 from runs_app.forecasting.training.checkpoint import CheckpointWriter
@@ -129,9 +130,14 @@ def build_network(config: RunConfig, data: PreparedData) -> Forecaster:
         config.model, config.loss.kind, features=[len(names) for names in data.feature_names]
     )
     train = data.splits["train"]
-    for head, label in ((network.short, data.short_label), (network.long, data.long_label)):
+    seconds = len(train) * duration_seconds(config.data.decision_timeframe)
+    for head, label, horizon in (
+        (network.short, data.short_label, config.horizons.short),
+        (network.long, data.long_label, config.horizons.long),
+    ):
         counts = torch.bincount(label[train], minlength=3)
-        head.start_from(counts / counts.sum())
+        outcomes = seconds / duration_seconds(horizon)  # labels that do not overlap
+        head.start_from(counts / counts.sum(), outcomes=outcomes)
     return network
 
 

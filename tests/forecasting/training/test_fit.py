@@ -1,0 +1,293 @@
+"""Whole fits through the one door, and the files they leave."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from runs_app.forecasting.config.schema import LossKind
+from runs_app.forecasting.data.prepare import PreparedData
+from runs_app.forecasting.events import (
+    EXIT_CODES,
+    CheckpointRemoved,
+    CheckpointSaved,
+    EpochFinished,
+    Event,
+    FitFailed,
+    FitFinished,
+    FitStarted,
+    Reason,
+    StepTaken,
+    from_line,
+)
+from runs_app.forecasting.losses.total import total_loss
+from runs_app.forecasting.training import checkpoint_store
+from runs_app.forecasting.training.checkpoint import load_checkpoint, restore_network
+from runs_app.forecasting.training.feed import DecisionTable
+from runs_app.forecasting.training.fit import run
+from runs_app.forecasting.training.predictions import column_names
+from tests.forecasting.training.conftest import write_run
+from tests.synthetic import small_config
+
+EPOCHS = 4
+
+
+def events_of(run_dir: Path) -> list[Event]:
+    lines = (run_dir / "events.jsonl").read_bytes()
+    assert lines.endswith(b"\n")
+    return [from_line(line) for line in lines.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, data_root: Path) -> Path:
+    """A completed Student-t run of four epochs that keeps one checkpoint."""
+    train = {
+        "max_epochs": EPOCHS, "batch_size": 64, "steps_per_epoch": 12, "learning_rate": 3e-3,
+        "keep_checkpoints": 1, "log_every_steps": 5, "early_stopping_patience": 0,
+    }  # fmt: skip
+    run_dir = write_run(tmp_path_factory.mktemp("runs") / "done", small_config(train=train))
+    assert run(run_dir, data_root, progress=False) == EXIT_CODES[Reason.COMPLETED]
+    return run_dir
+
+
+def test_events_come_in_order(finished: Path) -> None:
+    events = events_of(finished)
+    assert isinstance(events[0], FitStarted)
+    assert events[0].steps_per_epoch == 12
+    assert set(events[0].baseline) == {"val_rmse", "val_nll", "test_rmse", "test_nll"}
+    assert isinstance(events[-1], FitFinished)
+    assert events[-1].reason is Reason.COMPLETED
+    steps = [event for event in events if isinstance(event, StepTaken)]
+    assert [event.step for event in steps] == [1, *range(5, 12 * EPOCHS + 1, 5)]
+    assert all(math.isfinite(event.train_loss) and event.grad_norm > 0 for event in steps)
+    assert all(event.samples_per_second > 0 and event.eta_seconds >= 0 for event in steps[1:])
+    epochs = [event for event in events if isinstance(event, EpochFinished)]
+    assert [event.epoch for event in epochs] == list(range(1, EPOCHS + 1))
+    assert set(epochs[0].metrics) == {
+        "val_loss", "val_da", "val_f1", "val_f1_short", "val_f1_long", "val_rmse", "val_nll",
+        "baseline_val_rmse", "baseline_val_nll",
+    }  # fmt: skip
+    assert [event.at for event in events] == sorted(event.at for event in events)
+
+
+def test_checkpoints_are_whole_pruned_and_named(finished: Path) -> None:
+    folder = finished / "checkpoints"
+    events = events_of(finished)
+    saved = {event.path: event for event in events if isinstance(event, CheckpointSaved)}
+    removed = {event.path for event in events if isinstance(event, CheckpointRemoved)}
+    best = json.loads((finished / "metrics.json").read_text())["best_epoch"]
+    kept = {f"checkpoint-epoch{best}.ckpt", f"checkpoint-epoch{EPOCHS}.ckpt"}
+    assert {path.name for path in folder.iterdir()} == kept | {"best.ckpt", "last.ckpt"}
+    assert {f"checkpoints/{name}" for name in kept} == set(saved) - removed
+    for name in kept:
+        payload = (folder / name).read_bytes()
+        event = saved[f"checkpoints/{name}"]
+        assert event.sha256 == hashlib.sha256(payload).hexdigest()
+        assert event.size_bytes == len(payload)
+    assert (folder / "best.ckpt").samefile(folder / f"checkpoint-epoch{best}.ckpt")
+    assert (folder / "last.ckpt").samefile(folder / f"checkpoint-epoch{EPOCHS}.ckpt")
+
+
+def test_best_checkpoint_reproduces_the_predictions(finished: Path, data: PreparedData) -> None:
+    content = load_checkpoint(finished / "checkpoints" / "best.ckpt")
+    network = restore_network(content)
+    table = DecisionTable.on_device(data, context_bars=16, device=torch.device("cpu"))
+    rows = data.splits["test"]
+    batch = table.batch(rows)
+    with torch.inference_mode():
+        forecast = network(batch.windows, batch.log_volatility)
+    frame = pd.read_parquet(finished / "predictions.parquet")
+    test = frame[frame["split"] == "test"]
+    mean = forecast.location.double().numpy() * content["target_scale"]
+    assert test["mean"].to_numpy() == pytest.approx(mean, abs=1e-8)
+    assert test["target"].to_numpy() == pytest.approx(data.target[rows].numpy())
+    assert content["feature_names"] == [list(names) for names in data.feature_names]
+
+
+def test_predictions_have_one_row_per_decision(finished: Path, data: PreparedData) -> None:
+    frame = pd.read_parquet(finished / "predictions.parquet")
+    assert tuple(frame.columns) == column_names()
+    assert len(frame) == len(data.splits["validation"]) + len(data.splits["test"])
+    assert str(frame["time"].dt.tz) == "UTC"
+    assert frame["time"].is_monotonic_increasing
+    assert not frame.isna().any().any()  # a Student-t head has all of them
+    for horizon in ("short", "long"):
+        shares = frame[[f"{horizon}_p_{name}" for name in ("down", "flat", "up")]].sum(axis=1)
+        assert shares.to_numpy() == pytest.approx(1.0)
+        assert set(frame[f"{horizon}_label"]) <= {0, 1, 2}
+    levels = frame[["q0.05", "q0.25", "q0.5", "q0.75", "q0.95"]].to_numpy()
+    assert (levels[:, 1:] >= levels[:, :-1]).all()
+
+
+def test_metrics_are_strict_json_with_the_baseline_beside(finished: Path) -> None:
+    def refuse(name: str) -> float:
+        raise AssertionError(f"{name} is not JSON")
+
+    summary = json.loads((finished / "metrics.json").read_text(), parse_constant=refuse)
+    assert summary["reason"] == "completed"
+    assert (summary["epochs"], summary["steps"]) == (EPOCHS, 12 * EPOCHS)
+    assert len(summary["history"]) == EPOCHS
+    assert summary["history"][summary["best_epoch"] - 1]["val_loss"] == pytest.approx(
+        summary["validation"]["loss"], abs=1e-6
+    )
+    for split in ("validation", "test"):
+        assert summary[split]["nll"] is not None
+        assert summary["baseline"][split]["nll"] is not None
+
+
+@pytest.mark.parametrize("kind", [LossKind.GAUSSIAN_NLL, LossKind.QUANTILE, LossKind.MSE])
+def test_the_other_losses_fit_too(kind: LossKind, tmp_path: Path, data_root: Path) -> None:
+    train = {"max_epochs": 1, "batch_size": 64, "steps_per_epoch": 5}
+    run_dir = write_run(tmp_path, small_config(train=train, loss={"kind": kind.value}))
+    assert run(run_dir, data_root, progress=False) == 0
+    frame = pd.read_parquet(run_dir / "predictions.parquet")
+    empty = {name for name in frame.columns if frame[name].isna().all()}
+    assert (
+        empty
+        == {
+            LossKind.GAUSSIAN_NLL: {"df"},
+            LossKind.QUANTILE: {"mean", "scale", "df"},
+            LossKind.MSE: {"scale", "df", "q0.05", "q0.25", "q0.5", "q0.75", "q0.95"},
+        }[kind]
+    )
+
+
+def test_equal_seeds_give_equal_weights(tmp_path: Path, data_root: Path) -> None:
+    weights = []
+    for name in ("first", "second"):
+        train = {"max_epochs": 1, "batch_size": 64, "steps_per_epoch": 5}
+        run_dir = write_run(tmp_path / name, small_config(train=train))
+        assert run(run_dir, data_root, progress=False) == 0
+        weights.append(load_checkpoint(run_dir / "checkpoints" / "last.ckpt")["network"])
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_early_stopping_says_so(tmp_path: Path, data_root: Path) -> None:
+    train = {
+        "max_epochs": 50, "batch_size": 64, "steps_per_epoch": 2, "learning_rate": 1e-9,
+        "weight_decay": 0.0, "early_stopping_patience": 1,
+    }  # fmt: skip
+    run_dir = write_run(tmp_path, small_config(train=train, model={"dropout": 0.0}))
+    assert run(run_dir, data_root, progress=False) == 0
+    finish = events_of(run_dir)[-1]
+    assert isinstance(finish, FitFinished)
+    assert finish.message.startswith("Stopped early after")
+    assert json.loads((run_dir / "metrics.json").read_text())["epochs"] < 50
+
+
+def failure_of(run_dir: Path, data_root: Path) -> tuple[int, FitFailed]:
+    code = run(run_dir, data_root, progress=False)
+    event = events_of(run_dir)[-1]
+    assert isinstance(event, FitFailed)
+    return code, event
+
+
+def test_a_non_finite_loss_stops_before_the_weights_are_spoilt(
+    tmp_path: Path, data_root: Path
+) -> None:
+    train = {
+        "max_epochs": 2, "batch_size": 64, "learning_rate": 1.0, "gradient_clip": 1000.0,
+        "warmup_steps": 0,
+    }  # fmt: skip
+    config = small_config(train=train, loss={"kind": "mse", "weights": {"next": 100.0}})
+    run_dir = write_run(tmp_path, config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "runs_app.forecasting.training.module.total_loss", _infinite_after_three_steps()
+        )
+        code, event = failure_of(run_dir, data_root)
+    assert code == EXIT_CODES[Reason.NON_FINITE] == 14
+    assert event.reason is Reason.NON_FINITE
+    assert "at step 4 of epoch 1 on decisions between 2024-01-" in event.message
+    assert "learning rate" in event.message
+
+
+def _infinite_after_three_steps() -> object:
+    calls = 0
+
+    def spoilt(*arguments: object, **named: object) -> object:
+        nonlocal calls
+        calls += 1
+        terms = total_loss(*arguments, **named)
+        return terms._replace(total=terms.total * math.inf) if calls > 3 else terms
+
+    return spoilt
+
+
+def test_a_bad_configuration_names_its_field(tmp_path: Path, data_root: Path) -> None:
+    run_dir = write_run(tmp_path, small_config())
+    path = run_dir / "config.yaml"
+    path.write_text(path.read_text().replace("d_model: 16", "d_model: 17"))
+    code, event = failure_of(run_dir, data_root)
+    assert code == 11
+    assert "model.d_model" in event.fields
+
+
+def test_a_missing_configuration_is_a_sentence(tmp_path: Path, data_root: Path) -> None:
+    code, event = failure_of(tmp_path, data_root)
+    assert code == 11
+    assert "config.yaml does not exist" in event.message
+
+
+def test_a_missing_file_is_a_data_fault(tmp_path: Path, data_root: Path) -> None:
+    code, event = failure_of(write_run(tmp_path, small_config("nowhere.csv")), data_root)
+    assert code == EXIT_CODES[event.reason]
+    assert event.reason in (Reason.DATA, Reason.CONFIG)
+    assert "nowhere.csv" in event.message
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), Reason.DISK_FULL),
+        (MemoryError(), Reason.OUT_OF_MEMORY),
+        (torch.OutOfMemoryError("CUDA out of memory"), Reason.OUT_OF_MEMORY),
+        (ZeroDivisionError("oops"), Reason.BUG),
+    ],
+)
+def test_other_faults_have_their_own_word_and_code(
+    error: Exception,
+    reason: Reason,
+    tmp_path: Path,
+    data_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(checkpoint_store, "_write_atomically", fail)
+    train = {"max_epochs": 1, "batch_size": 64, "steps_per_epoch": 2}
+    code, event = failure_of(write_run(tmp_path, small_config(train=train)), data_root)
+    assert (event.reason, code) == (reason, EXIT_CODES[reason])
+    assert "Traceback" in capsys.readouterr().err
+    if reason is Reason.OUT_OF_MEMORY:
+        assert "train.batch_size" in event.message
+        assert "model.d_model" in event.message
+    if reason is Reason.BUG:
+        assert "ZeroDivisionError: oops" in event.message
+
+
+def test_starting_over_leaves_nothing_of_the_earlier_attempt(
+    tmp_path: Path, data_root: Path
+) -> None:
+    train = {"max_epochs": 2, "batch_size": 64, "steps_per_epoch": 2}
+    run_dir = write_run(tmp_path, small_config(train=train))
+    assert run(run_dir, data_root, progress=False) == 0
+    first = len(events_of(run_dir))
+    with (run_dir / "events.jsonl").open("ab") as file:
+        file.write(b'{"at":"2024')  # a crash in the middle of a line
+    write_run(run_dir, small_config(train={**train, "max_epochs": 1}))
+    assert run(run_dir, data_root, progress=False) == 0
+    events = events_of(run_dir)[first:]
+    removed = {event.path for event in events if isinstance(event, CheckpointRemoved)}
+    assert removed == {f"checkpoints/checkpoint-epoch{epoch}.ckpt" for epoch in (1, 2)}
+    names = {path.name for path in (run_dir / "checkpoints").iterdir()}
+    assert names == {"checkpoint-epoch1.ckpt", "best.ckpt", "last.ckpt"}
