@@ -1,4 +1,4 @@
-"""HTTP and WebSocket: the origin check stands outermost, then the routes."""
+"""HTTP and WebSocket: the checks of address and origin stand outermost, then the routes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
+from aistempre.loopback import LoopbackOnly
 from aistempre.pacing import PacedResponses
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aistempre.settings")
@@ -16,6 +17,6 @@ http = PacedResponses(get_asgi_application())
 from runs_app.live.origins import SameOrigin
 from runs_app.routing import websocket_urlpatterns
 
-application = ProtocolTypeRouter(
-    {"http": http, "websocket": SameOrigin(URLRouter(websocket_urlpatterns))}
+application = LoopbackOnly(
+    ProtocolTypeRouter({"http": http, "websocket": SameOrigin(URLRouter(websocket_urlpatterns))})
 )
