@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aistempre.asgi import application
 from aistempre.loopback import LoopbackOnly
 
 
