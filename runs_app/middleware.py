@@ -25,6 +25,11 @@ API = "/api"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _FOREIGN_SITES = frozenset({"cross-site", "same-site"})
 
+_REFUSALS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+}
+
 Answer = HttpResponseBase | Awaitable[HttpResponseBase]
 
 
@@ -35,6 +40,10 @@ def _under(path: str, roots: tuple[str, ...]) -> bool:
 def wants_page(request: HttpRequest) -> bool:
     """True for a browser: it asks for HTML by name, or it is htmx."""
     return "HX-Request" in request.headers or "text/html" in request.headers.get("Accept", "")
+
+
+def _is_json(response: HttpResponseBase) -> bool:
+    return response.headers.get("Content-Type", "").startswith("application/json")
 
 
 class Middleware:
@@ -116,7 +125,13 @@ class NegotiationMiddleware(Middleware):
         return None
 
     def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Tell caches that the answer depends on what was asked for."""
+        """Refuse programs in JSON; tell caches that the answer depends on what was asked for."""
+        said = _REFUSALS.get(response.status_code)
+        if said and _under(request.path_info, (API,)) and not _is_json(response):
+            refusal = JsonResponse({"detail": said}, status=response.status_code)
+            if response.has_header("Allow"):
+                refusal["Allow"] = response["Allow"]
+            response = refusal
         if _under(request.path, SHARED):
             patch_vary_headers(response, ("Accept", "HX-Request"))
         return response

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import AsyncClient, Client
 
 from runs_app.models import TrainingRun
@@ -44,6 +46,7 @@ def test_who_asks_for_html_gets_the_page(
 async def test_the_same_under_asgi(data_root: Path) -> None:
     assert kind(await AsyncClient().get("/runs", headers={"accept": "*/*"})) == "application/json"
     assert kind(await AsyncClient().get("/runs", headers={"accept": BROWSER})) == "text/html"
+    await sync_to_async(connections.close_all)()
 
 
 def test_the_builder_is_a_page_for_everybody(data_root: Path) -> None:
@@ -110,3 +113,17 @@ def test_a_page_form_still_needs_its_token(db: None) -> None:
         "/runs", json.dumps({}), content_type="application/json", headers={"accept": "*/*"}
     )
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/runs/abc123/nothing", "/api/nothing", "/datasets/x"])
+def test_a_program_is_told_in_json_that_there_is_nothing(path: str) -> None:
+    answer = Client().get(path, headers={"accept": "*/*"})
+    assert answer.status_code == 404
+    assert answer.json() == {"detail": "There is nothing at this address."}
+
+
+def test_a_program_is_told_which_methods_there_are(db: None) -> None:
+    answer = Client().put("/runs", headers={"accept": "*/*"})
+    assert answer.status_code == 405
+    assert answer.json() == {"detail": "This address does not take this method."}
+    assert set(answer["Allow"].split(", ")) == {"GET", "POST"}

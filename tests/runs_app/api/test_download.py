@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import AsyncClient, Client
 
 from runs_app.choices import RunStatus
@@ -227,3 +229,5 @@ def test_a_file_that_shrinks_while_it_is_read_ends_early(run: TrainingRun, runs_
 async def test_the_same_bytes_under_asgi(run: TrainingRun) -> None:
     answer = await AsyncClient().get(url(run))
     assert await read(answer) == CONTENT
+    # The view ran in a thread of its own, whose connection would keep the database from its end.
+    await sync_to_async(connections.close_all)()
