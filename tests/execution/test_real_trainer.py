@@ -1,0 +1,98 @@
+"""The real trainer under the real supervisor, forked from a server that has torch loaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from runs_app.choices import EventKind, RunStatus
+from runs_app.execution import lifecycle
+from runs_app.execution.trainer_process import TrainerServer
+from runs_app.forecasting.config.compose import compose_config
+from runs_app.forecasting.data.sample import FILE_NAME, write_sample
+from runs_app.models import TrainingRun
+from tests.execution.conftest import Background, directory
+from tests.execution.test_supervisor import assert_gap_free, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def real_server() -> Iterator[TrainerServer]:
+    """The product's own fork server, on one thread."""
+    server = TrainerServer(threads=1)
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def candles(tmp_path: Path, settings: object) -> None:
+    """A few days of synthetic candles."""
+    write_sample(tmp_path / FILE_NAME, bars=6000)
+    settings.DATA_ROOT = tmp_path  # type: ignore[attr-defined]
+
+
+def launch(epochs: int) -> TrainingRun:
+    tree = {
+        "data": {"source": FILE_NAME, "timeframes": ["1m"]},
+        "horizons": {"short": "15m", "long": "1h"},
+        "model": {"variant": "tiny", "context_bars": 32},
+        "train": {"max_epochs": epochs, "batch_size": 256},
+    }
+    return lifecycle.create_run(compose_config(tree), {})
+
+
+@pytest.mark.usefixtures("candles", "transactional_db")
+def test_a_tiny_run_completes_and_leaves_a_checkpoint_that_loads(
+    real_server: TrainerServer,
+) -> None:
+    run = launch(epochs=2)
+
+    Background(run, real_server).join(120)
+
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.COMPLETED, "completed"), run.message
+    assert_gap_free(run)
+    assert run.epoch == 2
+    assert run.val_loss is not None
+    kinds = set(run.events.values_list("kind", flat=True))
+    assert kinds == {str(kind) for kind in EventKind}
+    paths = set(run.artifacts.values_list("path", flat=True))
+    assert {"config.yaml", "metrics.json", "predictions.parquet", "console.log"} <= paths
+    best = run.checkpoints.get(is_best=True)
+    stored = torch.load(directory(run) / best.path, weights_only=True)
+    assert stored
+    assert run.artifacts.get(path=best.path).sha256 == best.sha256
+
+
+@pytest.mark.usefixtures("candles", "transactional_db")
+def test_a_tiny_run_is_cancelled_within_ten_seconds(real_server: TrainerServer) -> None:
+    run = launch(epochs=500)
+    background = Background(run, real_server)
+    wait_for(lambda: run.events.filter(kind=EventKind.METRICS).exists(), 60)
+
+    began = time.monotonic()
+    lifecycle.request_cancel(run.pk)
+    background.join(20)
+
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.CANCELLED, "cancelled")
+    assert time.monotonic() - began < 10
+    assert run.artifacts.filter(path="checkpoints/last.ckpt").exists()
+
+
+@pytest.mark.usefixtures("candles", "transactional_db")
+def test_the_file_that_is_missing_is_named(real_server: TrainerServer) -> None:
+    run = launch(epochs=1)
+    (directory(run) / "config.yaml").unlink()
+
+    Background(run, real_server).join(60)
+
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.FAILED, "config")
+    assert "config.yaml" in run.message
