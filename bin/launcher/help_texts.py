@@ -45,6 +45,14 @@ Usage: bin/bench [NAME ...]
 
 Runs the named benches, or all, and prints each figure beside its budget."""
 
+_SCREENSHOTS = """\
+Usage: bin/screenshots
+
+Trains three small runs on the sample data and takes the pictures of docs/images anew.
+
+Environment:
+  CHROMIUM       path of the browser (else the PATH)"""
+
 
 def bench_names() -> dict[str, str]:
     """Name of each bench, with the first line of its docstring."""
@@ -56,4 +64,10 @@ def bench_names() -> dict[str, str]:
 
 
 _LIST = "\n".join(f"  {name:<14} {words}" for name, words in bench_names().items())
-TEXTS = {"start": _START, "test": _TEST, "lint": _LINT, "bench": f"{_BENCH}\n\n{_LIST}"}
+TEXTS = {
+    "start": _START,
+    "test": _TEST,
+    "lint": _LINT,
+    "bench": f"{_BENCH}\n\n{_LIST}",
+    "screenshots": _SCREENSHOTS,
+}

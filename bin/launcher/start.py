@@ -50,6 +50,9 @@ class Launcher:
             "PORT": str(self._env.port),
             "DJANGO_SETTINGS_MODULE": "aistempre.settings",
             "PYTHONUNBUFFERED": "1",
+            # Django's checks import all pages: 90 MB and a second in each process of Celery. They
+            # are run once by the preparation.
+            "CELERY_SKIP_CHECKS": "1",
         }
         self._variables = variables
         self._processes = Processes(self._env.home / "log", variables)
