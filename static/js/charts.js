@@ -1,6 +1,6 @@
 // The curves of a run, drawn by uPlot. Points come keyed by step, so that a repeated one changes
 // nothing; colours come from the theme.
-const HEIGHT = 235;
+const HEIGHT = 232;
 const EPOCH_COLUMNS = { step: 0, epoch: 1, loss: 2, da: 3, nll: 4, baseNll: 5, rmse: 6, baseRmse: 7 };
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -128,7 +128,7 @@ export function startCharts(points, attempt) {
   const charts = [
     new Chart("chart-loss", "step", [
       { label: "train", colour: "--chart-train", width: 1.25 },
-      { label: "validation", colour: "--chart-val", points: true },
+      { label: "val", colour: "--chart-val", points: true },
     ], lossColumns),
     new Chart("chart-da", "epoch", [
       { label: "DA %", colour: "--chart-val", points: true },

@@ -36,7 +36,7 @@ def test_every_state_has_its_badge_and_buttons(
     run = make_run(status=status)
     page = browser.get(f"/runs/{run.uid}").content.decode()
     colour = {"running": "blue", "completed": "green", "failed": "red", "cancelled": "yellow"}
-    assert f'bg-{colour.get(status, "secondary")}-lt" data-run-status="{status}"' in page
+    assert f'status-{colour.get(status, "secondary")}" data-run-status="{status}"' in page
     assert ("data-cancel" in page) is run.is_live
     assert ('form="delete-form"' in page) is run.is_final
 
