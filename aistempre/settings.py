@@ -189,5 +189,8 @@ LOGGING = {
         "django": {"handlers": [], "level": ENV.log_level},
         "django.server": {"handlers": [], "level": ENV.log_level, "propagate": True},
         "daphne": {"level": "WARNING"},
+        # One line for each sweep, four times a minute, would bury what happens to runs.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
     },
 }

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_process_shutdown, worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 
 from runs_app.choices import RunStatus
@@ -92,8 +92,3 @@ def _load_torch_early(**_: Any) -> None:
 def _stop_trainers(**_: Any) -> None:
     """A warm shutdown waits for the tasks; each of them asks its trainer to stop."""
     STOPPING.set()
-
-
-@worker_process_shutdown.connect
-def _end_trainer_server(**_: Any) -> None:
-    trainer_server().close()
