@@ -1,4 +1,4 @@
-"""States of a run: label, colour, which are live and which are final. Stated here and nowhere else."""
+"""States of a run: label, colour, which are live and which are final. Stated nowhere else."""
 
 from __future__ import annotations
 

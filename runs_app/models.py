@@ -1,4 +1,4 @@
-"""Runs, their events, checkpoints and artifacts, and data sets: fields and constraints, no effects."""
+"""Runs, their events, checkpoints and artifacts, and data sets: fields, constraints, no effects."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FieldError:
-    """One problem with one field: ``path`` is dotted (``model.d_model``), ``message`` one sentence."""
+    """One problem with one field: ``path`` is dotted (``model.d_model``), ``message`` a sentence."""
 
     path: str
     message: str
@@ -41,7 +41,7 @@ class DataInvalid(ForecastingError):
 
 
 class NonFiniteLoss(ForecastingError):
-    """The training loss became NaN or infinite; the step and the batch's dates are in the message."""
+    """The training loss became NaN or infinite; the message has the step and the batch's dates."""
 
 
 class OutOfMemory(ForecastingError):

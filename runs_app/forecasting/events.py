@@ -90,7 +90,7 @@ class StepTaken(_Event):
 
 
 class EpochFinished(_Event):
-    """Validation after an epoch (``epoch`` counts from 1). ``metrics`` has plain ``val_*`` names."""
+    """Validation after an epoch (``epoch`` counts from 1). ``metrics`` has ``val_*`` names."""
 
     kind: Literal["epoch"] = "epoch"
     epoch: int
