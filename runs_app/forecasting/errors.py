@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FieldError:
-    """One problem with one field: ``path`` is dotted (``model.d_model``), ``message`` a sentence."""
+    """One problem of a field: ``path`` is dotted (``model.d_model``), ``message`` a sentence."""
 
     path: str
     message: str
