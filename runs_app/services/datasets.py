@@ -122,14 +122,27 @@ def refresh_one(relative: str) -> DataSet:
         return row
     values = _inspected(relative, root / relative, state)
     if row is None:
-        try:
-            with transaction.atomic():
-                return DataSet.objects.create(path=relative, name=_name_for(relative), **values)
-        except IntegrityError:  # another process has just added it
-            row = DataSet.objects.get(path=relative)
+        return _add(relative, values)
     DataSet.objects.filter(pk=row.pk).update(**values)
     row.refresh_from_db()
     return row
+
+
+def _add(relative: str, values: dict[str, object]) -> DataSet:
+    """The new row of a file, or the one that another process has added meanwhile."""
+    tries = 3
+    while True:
+        name = _name_for(relative)
+        try:
+            with transaction.atomic():
+                return DataSet.objects.create(path=relative, name=name, **values)
+        except IntegrityError:  # the file has been added, or its name taken, since we looked
+            row = DataSet.objects.filter(path=relative).first()
+            tries -= 1
+            if row is not None:
+                return row
+            if not tries:
+                raise
 
 
 def refresh() -> None:

@@ -183,3 +183,18 @@ def test_data_sets_are_listed_once_whatever_their_number(
 )
 def test_endings(name: str, suffix: str | None) -> None:
     assert suffix_of(name) == suffix
+
+
+def test_a_name_that_another_process_takes_at_the_same_moment(
+    candles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free_name = datasets._name_for
+
+    def late(relative: str) -> str:
+        name = free_name(relative)
+        if not DataSet.objects.exists():
+            DataSet.objects.create(name=name, path="other/BTCUSDT_1m.csv")
+        return name
+
+    monkeypatch.setattr(datasets, "_name_for", late)
+    assert refresh_one("BTCUSDT_1m.csv").name == "BTCUSDT_1m.csv"
