@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -11,14 +12,16 @@ from pathlib import Path
 
 from django.conf import settings
 
+from runs_app.choices import RunStatus
 from runs_app.execution import artifacts, lifecycle, memory_kills, run_directory
 from runs_app.execution.feed import Feed
-from runs_app.execution.lifecycle import Claim, LeaseLost
-from runs_app.execution.outcome import Evidence, judge
+from runs_app.execution.lifecycle import Claim, LeaseLost, Outcome
+from runs_app.execution.outcome import SENTENCES, Evidence, judge
 from runs_app.execution.patience import patiently
 from runs_app.execution.slots import Slot
 from runs_app.execution.telemetry import Sampler
 from runs_app.execution.trainer_process import Exit, TrainerProcess, TrainerServer
+from runs_app.forecasting.events import Reason
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +61,13 @@ class Supervisor:
             self._finish(how, feed, memory_kills.count() - kills_before)
         except LeaseLost as error:
             logger.warning("%s Its trainer is ended.", error)
+        except Exception as error:
+            logger.exception("Run %s cannot be supervised any more.", self._held.uid)
+            _end(trainer)
+            lifecycle.settle(self._held, _broken(error))
         finally:
             feed.close()
-            if trainer.exit is None:
-                trainer.kill()
-                trainer.wait()
+            _end(trainer)
 
     def _watch(self, trainer: TrainerProcess, feed: Feed) -> Exit:
         sampler = Sampler(self._slot.gpu)
@@ -116,6 +121,24 @@ class Supervisor:
             return False
         self._due[duty] = now + seconds
         return True
+
+
+def _end(trainer: TrainerProcess) -> None:
+    """Leave no process behind."""
+    if trainer.exit is None:
+        trainer.kill()
+        trainer.wait()
+
+
+def _broken(error: Exception) -> Outcome:
+    """The outcome of a run whose supervisor failed, which is not the run's own fault."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return Outcome(RunStatus.FAILED, Reason.DISK_FULL, SENTENCES[Reason.DISK_FULL])
+    message = (
+        f"The worker could not go on with this run: {type(error).__name__}: {error}. "
+        "Start the run again with Retry; if it happens again, report it with the worker's log."
+    )
+    return Outcome(RunStatus.FAILED, Reason.BUG, message)
 
 
 class _StopWish:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -249,6 +250,30 @@ def test_a_lost_lease_ends_the_trainer_and_writes_nothing_more(
     run.refresh_from_db()
     assert run.status == RunStatus.RUNNING
     wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+
+
+def test_a_supervisor_that_fails_says_so_and_leaves_no_process(
+    make_run: Callable[..., TrainingRun], server: TrainerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such sensor")
+
+    monkeypatch.setattr("runs_app.execution.supervisor.Sampler.sample", broken)
+    run = make_run("deaf")
+    background = Background(run, server)
+    background.join(5)
+
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.FAILED, "bug")
+    assert "no such sensor" in run.message
+    assert not [p for p in psutil.process_iter() if _works_in(p, directory(run))]
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return process.cwd() == str(folder)
+    except psutil.Error:
+        return False
 
 
 def test_trainers_die_with_their_fork_server(
