@@ -28,7 +28,8 @@ def printing() -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning_utilities"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings(), logging_redirect_tqdm([logger]):
             # Lightning's advice on things this product does on purpose.

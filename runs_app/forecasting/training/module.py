@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -47,8 +48,9 @@ class ForecastModule(pl.LightningModule):
         self.parameter_list = list(network.parameters())
         self.optimizer: Optimizer | None = None
         self.batch: Batch | None = None
-        self.loss = torch.zeros(())
-        self.grad_norm = torch.zeros(())
+        self.newest_loss = torch.zeros(())
+        self.loss = 0.0
+        self.grad_norm = 0.0
         self.learning_rate = 0.0
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -62,7 +64,7 @@ class ForecastModule(pl.LightningModule):
             long_label=batch.long_label,
         )
         self.batch = batch
-        self.loss = terms.total.detach()
+        self.newest_loss = terms.total.detach()
         return terms.total
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -87,10 +89,9 @@ class ForecastModule(pl.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clip by the L2 norm. Raises ``NonFiniteLoss`` before any weight has been touched."""
-        self.grad_norm = torch.nn.utils.clip_grad_norm_(
-            self.parameter_list, self.config.train.gradient_clip
-        )
-        if not bool(torch.isfinite(self.loss + self.grad_norm)):
+        norm = torch.nn.utils.clip_grad_norm_(self.parameter_list, self.config.train.gradient_clip)
+        self.loss, self.grad_norm = self.newest_loss.item(), norm.item()
+        if not math.isfinite(self.loss + self.grad_norm):
             raise NonFiniteLoss(self._describe_fault())
         self.learning_rate = float(optimizer.param_groups[0]["lr"])
 
@@ -99,13 +100,15 @@ class ForecastModule(pl.LightningModule):
         return batch
 
     def _describe_fault(self) -> str:
-        at_fault = "loss" if not bool(torch.isfinite(self.loss)) else "gradient"
+        at_fault, value = "loss", self.loss
+        if math.isfinite(self.loss):
+            at_fault, value = "gradient", self.grad_norm
         dates = ""
         if self.batch is not None:
             times = self.decision_time[self.batch.rows.cpu().numpy()]
             dates = f" on decisions between {_date(times.min())} and {_date(times.max())} UTC"
         return (
-            f"The training {at_fault} became {float(self.loss + self.grad_norm)} at step "
+            f"The training {at_fault} became {value} at step "
             f"{self.global_step + 1} of epoch {self.current_epoch + 1}{dates}. Lower the learning "
             "rate (train.learning_rate) or the gradient clip, or look at the candles of that time."
         )

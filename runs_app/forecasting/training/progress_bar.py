@@ -39,7 +39,7 @@ class ProgressBar(pl.Callback):
     ) -> None:
         """One step further."""
         if self._bar is not None and self._bar.update(1):
-            self._bar.set_postfix(loss=f"{float(pl_module.loss):.4f}", refresh=False)
+            self._bar.set_postfix(loss=f"{pl_module.loss:.4f}", refresh=False)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Make room for the log lines."""

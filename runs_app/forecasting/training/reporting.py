@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytorch_lightning as pl
 
 from runs_app.forecasting.events import StepTaken
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from runs_app.forecasting.training.event_log import EventLog
     from runs_app.forecasting.training.module import ForecastModule
     from runs_app.forecasting.training.stopping import StopSignal
     from runs_app.forecasting.training.throughput import Throughput
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
-    """A step's figures as they are; the writing thread turns tensors into numbers."""
+class StepRecord(NamedTuple):
+    """A step's figures; the writing thread makes the event of them, which takes far longer."""
 
     at: datetime
     epoch: int
     step: int
-    loss: Tensor
+    loss: float
     learning_rate: float
-    grad_norm: Tensor
+    grad_norm: float
     samples_per_second: float | None
     eta_seconds: float | None
 
-    def __call__(self) -> StepTaken:
+    def event(self) -> StepTaken:
         """The event."""
         return StepTaken(
             at=self.at,
             epoch=self.epoch,
             step=self.step,
-            train_loss=float(self.loss),
+            train_loss=self.loss,
             learning_rate=self.learning_rate,
-            grad_norm=float(self.grad_norm),
+            grad_norm=self.grad_norm,
             samples_per_second=self.samples_per_second,
             eta_seconds=self.eta_seconds,
         )
@@ -65,13 +61,13 @@ class StepReporter(pl.Callback):
         self._batch_size = batch_size
         self.step = 0
         """Optimizer steps taken."""
-        self._loss_sum: Tensor | float = 0.0
+        self._loss_sum = 0.0
         self._epoch_steps = 0
 
     @property
     def mean_loss(self) -> float:
         """Mean training loss of the epoch's steps so far."""
-        return float(self._loss_sum) / max(1, self._epoch_steps)
+        return self._loss_sum / max(1, self._epoch_steps)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the signals back from Lightning."""
@@ -95,7 +91,7 @@ class StepReporter(pl.Callback):
         """Report; raise ``StopRequested`` when a stop was asked for: the batch is finished."""
         self.step += 1
         self._epoch_steps += 1
-        self._loss_sum = self._loss_sum + pl_module.loss
+        self._loss_sum += pl_module.loss
         if self.step == 1 or self.step % self._every == 0:
             self._report(pl_module, trainer.current_epoch + 1)
         self._stop.check()
@@ -115,7 +111,7 @@ class StepReporter(pl.Callback):
                 grad_norm=module.grad_norm,
                 samples_per_second=None if rate is None else rate * self._batch_size,
                 eta_seconds=self._throughput.eta_seconds(self.step),
-            )
+            ).event
         )
         if self.step == 1:
             self._throughput.restart(1)
