@@ -47,7 +47,7 @@ STEPS: tuple[Step, ...] = (
         ),
     ),
     Step(
-        "loss", "Loss", "Which distribution of the next return is learnt, and each weight.",
+        "loss", "Loss", "Which distribution of the next return is learnt, and with what weights.",
         ("loss.kind", "loss.weights.next", "loss.weights.short", "loss.weights.long"),
     ),
     Step(

@@ -15,6 +15,9 @@ from runs_app.queries import about
 
 Errors = dict[str, tuple[str, ...]]
 
+USUAL_FEATURES = 19
+"""Features per timeframe with the default indicators and the calendar."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -160,14 +163,22 @@ def presets(draft: Draft) -> list[Preset]:
         values = preset_values(variant)
         width, layers = values["model.d_model"], values["model.layers"]
         fills = {form_name(path): value for path, value in values.items()}
-        size = about_parameters(width=width, layers=layers, timeframes=timeframes)
+        size = about_parameters(
+            width=width,
+            layers=layers,
+            patch=values["model.patch_length"],
+            timeframes=timeframes,
+        )
         cards.append(Preset(str(variant), width, range(layers), size, fills))
     return cards
 
 
-def about_parameters(*, width: int, layers: int, timeframes: int) -> int:
-    """Parameters of the network, about: 12 width² per encoder layer, one more layer to fuse.
+def about_parameters(*, width: int, layers: int, patch: int, timeframes: int) -> int:
+    """Parameters of the network, within a few per cent: its large matrices, without the biases.
 
-    Embeddings, pooling and heads, which depend on the features, add up to a quarter.
+    An encoder layer has 12 width², and one more layer fuses the timeframes. The rest is the patch
+    embeddings and the way past the encoders, for ``USUAL_FEATURES`` per timeframe.
     """
-    return 12 * width * width * (layers * timeframes + 1)
+    layers_in_all = layers * timeframes + 1
+    embedded = USUAL_FEATURES * timeframes * (patch + 1)
+    return 12 * width * width * layers_in_all + width * (width + embedded)

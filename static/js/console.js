@@ -6,6 +6,7 @@ export function startConsole() {
   const box = document.getElementById("console");
   const lines = document.getElementById("console-lines");
   const jump = document.getElementById("console-jump");
+  const whole = document.getElementById("full-log");
   const empty = box.querySelector(".console-empty");
   let follow = true;
 
@@ -24,6 +25,7 @@ export function startConsole() {
   });
   const update = () => {
     empty.hidden = lines.firstElementChild !== null;
+    whole.hidden = !empty.hidden; // before the first line there is no file
     // While someone reads further up, nothing above them is taken away.
     if (!follow) return;
     while (lines.childElementCount > MAX_LINES) lines.firstElementChild.remove();

@@ -45,7 +45,7 @@ def _walk(page: Page, product: Product, *, name: str, epochs: int) -> str:
     expect(page.get_by_label("Batch size")).to_have_value("64")
     page.get_by_label("Context (bars)").fill("32")
     _next(page, "Loss")
-    page.get_by_text("Gaussian NLL").click()
+    page.get_by_label("Regression loss").select_option("gaussian_nll")
     _next(page, "Train")
     page.get_by_label("Max epochs").fill(str(epochs))
     page.get_by_label("Run name").fill(name)
