@@ -23,7 +23,7 @@ class Backlog:
         """Number of the newest event taken."""
 
     def hear(self, hint: Hint) -> None:
-        """Keep a hint's messages where they continue what is known, as long as they are few."""
+        """Keep a hint's messages where they leave no hole, as long as they are few."""
         messages = hint["messages"]
         reached = self._fresh[-1]["seq"] if self._fresh else self.sent
         if messages and hint["first"] <= reached + 1 and len(self._fresh) < CHUNK:
@@ -33,7 +33,7 @@ class Backlog:
         """The next messages, at most about two chunks; an empty list when there are none."""
         fresh, self._fresh = self._fresh, []
         fresh = [message for message in fresh if message["seq"] > self.sent]
-        if not fresh or fresh[0]["seq"] != self.sent + 1:
+        if not fresh:
             fresh = await database_sync_to_async(self._read)()
         if fresh:
             self.sent = fresh[-1]["seq"]

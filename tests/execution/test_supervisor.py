@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from runs_app.execution import lifecycle
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.models import RunEvent, TrainingRun
 from tests.execution import programs
-from tests.execution.conftest import Background, directory
+from tests.execution.conftest import Background, claim, directory, supervise
 
 Train = Callable[[str], TrainingRun]
 
@@ -250,6 +251,36 @@ def test_a_lost_lease_ends_the_trainer_and_writes_nothing_more(
     run.refresh_from_db()
     assert run.status == RunStatus.RUNNING
     wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
+
+
+def test_a_signal_to_the_fork_server_ends_no_trainer(
+    make_run: Callable[..., TrainingRun], server: TrainerServer
+) -> None:
+    run = make_run("half_second")
+    background = Background(run, server)
+    wait_for(lambda: server.pid)
+    assert server.pid is not None
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        os.kill(server.pid, number)
+    background.join(10)
+
+    run.refresh_from_db()
+    assert run.status == RunStatus.COMPLETED
+
+
+def test_a_cancel_right_after_the_claim_ends_the_trainer(
+    make_run: Callable[..., TrainingRun], server: TrainerServer
+) -> None:
+    run = make_run("deaf")
+    held = claim(run)
+    lifecycle.request_cancel(run.pk)
+    supervise(held, server)
+
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
+    assert run.finished_at is not None
+    assert run.started_at is not None
+    assert (run.finished_at - run.started_at).total_seconds() < 9.5
 
 
 def test_a_supervisor_that_fails_says_so_and_leaves_no_process(

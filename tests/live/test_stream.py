@@ -10,6 +10,7 @@ from channels.testing import WebsocketCommunicator
 from runs_app import consumers
 from runs_app.choices import EventKind, RunStatus
 from runs_app.live import backlog
+from runs_app.live.payloads import hint
 from runs_app.live.publish import publish
 from runs_app.models import TrainingRun
 from tests.live.conftest import HOST, append, connected, end, later, numbers, socket
@@ -217,3 +218,22 @@ async def test_what_a_viewer_says_is_ignored_until_it_is_too_much(run: TrainingR
     await client.send_to(text_data="x" * (64 * 1024 + 1))
 
     assert await close_code(client) == 1009
+
+
+async def test_a_hint_beyond_a_hole_is_not_taken_for_the_next(run: TrainingRun) -> None:
+    events = await later(append)(run, 6, announce=False)
+    known = backlog.Backlog(run.pk, run.uid, after=2)
+
+    known.hear(hint(events[5:], run.uid))
+
+    assert [message["seq"] for message in await known.take()] == [3, 4, 5, 6]
+
+
+async def test_hints_that_overlap_are_joined(run: TrainingRun) -> None:
+    events = await later(append)(run, 6, announce=False)
+    known = backlog.Backlog(run.pk, run.uid, after=2)
+
+    known.hear(hint(events[1:3], run.uid))
+    known.hear(hint(events[2:5], run.uid))
+
+    assert [message["seq"] for message in await known.take()] == [3, 4, 5]
