@@ -8,9 +8,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-import psutil
 import yaml
-from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import F, OrderBy, Q, QuerySet
 from django.db.models.fields.json import KT
@@ -19,6 +17,9 @@ from django.utils.text import slugify
 
 from runs_app.choices import FINAL, LIVE, ArtifactKind, EventKind, RunStatus
 from runs_app.errors import RunNotFound
+from runs_app.forecasting.config.document import to_yaml, validate
+from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.machine import Machine, read_machine
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
 from runs_app.series import Points, read_points
 
@@ -92,17 +93,6 @@ class RunListPage:
         "Sortable columns: key, label, active, descending, next."
     )
     total: int = about("Runs in the database, whatever the filter.")
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The host that serves the pages, which in local mode also trains."""
-
-    cpu_count: int = about("Processor cores.")
-    ram_free: int = about("Bytes of memory that a new process could have.")
-    ram_total: int = about("Bytes of memory.")
-    disk_free: int = about("Bytes left where runs are stored.")
-    disk_total: int = about("Bytes of that disk.")
 
 
 @dataclass(frozen=True)
@@ -267,21 +257,8 @@ def home() -> HomePage:
         running=live.filter(status=RunStatus.RUNNING).count(),
         pending=live.filter(status=RunStatus.PENDING).count(),
         total=TrainingRun.objects.count(),
-        machine=_machine(),
+        machine=read_machine(),
         sample=DataSet.objects.filter(synthetic=True, problem="").first(),
-    )
-
-
-def _machine() -> Machine:
-    memory = psutil.virtual_memory()
-    place = settings.MEDIA_ROOT if settings.MEDIA_ROOT.exists() else settings.ROOT
-    disk = psutil.disk_usage(str(place))
-    return Machine(
-        cpu_count=psutil.cpu_count() or 1,
-        ram_free=memory.available,
-        ram_total=memory.total,
-        disk_free=disk.free,
-        disk_total=disk.total,
     )
 
 
@@ -393,4 +370,7 @@ def events_after(run_pk: int, after: int) -> list[dict[str, Any]]:
 
 def config_yaml(run: TrainingRun) -> str:
     """The run's resolved configuration as YAML, in the order of the schema."""
-    return yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True)
+    try:
+        return to_yaml(validate(run.config))
+    except ConfigInvalid:  # made under an older schema; a database may have changed the order
+        return yaml.safe_dump(run.config, allow_unicode=True)

@@ -28,9 +28,14 @@ export function startLive(root, onBatch) {
     if (!batch) return;
     const seq = Number(batch.dataset.seq);
     if (seq <= state.seq) return;
+    // A poll that was under way when the socket came back may have brought some of it already.
+    for (const line of holder.content.querySelectorAll(".log-line")) {
+      if (Number(line.dataset.seq) <= state.seq) line.remove();
+    }
     state.seq = seq;
     batch.remove();
-    await htmx.swap({ sourceElement: root, target: root, swap: "none", text: html });
+    const text = holder.innerHTML;
+    await htmx.swap({ sourceElement: root, target: root, swap: "none", text });
     onBatch({
       attempt: Number(batch.dataset.attempt),
       points: batch.dataset.points ? JSON.parse(batch.dataset.points) : null,

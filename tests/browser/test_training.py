@@ -10,10 +10,10 @@ from playwright.sync_api import Page, expect
 
 from launcher.product import Product
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
-SOON_MS = 20_000
-TRAINED_MS = 180_000
+SOON_MS = 30_000
+TRAINED_MS = 300_000
 
 QUICK = "\n".join(
     [
