@@ -101,6 +101,7 @@ class Launcher:
             cwd=ROOT,
             env=self._variables | {"PYTHONPATH": str(ROOT / "bin")},
             stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C comes here alone; the stop ends it
         )
         while preparing.poll() is None:
             self._look()
