@@ -17,6 +17,7 @@ from runs_app.choices import RunStatus
 from runs_app.execution import lifecycle, slots, wakeups
 from runs_app.execution.supervisor import Supervisor
 from runs_app.execution.trainer_process import TrainerServer
+from runs_app.forecasting.cores import threads_for
 from runs_app.models import TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def sweep() -> None:
 @cache
 def trainer_server() -> TrainerServer:
     """The fork server of this worker process."""
-    return TrainerServer(threads=max(1, (os.cpu_count() or 1) // max(1, settings.RUN_SLOTS)))
+    return TrainerServer(threads=threads_for(settings.RUN_SLOTS))
 
 
 @cache

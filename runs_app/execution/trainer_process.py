@@ -79,10 +79,10 @@ class TrainerServer:
     """Owns one fork server process, starts it when needed and again when it has died."""
 
     def __init__(
-        self, entry: str = FIT, preload: Sequence[str] = PRELOAD, threads: int = 0
+        self, entry: str = FIT, preload: Sequence[str] = PRELOAD, threads: int = 1
     ) -> None:
         self._arguments = (entry, *preload)
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._socket: socket.socket | None = None
