@@ -9,6 +9,7 @@ django_db`` (SQLite, or PostgreSQL with ``TEST_DATABASE=postgres``).
 ``postgres_url``   address of an empty PostgreSQL 18 database
 ``live_product``   the product as ``bin/start`` runs it, on SQLite, shared by the session
 ``any_product``    the same on SQLite and then on PostgreSQL (marked slow)
+``shared_data``    folder of the real candle files beside the project
 ``chromium``       a Playwright browser; ``page`` a fresh page that may reach loopback only
 =================  ======================================================================
 """
@@ -34,6 +35,7 @@ from launcher.product import Product
 from launcher.valkey import ValkeyServer
 from tests import environment as test_environment
 
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -55,6 +57,17 @@ def django_db_modify_db_settings() -> None:
     database = connections["default"].settings_dict
     if database["ENGINE"].endswith("sqlite3"):
         database["TEST"]["NAME"] = str(test_environment.BASE / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real candle files beside the project; skipped without it, failed in CI."""
+    if not SHARED_DATA.is_dir():
+        sentence = "REAL DATA NOT READ: the candle files of ../shared/data are not there."
+        if os.environ.get("CI") == "true":
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    return SHARED_DATA
 
 
 @pytest.fixture(scope="session")
