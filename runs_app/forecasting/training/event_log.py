@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from runs_app.forecasting.events import Event, to_line
@@ -20,6 +21,10 @@ class _Mark:
     """What the thread is told besides events."""
 
 
+LOOK_SECONDS = 0.005
+"""How often the thread looks for events. To be woken by each one would cost the training step the
+waking and a fight for the interpreter's lock, which is dearer than all the rest."""
+
 SYNC: Final = _Mark()
 CLOSE: Final = _Mark()
 
@@ -32,7 +37,7 @@ class EventLog:
     """
 
     def __init__(self, path: Path) -> None:
-        self._queue: queue.SimpleQueue[Entry | _Mark] = queue.SimpleQueue()
+        self._waiting: deque[Entry | _Mark] = deque()
         self._error: Exception | None = None
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         _cut_partial_line(self._file)
@@ -41,11 +46,11 @@ class EventLog:
 
     def put(self, entry: Entry) -> None:
         """Queue an event, or a function that makes one; the thread calls it (it may read a GPU)."""
-        self._queue.put(entry)
+        self._waiting.append(entry)
 
     def sync(self) -> None:
         """Ask that everything put so far be on the disk soon; does not wait."""
-        self._queue.put(SYNC)
+        self._waiting.append(SYNC)
 
     def check(self) -> None:
         """Raise the error that stopped the writing, if there was one."""
@@ -55,7 +60,7 @@ class EventLog:
     def close(self) -> None:
         """Write and fsync what is queued, and end the thread. Raises what ``check`` would."""
         if self._thread.is_alive():
-            self._queue.put(CLOSE)
+            self._waiting.append(CLOSE)
             self._thread.join()
             os.close(self._file)
         self.check()
@@ -63,11 +68,11 @@ class EventLog:
     def _write_all(self) -> None:
         closing = False
         while not closing:
-            entries = [self._queue.get()]
-            while not self._queue.empty():
-                entries.append(self._queue.get())
+            entries = [self._waiting.popleft() for _ in range(len(self._waiting))]
             closing = CLOSE in entries
-            if self._error is None:
+            if not entries:
+                time.sleep(LOOK_SECONDS)
+            elif self._error is None:
                 self._write(entries)
 
     def _write(self, entries: list[Entry | _Mark]) -> None:
