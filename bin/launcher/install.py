@@ -19,6 +19,8 @@ from launcher.checkout import NODE_MODULES, PYTHON, ROOT, VENV
 
 RUNTIME = ("requirements.txt",)
 DEVELOPMENT = ("requirements.txt", "requirements-dev.txt")
+CONSTRAINTS = "constraints.txt"
+"""Named in ``requirements.txt``: versions of what the pinned packages bring along."""
 INSTALL_BYTES = 3_000_000_000
 """Room for the packages of a first installation with what pip unpacks on the way."""
 _GIGABYTE = 1_000_000_000
@@ -46,7 +48,8 @@ def _one_at_a_time() -> Iterator[None]:
 
 def _install_python(requirements: Sequence[str]) -> None:
     stamp = VENV / "installed"
-    wanted = {name: _fingerprint(ROOT / name, sys.version.split()[0]) for name in requirements}
+    pinned = (*requirements, CONSTRAINTS)
+    wanted = {name: _fingerprint(ROOT / name, sys.version.split()[0]) for name in pinned}
     found = dict(line.split() for line in _read(stamp).splitlines())
     if PYTHON.exists() and wanted.items() <= found.items():
         return
@@ -55,9 +58,9 @@ def _install_python(requirements: Sequence[str]) -> None:
         _say("Making the Python environment in .venv")
         _call([sys.executable, "-m", "venv", "--clear", str(VENV)], "Making .venv failed")
     _say("Installing Python packages (the first time takes minutes)")
-    files = [argument for name in requirements for argument in ("-r", name)]
+    arguments = [argument for name in requirements for argument in ("-r", name)]
     _call(
-        [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *files],
+        [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *arguments],
         "Installing the Python packages failed",
     )
     stamp.write_text("".join(f"{name} {digest}\n" for name, digest in wanted.items()))
