@@ -96,6 +96,14 @@ class RunStreamConsumer(AsyncWebsocketConsumer):
             await self.send(text_data=json.dumps(message, separators=(",", ":")))
 
 
+class UnknownAddress(AsyncWebsocketConsumer):
+    """Any other WebSocket address: refused in the handshake, where no route would be a fault."""
+
+    async def connect(self) -> None:
+        """Refuse."""
+        await self.close(UNKNOWN_RUN)
+
+
 @database_sync_to_async
 def _find(uid: str) -> Any:
     return TrainingRun.objects.filter(uid=uid).values_list("pk", flat=True).first()

@@ -86,7 +86,6 @@ def main() -> None:
         for path, name in (
             ("/", "home"),
             ("/runs", "runs"),
-            ("/datasets", "datasets"),
             ("/runs/new/data?draft=picture", "builder-data"),
             ("/runs/new/model?draft=picture", "builder-model"),
         ):

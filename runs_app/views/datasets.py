@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -16,7 +18,13 @@ def datasets(request: HtmxRequest) -> HttpResponse:
     """Every candle file inside DATA_ROOT, with what was found in it."""
     context = {
         "data_sets": list_data_sets(),
-        "data_root": settings.DATA_ROOT,
+        "data_root": _short(settings.DATA_ROOT),
         "suffixes": SUFFIXES,
     }
     return render(request, "datasets/list.html", context)
+
+
+def _short(folder: Path) -> str:
+    """The folder as a person in the checkout would type it."""
+    inside = folder.is_relative_to(settings.ROOT)
+    return f"{folder.relative_to(settings.ROOT)}/" if inside else str(folder)

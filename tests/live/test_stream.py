@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from channels.testing import WebsocketCommunicator
 
+from aistempre.asgi import application
 from runs_app import consumers
 from runs_app.choices import EventKind, RunStatus
 from runs_app.live import backlog
@@ -42,6 +43,13 @@ async def test_a_message_says_what_the_api_promises(run: TrainingRun) -> None:
         "data": {"epoch": 1, "val_loss": "NaN"},
     }
     await client.disconnect()
+
+
+@pytest.mark.parametrize("path", ["/", "/runs", "/runs/a/b/stream", "/else?after=1"])
+async def test_any_other_address_is_refused_in_the_handshake(path: str) -> None:
+    client = WebsocketCommunicator(application, path, headers=[HOST])
+    accepted, code = await attempt(client)
+    assert (accepted, code) == (False, consumers.UNKNOWN_RUN)
 
 
 async def test_replay_then_live(run: TrainingRun) -> None:

@@ -126,7 +126,7 @@ def test_cancel_settles_and_wrong_input_is_named(product: Product) -> None:
         with pytest.raises(RuntimeError, match="422") as refused:
             call(product, "POST", "/runs", {"config": config})
         assert path in str(refused.value)
-    for path in ("/runs/unknown", f"/runs/{run_id}/artifacts/../../../home/secret_key"):
+    for path in ("/runs/unknown", f"/runs/{run_id}/artifacts/../../../secret_key"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             download(product, path)
     with pytest.raises(websockets.exceptions.InvalidStatus):
