@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from runs_app.api import api
+
+admin.site.site_header = admin.site.site_title = "AiStemPre"
+admin.site.index_title = "Operation"
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", api.urls),
+    # Pages that are not ours, such as the admin's, name no icon, and a browser then asks for this.
+    path("favicon.ico", RedirectView.as_view(url=static("img/favicon.svg"))),
     path("", include("runs_app.urls")),
 ]
