@@ -10,9 +10,11 @@ from typing import BinaryIO
 
 from runs_app.errors import ArtifactNotFound
 from runs_app.execution.run_directory import path_of
+from runs_app.forecasting.events import CHECKPOINT_DIR
 from runs_app.models import TrainingRun
 
 MAX_PARTS = 8
+CHECKPOINT_SUFFIX = ".ckpt"
 _TEMPORARY = (".tmp", ".part")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a named pipe would wait for its writer.
@@ -32,10 +34,13 @@ class RunFile:
 def open_run_file(run: TrainingRun, path: str) -> RunFile:
     """Open the regular file at ``path``, relative to the run directory.
 
-    Each folder on the way is opened without following links, and the file is checked after it is
-    open, so that what was checked is what is read. Raises ``ArtifactNotFound``.
+    A checkpoint is also found by its name alone. Each folder on the way is opened without
+    following links, and the file is checked after it is open, so that what was checked is what is
+    read. Raises ``ArtifactNotFound``.
     """
     parts = path.split("/")
+    if len(parts) == 1 and path.endswith(CHECKPOINT_SUFFIX):
+        parts.insert(0, CHECKPOINT_DIR)
     if not _plain(parts):
         raise ArtifactNotFound(_absent(run, path))
     directory = path_of(run.uid)
@@ -51,7 +56,7 @@ def open_run_file(run: TrainingRun, path: str) -> RunFile:
         file=os.fdopen(descriptor, "rb", buffering=0),
         name=parts[-1],
         size_bytes=state.st_size,
-        etag=_etag(run, path, state),
+        etag=_etag(run, "/".join(parts), state),
     )
 
 

@@ -53,6 +53,13 @@ def test_the_bytes_are_those_on_disk_and_inert(run: TrainingRun, accept: str) ->
     assert answer["ETag"] == f'"{hashlib.sha256(CONTENT).hexdigest()}"'
 
 
+def test_a_checkpoint_is_found_by_its_name_alone(run: TrainingRun) -> None:
+    answer, body = fetch(url(run, "best.ckpt"))
+    assert (answer.status_code, body) == (200, CONTENT)
+    assert answer["ETag"] == f'"{hashlib.sha256(CONTENT).hexdigest()}"'
+    assert fetch(url(run, "other.ckpt"))[0].status_code == 404
+
+
 @pytest.mark.parametrize(
     ("asked", "start", "end"),
     [
