@@ -36,6 +36,15 @@ def _end_with_parent() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
+def kill_descendants() -> None:
+    """Kill every process below this one, those it has adopted among them."""
+    for _ in range(3):  # what is killed may leave children that become ours
+        left = psutil.Process().children(recursive=True)
+        for process in left:
+            process.kill()
+        psutil.wait_procs(left, timeout=1)
+
+
 class Processes:
     """Named child processes, each in a session of its own and with a log file of its own."""
 
@@ -99,7 +108,7 @@ class Processes:
                 self._begins[name] = self._shown[name] = 0
 
     def stop(self, last: str, hurried: Callable[[], bool]) -> None:
-        """End all, ``last`` after the others; kill what is left of them and of their children.
+        """End all, ``last`` after the others, and kill those that have not ended in time.
 
         ``hurried`` is asked between; once it is true nothing is waited for any more.
         """
@@ -108,11 +117,9 @@ class Processes:
         self._end(others, deadline, hurried)
         if last in self._running:
             self._end([self._running[last]], deadline + 1, hurried)
-        for _ in range(3):  # what is killed may leave children that become ours
-            left = psutil.Process().children(recursive=True)
-            for process in left:
-                process.kill()
-            psutil.wait_procs(left, timeout=1)
+        for process in self._running.values():
+            process.kill()
+            process.wait()
 
     def _end(
         self, ending: list[subprocess.Popen[bytes]], deadline: float, hurried: Callable[[], bool]

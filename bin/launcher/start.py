@@ -20,7 +20,7 @@ from honcho.environ import parse_procfile
 from aistempre import env as environment
 from launcher import schema, valkey
 from launcher.checkout import PYTHON, ROOT, VENV
-from launcher.processes import Processes, adopt_orphans
+from launcher.processes import Processes, adopt_orphans, kill_descendants
 
 WORKER_READY = " ready."
 """What Celery prints when a worker takes messages."""
@@ -73,6 +73,7 @@ class Launcher:
             return 1
         finally:
             self._processes.stop("valkey", hurried=lambda: self._signals > 1)
+            kill_descendants()
         return 0
 
     def _start(self) -> None:

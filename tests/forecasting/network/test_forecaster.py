@@ -193,6 +193,6 @@ def test_a_small_batch_can_be_learnt_by_heart(kind: LossKind) -> None:
         optimizer.step()
         first, last = first or terms, terms
     error = network(windows, log_volatility).location - target
-    assert float(last.total) < float(first.total)
+    assert last.total.item() < first.total.item()
     assert float(last.short) < 0.1 * float(first.short)
     assert float(error.abs().mean()) < 0.3
