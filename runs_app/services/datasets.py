@@ -12,13 +12,11 @@ from django.db import IntegrityError, transaction
 
 from runs_app.errors import DataSourceNotFound
 from runs_app.forecasting.config.timeframes import duration_seconds
+from runs_app.forecasting.data.candles import SUFFIXES as SUFFIXES
 from runs_app.forecasting.data.inspect import CandleFacts, inspect_candles
 from runs_app.forecasting.data.sample import FILE_NAME
 from runs_app.forecasting.errors import DataInvalid
 from runs_app.models import DataSet
-
-SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".zip", ".parquet", ".feather")
-"""Endings of the files that are taken for candles."""
 
 SAMPLE_FILE = FILE_NAME
 """The synthetic sample; a file of this name is always shown as synthetic."""

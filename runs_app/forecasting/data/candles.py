@@ -8,9 +8,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from runs_app.forecasting.config.timeframes import WEEK_ANCHOR_SECONDS
+from runs_app.forecasting.config.timeframes import (
+    TIMEFRAMES,
+    WEEK_ANCHOR_SECONDS,
+    duration_seconds,
+)
 from runs_app.forecasting.data.faults import Rows, duplicate_fault, grid_fault, row_faults, settle
 from runs_app.forecasting.data.instants import read_instants
+from runs_app.forecasting.data.source import SUFFIXES as SUFFIXES
 from runs_app.forecasting.data.table import CandleTable, read_candle_table
 from runs_app.forecasting.errors import DataInvalid
 
@@ -18,6 +23,7 @@ FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
 
 MS = 1000
+_LONGEST_BAR_SECONDS = duration_seconds(TIMEFRAMES[-1])
 
 LEAST_SHARE_KEPT = 0.5
 """A file that loses more than half of its rows to repair is not what it was taken for."""
@@ -63,7 +69,7 @@ class Candles:
 def read_candles(path: Path, *, repair: bool) -> tuple[Candles, tuple[str, ...]]:
     """Read a candle file; the second value are notes for the log.
 
-    CSV (.csv, .txt, also .gz and .zip), Parquet and Feather with named columns, Binance kline
+    CSV (.csv, .txt, also .gz and .zip), JSON, Parquet and Feather with named columns, Binance kline
     files, and headerless files whose column order is beyond doubt. Rows are sorted by time.
     A duplicate, an unreadable value or an impossible candle raises ``DataInvalid`` with the line
     and the reason; with ``repair`` such rows are left out (of duplicates the last one in the file
@@ -86,6 +92,11 @@ def read_candles(path: Path, *, repair: bool) -> tuple[Candles, tuple[str, ...]]
     if bar_ms % MS:
         raise DataInvalid(
             f"the most common step between candles is {bar_ms} ms; bars must last whole seconds"
+        )
+    if bar_ms > _LONGEST_BAR_SECONDS * MS:
+        raise DataInvalid(
+            f"the candles are {bar_ms // MS / 86_400:g} days apart, and bars may last a week at "
+            "most (months have no fixed length); choose weekly or shorter candles"
         )
     notes += settle(rows, grid_fault(rows, bar_ms), repair=repair)
     kept, total = int(rows.used.sum()), len(rows.used) + len(table.ragged)

@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from runs_app.forecasting.data.written_dates import UNREAD, read_written_dates
+
 Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -43,10 +45,10 @@ class Instants:
 
 
 def read_instants(column: pa.ChunkedArray) -> Instants:
-    """Read ISO text with any offset, dates, timestamps, or epoch s, ms, us or ns.
+    """Read ISO text with any offset, dates, timestamps, epoch s, ms, us or ns, or written dates.
 
-    A time without an offset is taken as UTC, which a note says. Never raises: a value that is no
-    time is marked unreadable.
+    A time without an offset is taken as UTC, which a note says. A value that is no time is marked
+    unreadable; raises ``DataInvalid`` only where most dates have no certain order of day and month.
     """
     instants = _read(column)
     possible = (instants.milliseconds >= _EARLIEST_MS) & (instants.milliseconds < _LATEST_MS)
@@ -127,4 +129,11 @@ def _from_text(column: pa.ChunkedArray) -> Instants:
         epoch = _scale_epoch(numbers, np.isfinite(numbers))
         out[rest], readable[rest] = epoch.milliseconds, epoch.readable
         notes += epoch.notes
+        rest = ~readable
+    if rest.any():
+        written = read_written_dates(series[rest], of_rows=len(series))
+        known = written != UNREAD
+        out[rest], readable[rest] = np.where(known, written, 0), known
+        if bool(known.any()) and _NAIVE_NOTE not in notes:
+            notes += (_NAIVE_NOTE,)
     return Instants(out, readable, notes)

@@ -22,6 +22,9 @@ _TIME_NAMES = (
 Epoch columns come before text ones, because they cannot be misread.
 """
 
+_CLOSE_NAMES = ("closelast", "price")
+"""What Nasdaq and Investing.com call the close; taken only where no column is called close."""
+
 _HEADERLESS_ORDERS: dict[str, tuple[int, int, int, int]] = {
     "time, open, high, low, close, volume": (1, 2, 3, 4),
     "time, open, close, high, low, volume (Bitfinex)": (1, 3, 4, 2),
@@ -48,6 +51,9 @@ class Layout:
     close: int
     volume: int | None
     notes: tuple[str, ...] = ()
+    clock: int | None = None
+    """The column of the time of day, where ``time`` holds the date alone."""
+    price_scale: float = 1.0
 
     def prices(self) -> tuple[int, int, int, int]:
         """Positions of open, high, low and close."""
@@ -79,6 +85,8 @@ def layout_by_name(names: Sequence[str]) -> Layout:
             f"are: {there}"
         )
     found = {price: _first(plain, names, (price,)) for price in PRICES}
+    if found["close"] is None:
+        found["close"] = _first(plain, names, _CLOSE_NAMES)
     missing = [price for price, position in found.items() if position is None]
     if missing:
         raise DataInvalid(
@@ -167,6 +175,8 @@ def _first(plain: list[str], names: Sequence[str], wanted: Sequence[str]) -> int
 
 
 def _volume(plain: list[str], names: Sequence[str]) -> tuple[int | None, tuple[str, ...]]:
+    if "tickvol" in plain:  # MetaTrader's other volume is 0 wherever there is no exchange
+        return plain.index("tickvol"), ("volume is the number of ticks (TICKVOL)",)
     position = _first(plain, names, ("volume", "vol"))
     if position is not None:
         return position, ()

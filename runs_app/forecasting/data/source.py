@@ -24,7 +24,7 @@ MAX_ROWS = 30_000_000
 """Most rows of a Parquet or Feather file: 57 years of 1-minute candles."""
 
 SUFFIXES: tuple[str, ...] = (
-    ".csv", ".csv.gz", ".txt", ".txt.gz", ".zip", ".parquet", ".feather",
+    ".csv", ".csv.gz", ".txt", ".txt.gz", ".zip", ".json", ".json.gz", ".parquet", ".feather",
 )  # fmt: skip
 """Endings of candle files, lower case."""
 
@@ -33,12 +33,17 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 
 
 def is_text(path: Path) -> bool:
-    """Whether the file is delimited text, packed or not (else it is Parquet or Feather)."""
+    """Whether the file is text, packed or not (else it is Parquet or Feather)."""
     return not path.name.lower().endswith((".parquet", ".feather"))
 
 
+def is_json(path: Path) -> bool:
+    """Whether the text of the file is JSON by its ending."""
+    return path.name.lower().endswith((".json", ".json.gz"))
+
+
 def read_text(path: Path) -> bytes:
-    """The whole text of a CSV file, unpacked; no byte order mark, lines end in a line feed.
+    """The whole text of a CSV or JSON file, unpacked; no byte order mark, lines end in a line feed.
 
     Raises ``DataInvalid`` when the file is absent, empty, damaged, too large, or a zip archive
     that does not hold exactly one file.

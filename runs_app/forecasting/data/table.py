@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from runs_app.forecasting.data.header import Header, read_header
+from runs_app.forecasting.data.json_rows import read_json_rows
 from runs_app.forecasting.data.layout import (
     Layout,
-    is_header,
     layout_by_name,
     layout_without_header,
 )
-from runs_app.forecasting.data.source import is_text, read_table, read_text
+from runs_app.forecasting.data.lean import lean_price_scale
+from runs_app.forecasting.data.numerals import read_numbers
+from runs_app.forecasting.data.source import is_json, is_text, read_table, read_text
 from runs_app.forecasting.errors import DataInvalid
 
 FloatArray = npt.NDArray[np.float64]
 
-_DELIMITERS = (",", "\t", ";", "|")
+_LEAST_EPOCH = 1e6
+"""Below it a first column is no epoch and no date written as one number (20240131)."""
 _NOT_BLANK = re.compile(rb"\S")
 
 
@@ -63,6 +67,8 @@ class CandleTable:
 
 def read_candle_table(path: Path) -> CandleTable:
     """Read the columns that make candles; raises ``DataInvalid`` when they cannot be told apart."""
+    if is_json(path):
+        return _from_json(read_text(path))
     if is_text(path):
         return _from_text(read_text(path))
     table = read_table(path)
@@ -70,35 +76,67 @@ def read_candle_table(path: Path) -> CandleTable:
     return _build(table, layout, [str(name) for name in table.column_names])
 
 
+def _from_json(data: bytes) -> CandleTable:
+    table, names = read_json_rows(data)
+    if names is not None:
+        return _build(table, layout_by_name(names), names)
+    numbers = [read_numbers(table.column(i)) for i in range(1, table.num_columns)]
+    layout = layout_without_header(numbers, lambda row: row + 1)
+    return _build(table, layout, [f"{i + 1}" for i in range(table.num_columns)])
+
+
 def _from_text(data: bytes) -> CandleTable:
-    start = len(data) - len(data.lstrip(b"\n"))
-    end = data.find(b"\n", start)
-    first_line = data[start : end if end >= 0 else len(data)].decode("utf-8", "replace")
-    delimiter = max(_DELIMITERS, key=first_line.count)
-    cells = next(csv.reader([first_line], delimiter=delimiter))
-    if is_header(cells):
-        layout: Layout | None = layout_by_name(cells)
-        start = end + 1 if end >= 0 else len(data)
-    else:
-        layout = None
+    header = read_header(data)
+    start = header.start
+    layout: Layout | None = None
+    if header.names is not None:
+        layout = _with_clock(layout_by_name(header.names), header)
     if _NOT_BLANK.search(data, start) is None:
         raise DataInvalid("the file has a header and no candle; choose a file with candles")
     invalid: list[tuple[int, int]] = []
-    table = _parse(data, start, delimiter, len(cells), layout, invalid)
+    table = _parse(data, header, layout, invalid)
     ragged = _ragged_lines(data, start, invalid)
+    names = header.names or tuple(f"{i + 1}" for i in range(header.columns))
     if layout is None:
-        numbers = [_numbers(table.column(i)) for i in range(1, len(cells))]
         skipped = {line for line, _ in ragged}
-        layout = layout_without_header(numbers, lambda row: _line_of(row, data, start, skipped))
-        cells = [f"{i + 1}" for i in range(len(cells))]
-    return _build(table, layout, cells, columns=len(cells), text=data, start=start, ragged=ragged)
+        layout = _recognised(table, header, lambda row: _line_of(row, data, start, skipped))
+    layout = replace(layout, notes=(*header.notes, *layout.notes))
+    return _build(
+        table, layout, list(names), columns=len(names), text=data, start=start, ragged=ragged
+    )
+
+
+def _with_clock(layout: Layout, header: Header) -> Layout:
+    if header.date is None:
+        return layout
+    return replace(layout, time=header.date, clock=header.clock)
+
+
+def _recognised(table: pa.Table, header: Header, line_of: Callable[[int], int]) -> Layout:
+    """The layout of a table without header; a date and a time of day count as one column."""
+    shift = 0 if header.clock is None else 1
+    numbers = [read_numbers(table.column(i)) for i in range(1 + shift, header.columns)]
+    times = table.column(0)
+    if pa.types.is_floating(times.type) and bool(np.all(read_numbers(times) < _LEAST_EPOCH)):
+        raise DataInvalid(
+            "the file has no header, and its first column holds no times, so that it is no candle "
+            "file; add a time column and a first line such as time,open,high,low,close,volume"
+        )
+    scale = lean_price_scale(times, numbers)
+    layout = layout_without_header(numbers, line_of)
+    if scale != 1.0:
+        note = "the layout of Lean: prices were divided by 10,000, times are those of the exchange"
+        layout = replace(layout, price_scale=scale, notes=(*layout.notes, note))
+    if not shift:
+        return layout
+    open_, high, low, close = (place + 1 for place in layout.prices())
+    volume = None if layout.volume is None else layout.volume + 1
+    return Layout(0, open_, high, low, close, volume, layout.notes, clock=1)
 
 
 def _parse(
     data: bytes,
-    start: int,
-    delimiter: str,
-    columns: int,
+    header: Header,
     layout: Layout | None,
     ragged: list[tuple[int, int]],
 ) -> pa.Table:
@@ -107,13 +145,14 @@ def _parse(
     Three tries, the usual case first: typed and on all cores; prices as text, so that a word among
     them spoils only its own row; and on one core without the rows of a wrong length.
     """
-    names = [str(i) for i in range(columns)]
+    names = [str(i) for i in range(header.columns)]
     needed = names
-    numeric = names[1:]
+    apart = [] if header.date is None else [str(header.date), str(header.clock)]
+    numeric = [name for name in names[1:] if name not in apart]
     if layout is not None:
         used = [*layout.prices(), *([] if layout.volume is None else [layout.volume])]
         numeric = [str(i) for i in used]
-        needed = [str(layout.time), *numeric]
+        needed = [*(apart or [str(layout.time)]), *numeric]
 
     def keep_out(row: pa_csv.InvalidRow) -> str:
         ragged.append((row.number, row.actual_columns))
@@ -121,13 +160,14 @@ def _parse(
 
     def read(kind: pa.DataType, *, careful: bool) -> pa.Table:
         return pa_csv.read_csv(
-            pa.BufferReader(pa.py_buffer(data).slice(start)),
+            pa.BufferReader(pa.py_buffer(data).slice(header.start)),
             read_options=pa_csv.ReadOptions(column_names=names, use_threads=not careful),
             parse_options=pa_csv.ParseOptions(
-                delimiter=delimiter, invalid_row_handler=keep_out if careful else None
+                delimiter=header.delimiter, invalid_row_handler=keep_out if careful else None
             ),
             convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(numeric, kind), include_columns=needed
+                column_types=dict.fromkeys(apart, pa.string()) | dict.fromkeys(numeric, kind),
+                include_columns=needed,
             ),
         )
 
@@ -192,7 +232,9 @@ def _build(
     ragged: tuple[tuple[int, int], ...] = (),
 ) -> CandleTable:
     volume = (
-        np.zeros(table.num_rows) if layout.volume is None else _numbers(table.column(layout.volume))
+        np.zeros(table.num_rows)
+        if layout.volume is None
+        else read_numbers(table.column(layout.volume))
     )
     places = {
         "time": layout.time, "open": layout.open, "high": layout.high,
@@ -200,12 +242,19 @@ def _build(
     }  # fmt: skip
     if layout.volume is not None:
         places["volume"] = layout.volume
+    time = table.column(layout.time)
+    if layout.clock is not None:
+        time = pc.binary_join_element_wise(time, table.column(layout.clock), " ")
+    open_, high, low, close = (read_numbers(table.column(place)) for place in layout.prices())
+    if layout.price_scale != 1.0:
+        for prices in (open_, high, low, close):
+            prices *= layout.price_scale
     return CandleTable(
-        time=table.column(layout.time),
-        open=_numbers(table.column(layout.open)),
-        high=_numbers(table.column(layout.high)),
-        low=_numbers(table.column(layout.low)),
-        close=_numbers(table.column(layout.close)),
+        time=time,
+        open=open_,
+        high=high,
+        low=low,
+        close=close,
         volume=volume,
         column_names={role: names[place] for role, place in places.items()},
         notes=layout.notes,
@@ -214,17 +263,3 @@ def _build(
         _text=text,
         _start=start,
     )
-
-
-def _numbers(column: pa.ChunkedArray) -> FloatArray:
-    """A column as float64 [rows], NaN where there is no finite number."""
-    kind = column.type
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-        values: FloatArray = column.cast(pa.float64(), safe=False).to_numpy().copy()
-    elif pa.types.is_null(kind):
-        return np.full(len(column), np.nan)
-    else:
-        text = pd.Series(column.to_pandas()).astype(str)
-        values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, copy=True)
-    values[~np.isfinite(values)] = np.nan
-    return values
