@@ -147,6 +147,13 @@ def run_created(run: TrainingRun) -> dict[str, Any]:
     return {"id": run.uid, "status": run.status, "created_at": iso_utc(run.created_at)}
 
 
+def _metrics(run: TrainingRun) -> dict[str, Any]:
+    """The latest figures; a run that has ended has no time left to estimate."""
+    if not run.is_final:
+        return dict(run.metrics)
+    return {k: v for k, v in run.metrics.items() if k not in ("eta_seconds", "eta_minutes")}
+
+
 def run_summary(run: TrainingRun) -> dict[str, Any]:
     """A run as it stands in the list."""
     return {
@@ -159,7 +166,7 @@ def run_summary(run: TrainingRun) -> dict[str, Any]:
         "started_at": _time(run.started_at),
         "finished_at": _time(run.finished_at),
         "attempt": run.attempt,
-        "metrics": run.metrics,
+        "metrics": _metrics(run),
         "last_seq": run.last_seq,
         "url": f"/runs/{run.uid}",
     }

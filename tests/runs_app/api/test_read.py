@@ -38,6 +38,15 @@ def test_a_run_with_config_metrics_and_checkpoints(run: TrainingRun) -> None:
     assert get(f"/runs/{run.uid}/").status_code == 301
 
 
+def test_a_run_that_has_ended_has_no_time_left(run: TrainingRun) -> None:
+    run.metrics = {"epoch": 2, "eta_seconds": 600.0, "eta_minutes": 10.0}
+    run.save()
+    assert get(f"/runs/{run.uid}").json()["metrics"] == {"epoch": 2}
+    run.status = RunStatus.RUNNING
+    run.save()
+    assert get(f"/runs/{run.uid}").json()["metrics"] == run.metrics
+
+
 @pytest.mark.parametrize(
     "uid", ["abc123", "x" * 300, "%00", "..", "%2e%2e", "1%20OR%201=1", "ä", "new2"]
 )

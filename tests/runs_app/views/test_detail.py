@@ -41,6 +41,12 @@ def test_every_state_has_its_badge_and_buttons(
     assert ('form="delete-form"' in page) is run.is_final
 
 
+def test_a_completed_run_says_how_it_ended(browser: Client, make_run: MakeRun) -> None:
+    sentence = "Stopped early after 11 epochs; the best was epoch 3."
+    run = make_run(status=RunStatus.COMPLETED, reason="completed", message=sentence)
+    assert sentence in browser.get(f"/runs/{run.uid}").content.decode()
+
+
 def test_numbers_have_units_and_a_baseline_beside_them(browser: Client, make_run: MakeRun) -> None:
     metrics = {
         "val_da": 0.5123, "val_rmse": 0.00123456, "baseline_val_rmse": 0.00125,
