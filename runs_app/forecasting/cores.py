@@ -14,7 +14,6 @@ def threads_for(slots: int = 1) -> int:
 
     The threads of an operation wait for one another: where one of them shares its core with the web
     server or a browser, all stand still. On two busy cores, two threads took 15 times as long as
-    one (measured on the tiny preset).
     """
     return max(1, (available_cores() - 1) // max(1, slots))
 
