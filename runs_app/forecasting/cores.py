@@ -13,7 +13,7 @@ def threads_for(slots: int = 1) -> int:
     """Threads of one of ``slots`` fits on this machine: one core is left to the others.
 
     The threads of an operation wait for one another: where one of them shares its core with the web
-    server or a browser, all stand still. On two busy cores, two threads took 15 times as long as
+    server or a browser, all stand still, and two threads are slower than one.
     """
     return max(1, (available_cores() - 1) // max(1, slots))
 
