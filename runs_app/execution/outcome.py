@@ -122,9 +122,10 @@ def _by_signal(evidence: Evidence, number: int) -> Verdict:
             RunStatus.FAILED,
             Reason.KILLED,
             (
-                f"The trainer was killed from outside (SIGKILL) after using {peak} of memory. The "
-                "most likely cause is a memory limit: choose a smaller batch size, context or "
-                "network."
+                f"The trainer was killed from outside (SIGKILL) after using {peak} of memory; this "
+                "machine counted no kill for lack of memory. Start the run again with Retry. If it "
+                "is killed again, look for a memory limit set elsewhere, or choose a smaller batch "
+                "size, context or network."
             ),
         )
     if number in {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:

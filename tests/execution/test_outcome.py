@@ -37,7 +37,7 @@ KILLED = Exit(-signal.SIGKILL, peak_bytes=2**30)
         (Evidence(Exit(10), STOPPED, worker_stopping=True), "failed", "worker_lost", "Retry"),
         (Evidence(Exit(10), STOPPED), "failed", "killed", "other than AiStemPre"),
         (Evidence(KILLED, None, memory_kills=1), "failed", "out_of_memory", "1,024 MB"),
-        (Evidence(KILLED, None), "failed", "killed", "memory limit"),
+        (Evidence(KILLED, None), "failed", "killed", "counted no kill for lack of memory"),
         (Evidence(Exit(-9, lost=True), None), "failed", "worker_lost", "Retry"),
         (Evidence(Exit(-15), None), "failed", "killed", "SIGTERM"),
         (Evidence(Exit(-11), None), "failed", "bug", "SIGSEGV"),
