@@ -27,6 +27,8 @@ def translate(event: core.Event, attempt: int) -> Entry | None:
     match event:
         case core.FitStarted():
             return _started(event, attempt)
+        case core.BaselinesScored():
+            return None
         case core.StepTaken():
             return _metrics(core.to_payload(event))
         case core.EpochFinished():

@@ -15,11 +15,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from runs_app.forecasting.evaluation.documents import LeakCheck, Verdict
+
 EVENTS_FILE = "events.jsonl"
 CONSOLE_FILE = "console.log"
 CONFIG_FILE = "config.yaml"
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.parquet"
+REPORT_FILE = "report.json"
 CHECKPOINT_DIR = "checkpoints"
 
 
@@ -74,6 +77,15 @@ class FitStarted(_Event):
     """Scores of the constant baseline on the validation part: ``val_rmse``, ``val_nll``, ..."""
     notes: tuple[str, ...] = ()
     """What was repaired or left out of the data, one sentence each."""
+
+
+class BaselinesScored(_Event):
+    """What the forecasters to beat score on the validation part; known before the first step."""
+
+    kind: Literal["baselines"] = "baselines"
+    scores: dict[str, dict[str, float | None]]
+    """By key of ``evaluation.documents.BASELINES``: ``val_nll val_crps val_pinball val_rmse``, in
+    log-returns, on the rows on which the model is validated."""
 
 
 class StepTaken(_Event):
@@ -134,6 +146,10 @@ class FitFinished(_Event):
     reason: Reason
     message: str
     metrics: dict[str, float | None] = {}
+    verdict: Verdict | None = None
+    """None where the fit was cancelled."""
+    leaks: LeakCheck | None = None
+    """None where the fit was cancelled."""
 
 
 class FitFailed(_Event):
@@ -148,6 +164,7 @@ class FitFailed(_Event):
 
 Event = (
     FitStarted
+    | BaselinesScored
     | StepTaken
     | EpochFinished
     | CheckpointSaved

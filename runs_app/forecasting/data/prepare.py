@@ -44,6 +44,8 @@ class PreparedData:
 
     ``features``: per timeframe float32 [bars_s, F_s], scaled; ``feature_names``: [F_s].
     ``last_bar``: per timeframe int64 [N], the last bar closed by the decision.
+    ``bars``: all closed bars of the decision timeframe, unused ones too; ``decision_bar``: int64
+    [N], the bar in them at whose close a decision is made.
     ``decision_time``: int64 [N], ms UTC, the close of the decision bar; ``close``: its price [N].
     ``target``: float32 [N], log-return over the next bars. ``volatility``: float32 [N], its
     standard deviation as forecast at the decision, above zero. ``short_label``, ``long_label``:
@@ -55,6 +57,8 @@ class PreparedData:
     features: tuple[Tensor, ...]
     feature_names: tuple[tuple[str, ...], ...]
     last_bar: tuple[Tensor, ...]
+    bars: Bars
+    decision_bar: Int64Array
     decision_time: Int64Array
     close: FloatArray
     target: Tensor
@@ -108,6 +112,8 @@ def prepare_candles(
         features=tensors,
         feature_names=tuple(scaler.names for scaler in scalers),
         last_bar=tuple(torch.from_numpy(last[valid]) for last in visible),
+        bars=decisions,
+        decision_bar=valid,
         decision_time=decision_time,
         close=decisions.close[valid],
         target=torch.from_numpy(labels.target[valid].astype(np.float32)),

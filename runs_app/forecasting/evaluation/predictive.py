@@ -1,0 +1,46 @@
+"""What a forecaster says about N log-returns: the one form that models and baselines share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Family(StrEnum):
+    """What kind of statement it is, and so which scores it can have."""
+
+    GAUSSIAN = "gaussian"
+    STUDENT_T = "student_t"
+    QUANTILES = "quantiles"
+    POINT = "point"
+
+
+@dataclass(frozen=True)
+class Predictive:
+    """Forecasts of N log-returns (not standardised), all float64, in order of time.
+
+    ``location`` [N]: mean, or the median of quantiles. ``scale`` [N]: the scale parameter
+    (Gaussian: standard deviation; Student-t: not its standard deviation), None for quantiles and
+    points. ``df`` [N]: degrees of freedom above 2, Student-t only. ``quantiles`` [N, Q] at
+    ``levels`` [Q], never decreasing along Q, quantiles only.
+    """
+
+    family: Family
+    location: FloatArray
+    scale: FloatArray | None = None
+    df: FloatArray | None = None
+    quantiles: FloatArray | None = None
+    levels: tuple[float, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.location)
+
+    @property
+    def has_density(self) -> bool:
+        """True where NLL, CRPS, PIT and every quantile can be had."""
+        return self.family in (Family.GAUSSIAN, Family.STUDENT_T)
