@@ -17,18 +17,19 @@ from torch import Tensor
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.data.candles import Candles, read_candles
 from runs_app.forecasting.data.faults import utc_text
-from runs_app.forecasting.data.features import compute_features
 from runs_app.forecasting.data.inspect import check_against, facts_of
+from runs_app.forecasting.data.inputs import (
+    Inputs,
+    collect_inputs,
+    features_of,
+    volatility_forecast,
+    volatility_per_bar,
+)
 from runs_app.forecasting.data.labels import Labels, label_decisions
-from runs_app.forecasting.data.resample import Bars, last_visible, resample
+from runs_app.forecasting.data.resample import Bars
 from runs_app.forecasting.data.scaling import Scaler, fit_scaler
 from runs_app.forecasting.data.splits import LEAST_DECISIONS, PARTS, split
-from runs_app.forecasting.data.volatility import (
-    FORECAST_HALF_LIFE_BARS,
-    ewma_volatility,
-    floor_of,
-    log_returns,
-)
+from runs_app.forecasting.data.volatility import floor_of
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.data.windows import feature_tensor
 from runs_app.forecasting.errors import ConfigInvalid, DataInvalid
@@ -48,7 +49,8 @@ class PreparedData:
     [N], the bar in them at whose close a decision is made.
     ``decision_time``: int64 [N], ms UTC, the close of the decision bar; ``close``: its price [N].
     ``target``: float32 [N], log-return over the next bars. ``volatility``: float32 [N], its
-    standard deviation as forecast at the decision, above zero. ``short_label``, ``long_label``:
+    standard deviation as forecast at the decision, above zero; ``volatility_floor``: the least one
+    of a single bar, learnt on the train part. ``short_label``, ``long_label``:
     int64 [N], 0 down, 1 flat, 2 up. ``splits``: per part int64 indices into N; a decision near a
     border is in none. ``scalers``: plain data for the checkpoint. ``notes``: lines for the log.
     """
@@ -63,6 +65,7 @@ class PreparedData:
     close: FloatArray
     target: Tensor
     volatility: Tensor
+    volatility_floor: float
     short_label: Tensor
     long_label: Tensor
     splits: Mapping[str, Tensor]
@@ -93,20 +96,18 @@ def prepare_candles(
     config: RunConfig, candles: Candles, notes: tuple[str, ...] = ()
 ) -> PreparedData:
     """``prepare`` for candles in memory; all of them are used."""
-    all_bars = [resample(candles, name) for name in config.data.ordered_timeframes]
-    decisions = all_bars[0]
-    visible = [last_visible(bars, decisions.available_at) for bars in all_bars]
+    inputs = collect_inputs(config, candles)
+    decisions, visible, warm = inputs.decisions, inputs.visible, inputs.warm
     labels = label_decisions(decisions, config.horizons, config.data.max_gap_bars)
-    warm = np.ones(len(decisions), np.bool_)
-    for last in visible:
-        warm &= last >= WARMUP_BARS + config.model.context_bars - 1
     valid = np.flatnonzero(warm & ~labels.in_tail & ~labels.in_gap)
     decision_time = decisions.available_at[valid]
     parts = split(config, decision_time, labels.end_time[valid])
     ledger = _ledger(len(candles), warm, labels, parts)
     _refuse_small_parts(parts, ledger)
     last_train = int(valid[parts["train"][-1]])
-    tensors, scalers = _scaled_features(config, all_bars, visible, last_train)
+    tensors, scalers = _scaled_features(config, inputs, last_train)
+    per_bar = volatility_per_bar(decisions)
+    floor = floor_of(per_bar[WARMUP_BARS : last_train + 1])
     return PreparedData(
         timeframes=config.data.ordered_timeframes,
         features=tensors,
@@ -117,12 +118,13 @@ def prepare_candles(
         decision_time=decision_time,
         close=decisions.close[valid],
         target=torch.from_numpy(labels.target[valid].astype(np.float32)),
-        volatility=_volatility(config, decisions, valid, last_train),
+        volatility=torch.from_numpy(volatility_forecast(config, per_bar[valid], floor)),
+        volatility_floor=floor,
         short_label=torch.from_numpy(labels.short[valid]),
         long_label=torch.from_numpy(labels.long[valid]),
         splits={part: torch.from_numpy(index) for part, index in parts.items()},
         scalers=tuple(scaler.as_dict() for scaler in scalers),
-        notes=(*notes, *_bar_notes(all_bars), *ledger, *_span_notes(parts, decision_time)),
+        notes=(*notes, *_bar_notes(inputs.all_bars), *ledger, *_span_notes(parts, decision_time)),
     )
 
 
@@ -137,24 +139,16 @@ def source_path(source: str, data_root: Path) -> Path:
 
 
 def _scaled_features(
-    config: RunConfig, all_bars: list[Bars], visible: list[Int64Array], last_train: int
+    config: RunConfig, inputs: Inputs, last_train: int
 ) -> tuple[tuple[Tensor, ...], list[Scaler]]:
     """Scaled features per timeframe; scalers see only bars closed by the last train decision."""
     tensors, scalers = [], []
-    for bars, last in zip(all_bars, visible, strict=True):
-        features = compute_features(bars, config.features)
+    for bars, last in zip(inputs.all_bars, inputs.visible, strict=True):
+        features = features_of(config, bars)
         scaler = fit_scaler(bars.timeframe, features, WARMUP_BARS, int(last[last_train]) + 1)
         scalers.append(scaler)
         tensors.append(feature_tensor(torch.from_numpy(scaler.apply(features))))
     return tuple(tensors), scalers
-
-
-def _volatility(config: RunConfig, decisions: Bars, valid: Int64Array, last_train: int) -> Tensor:
-    """Forecast standard deviation of the target [N]: per-bar EWMA times root of the bars."""
-    per_bar = ewma_volatility(log_returns(decisions.close), FORECAST_HALF_LIFE_BARS)
-    floor = floor_of(per_bar[WARMUP_BARS : last_train + 1])
-    scaled = np.maximum(per_bar[valid], floor) * np.sqrt(config.horizons.next_bars)
-    return torch.from_numpy(scaled.astype(np.float32))
 
 
 def _ledger(
@@ -185,7 +179,7 @@ def _refuse_small_parts(parts: dict[str, Int64Array], ledger: tuple[str, ...]) -
         )
 
 
-def _bar_notes(all_bars: list[Bars]) -> tuple[str, ...]:
+def _bar_notes(all_bars: tuple[Bars, ...]) -> tuple[str, ...]:
     return tuple(
         f"{bars.timeframe}: {len(bars):,} bars, of which the first {WARMUP_BARS} are warm-up"
         for bars in all_bars

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,16 @@ class Scaler:
     def as_dict(self) -> dict[str, Any]:
         """Plain strings, lists and floats, for the checkpoint."""
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """What ``as_dict`` wrote."""
+        return cls(
+            timeframe=values["timeframe"],
+            names=tuple(values["names"]),
+            mean=tuple(values["mean"]),
+            std=tuple(values["std"]),
+        )
 
 
 def fit_scaler(timeframe: str, features: Features, first: int, end: int) -> Scaler:

@@ -42,6 +42,7 @@ class CheckpointWriter:
             "feature_names": [list(names) for names in self.data.feature_names],
             "scalers": self.data.scalers,
             "target_scale": self.target_scale,
+            "volatility_floor": self.data.volatility_floor,
             "network": self.module.network.state_dict(),
             "optimizer": None if optimizer is None else optimizer.state_dict(),
             "epoch": epoch,

@@ -1,0 +1,71 @@
+"""What a network is fed at each decision: the one way from candles to it, to train and to predict.
+
+Nothing here knows a label, so that a decision whose outcome lies in the future has inputs too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.data.candles import Candles
+from runs_app.forecasting.data.features import Features, compute_features
+from runs_app.forecasting.data.resample import Bars, last_visible, resample
+from runs_app.forecasting.data.volatility import (
+    FORECAST_HALF_LIFE_BARS,
+    ewma_volatility,
+    log_returns,
+)
+from runs_app.forecasting.data.warmup import WARMUP_BARS
+
+FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+Int64Array = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Bars of S timeframes from the shortest on, and what is visible of them at each decision.
+
+    ``decisions``: the bars at whose closes decisions are made. ``visible``: per timeframe, for each
+    of those [bars] the last bar closed by then, -1 where none is. ``warm`` [bars]: whether every
+    timeframe has its warm-up and a whole context behind it.
+    """
+
+    all_bars: tuple[Bars, ...]
+    decisions: Bars
+    visible: tuple[Int64Array, ...]
+    warm: BoolArray
+
+
+def collect_inputs(config: RunConfig, candles: Candles) -> Inputs:
+    """Resample to every timeframe and join by the instants at which bars become known."""
+    all_bars = tuple(resample(candles, name) for name in config.data.ordered_timeframes)
+    decisions = all_bars[0]
+    visible = tuple(last_visible(bars, decisions.available_at) for bars in all_bars)
+    warm = np.ones(len(decisions), np.bool_)
+    for last in visible:
+        warm &= last >= WARMUP_BARS + config.model.context_bars - 1
+    return Inputs(all_bars, decisions, visible, warm)
+
+
+def features_of(config: RunConfig, bars: Bars) -> Features:
+    """The unscaled features of one timeframe's bars."""
+    return compute_features(bars, config.features)
+
+
+def volatility_per_bar(decisions: Bars) -> FloatArray:
+    """The causal volatility of one decision bar's log-return, known at its close [bars]."""
+    return ewma_volatility(log_returns(decisions.close), FORECAST_HALF_LIFE_BARS)
+
+
+def volatility_forecast(
+    config: RunConfig, per_bar: FloatArray, floor: float
+) -> Float32Array:
+    """Standard deviation of the target as forecast at each bar [bars], above zero, log-return."""
+    scaled = np.maximum(per_bar, floor) * np.sqrt(config.horizons.next_bars)
+    return scaled.astype(np.float32)
