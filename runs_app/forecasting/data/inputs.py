@@ -68,4 +68,5 @@ def volatility_forecast(
 ) -> Float32Array:
     """Standard deviation of the target as forecast at each bar [bars], above zero, log-return."""
     scaled = np.maximum(per_bar, floor) * np.sqrt(config.horizons.next_bars)
-    return scaled.astype(np.float32)
+    forecast: Float32Array = scaled.astype(np.float32)
+    return forecast
