@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,13 @@ from runs_app.forecasting.data.faults import utc_text
 from runs_app.forecasting.data.inspect import check_against, facts_of
 from runs_app.forecasting.data.inputs import (
     Inputs,
-    collect_inputs,
     features_of,
     volatility_forecast,
     volatility_per_bar,
 )
-from runs_app.forecasting.data.labels import Labels, label_decisions
+from runs_app.forecasting.data.ledger import chosen_time, lay_out
 from runs_app.forecasting.data.resample import Bars
 from runs_app.forecasting.data.scaling import Scaler, fit_scaler
-from runs_app.forecasting.data.splits import LEAST_DECISIONS, PARTS, split
 from runs_app.forecasting.data.volatility import floor_of
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.data.windows import feature_tensor
@@ -86,24 +83,18 @@ def prepare(config: RunConfig, data_root: Path) -> PreparedData:
     errors = check_against(config, facts_of(candles))
     if errors:
         raise ConfigInvalid(errors)
-    candles = candles.between(_ms(config.data.start), _ms(config.data.end))
-    if len(candles) == 0:
-        raise DataInvalid("the chosen time holds no candle; move the start date or the end date")
-    return prepare_candles(config, candles, notes)
+    return prepare_candles(config, chosen_time(config, candles), notes)
 
 
 def prepare_candles(
     config: RunConfig, candles: Candles, notes: tuple[str, ...] = ()
 ) -> PreparedData:
     """``prepare`` for candles in memory; all of them are used."""
-    inputs = collect_inputs(config, candles)
-    decisions, visible, warm = inputs.decisions, inputs.visible, inputs.warm
-    labels = label_decisions(decisions, config.horizons, config.data.max_gap_bars)
-    valid = np.flatnonzero(warm & ~labels.in_tail & ~labels.in_gap)
-    decision_time = decisions.available_at[valid]
-    parts = split(config, decision_time, labels.end_time[valid])
-    ledger = _ledger(len(candles), warm, labels, parts)
-    _refuse_small_parts(parts, ledger)
+    made = lay_out(config, candles)
+    if made.ledger.problem:
+        raise DataInvalid(made.ledger.problem)
+    inputs, labels, valid, parts = made.inputs, made.labels, made.valid, made.parts
+    decisions = inputs.decisions
     last_train = int(valid[parts["train"][-1]])
     tensors, scalers = _scaled_features(config, inputs, last_train)
     per_bar = volatility_per_bar(decisions)
@@ -112,10 +103,10 @@ def prepare_candles(
         timeframes=config.data.ordered_timeframes,
         features=tensors,
         feature_names=tuple(scaler.names for scaler in scalers),
-        last_bar=tuple(torch.from_numpy(last[valid]) for last in visible),
+        last_bar=tuple(torch.from_numpy(last[valid]) for last in inputs.visible),
         bars=decisions,
         decision_bar=valid,
-        decision_time=decision_time,
+        decision_time=made.time,
         close=decisions.close[valid],
         target=torch.from_numpy(labels.target[valid].astype(np.float32)),
         volatility=torch.from_numpy(volatility_forecast(config, per_bar[valid], floor)),
@@ -124,7 +115,7 @@ def prepare_candles(
         long_label=torch.from_numpy(labels.long[valid]),
         splits={part: torch.from_numpy(index) for part, index in parts.items()},
         scalers=tuple(scaler.as_dict() for scaler in scalers),
-        notes=(*notes, *_bar_notes(inputs.all_bars), *ledger, *_span_notes(parts, decision_time)),
+        notes=(*notes, *_bar_notes(inputs.all_bars), *made.ledger.lines(), *_span_notes(parts, made.time)),
     )
 
 
@@ -151,34 +142,6 @@ def _scaled_features(
     return tuple(tensors), scalers
 
 
-def _ledger(
-    candles: int, warm: BoolArray, labels: Labels, parts: dict[str, Int64Array]
-) -> tuple[str, ...]:
-    """Where the rows went: every decision bar is counted exactly once."""
-    total = len(warm)
-    tail = int((warm & labels.in_tail).sum())
-    gap = int((warm & labels.in_gap).sum())
-    used = sum(len(index) for index in parts.values())
-    purged = int(warm.sum()) - tail - gap - used
-    return (
-        f"{candles:,} candles make {total:,} decision bars",
-        f"{total:,} decision bars - {total - int(warm.sum()):,} warm-up and context - {tail:,} at "
-        f"the end without a known outcome - {gap:,} with a hole in the outcome - {purged:,} "
-        f"between the parts = {used:,} used",
-    )
-
-
-def _refuse_small_parts(parts: dict[str, Int64Array], ledger: tuple[str, ...]) -> None:
-    small = [part for part in PARTS if len(parts[part]) < LEAST_DECISIONS[part]]
-    if small:
-        part = small[0]
-        raise DataInvalid(
-            f"the {part} part has {len(parts[part])} usable decisions, and at least "
-            f"{LEAST_DECISIONS[part]} are needed; choose a shorter long horizon, less context, "
-            f"fewer long timeframes or more data ({'; '.join(ledger)})"
-        )
-
-
 def _bar_notes(all_bars: tuple[Bars, ...]) -> tuple[str, ...]:
     return tuple(
         f"{bars.timeframe}: {len(bars):,} bars, of which the first {WARMUP_BARS} are warm-up"
@@ -192,7 +155,3 @@ def _span_notes(parts: dict[str, Int64Array], decision_time: Int64Array) -> tupl
         f"{utc_text(int(decision_time[index[-1]]))}"
         for part, index in parts.items()
     )
-
-
-def _ms(at: datetime | None) -> int | None:
-    return None if at is None else int(at.timestamp() * 1000)
