@@ -38,6 +38,7 @@ STEPS: tuple[Step, ...] = (
             "horizons.next_bars", "horizons.short", "horizons.long",
             "horizons.short_threshold_bps", "horizons.long_threshold_bps",
         ),
+        ("costs.fee_bps", "costs.slippage_bps"),
     ),
     Step(
         "model", "Model", "How large the network is. A preset fills in every field below it.",

@@ -28,7 +28,7 @@ FIELDS: dict[str, FieldInfo] = dict(_walk(RunConfig, ""))
 """Every value of the schema: dotted path to its pydantic field (type, default, bounds, help)."""
 
 SECTIONS: frozenset[str] = frozenset(RunConfig.model_fields)
-"""Names of the parts of a run: data, features, horizons, model, loss, train."""
+"""Names of the parts of a run: data, features, horizons, model, loss, train, costs."""
 
 
 def get_path(tree: Tree, path: str) -> Any:

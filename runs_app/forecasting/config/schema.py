@@ -21,11 +21,13 @@ from runs_app.forecasting.config.fields import (
     Variant,
 )
 from runs_app.forecasting.config.inputs import DataConfig, FeaturesConfig, HorizonsConfig
+from runs_app.forecasting.config.judging import CostsConfig
 from runs_app.forecasting.config.learning import LossConfig, LossWeights, ModelConfig, TrainConfig
 from runs_app.forecasting.config.timeframes import duration_seconds
 
 __all__ = (
     "Accelerator",
+    "CostsConfig",
     "DataConfig",
     "FeaturesConfig",
     "FieldFault",
@@ -52,6 +54,7 @@ class RunConfig(Section):
     model: ModelConfig = Field(default_factory=ModelConfig)
     loss: LossConfig = Field(default_factory=LossConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
+    costs: CostsConfig = Field(default_factory=CostsConfig)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

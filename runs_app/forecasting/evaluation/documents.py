@@ -88,3 +88,62 @@ class LeakCheck(Record):
     passed: bool
     findings: tuple[LeakFinding, ...]
     seconds: float
+
+
+class TradingRule(StrEnum):
+    """How a forecast becomes a position of -1, 0 or +1 times the equity."""
+
+    THRESHOLD = "threshold"
+    """The sign of the forecast mean where it exceeds the cost of one fill, else flat."""
+    SIGN = "sign"
+    """The sign of the forecast mean, however small: always in the market."""
+    BUY_AND_HOLD = "buy_and_hold"
+    """Bought at the first fill, sold at the last."""
+
+
+class TradingResult(Record):
+    """What one rule earned on the test decisions. A Sharpe ratio is None where nothing moved."""
+
+    rule: TradingRule
+    trades: int
+    """Fills that changed the position."""
+    turnover: float
+    """Sum of the changes of position, in multiples of the equity; a reversal counts 2."""
+    exposure: float
+    """Share of the periods with a position."""
+    gross_log_return: float
+    net_log_return: float
+    """Sums over all periods, before and after costs."""
+    sharpe: float | None
+    """Of the net log-returns per period, without a riskless rate, times the root of the periods
+    per year."""
+    max_drawdown: float
+    """Largest loss from a peak of the net equity, as a share of the peak."""
+    break_even_bps: float | None
+    """Fee and slippage together, per side, at which the net return is zero; None without trades,
+    below zero where there is nothing to pay from."""
+    probabilistic_sharpe: float | None
+    """Probability that the true Sharpe ratio is above zero, given length, skewness and kurtosis."""
+    deflated_sharpe: float | None
+    """The same against the best Sharpe ratio that so many tries reach without any skill."""
+
+
+class TradingCheck(Record):
+    """The forecasts of the test part acted upon, at the costs of ``RunConfig.costs``."""
+
+    fee_bps: float
+    slippage_bps: float
+    """Per side."""
+    tries: int
+    """Runs on this data set so far, this one included: what the Sharpe ratios are deflated by."""
+    periods: int
+    """From one fill to the next; usually one bar each."""
+    periods_per_year: float
+    delayed_fills: int
+    """Fills that had to wait because the next bar is missing."""
+    results: tuple[TradingResult, ...]
+    """In the order of ``TradingRule``."""
+
+    def result(self, rule: TradingRule) -> TradingResult:
+        """The row of one rule."""
+        return next(row for row in self.results if row.rule is rule)
