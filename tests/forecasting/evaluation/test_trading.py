@@ -24,7 +24,7 @@ MINUTE = 60_000
 def fills_of(
     opens: list[float] | npt.NDArray[np.float64], missing: tuple[int, ...] = ()
 ) -> tuple[Fills, npt.NDArray[np.int64]]:
-    """Bars of a minute with these opens, without the missing ones; a decision at each but the last."""
+    """Bars of a minute with these opens but for the missing; a decision at each but the last."""
     kept = np.array([i for i in range(len(opens)) if i not in missing])
     decision_bar = np.arange(len(kept) - 1)
     fills = Fills.at_next_open(
@@ -121,7 +121,9 @@ def test_at_the_break_even_cost_nothing_is_left() -> None:
     mean = np.append(np.log(opens[2:] / opens[1:-1]), 0.0)
     level = row(mean, fills).break_even_bps
     assert level is not None and level > 0.0
-    assert row(mean, fills, fee=level - 2.0, slip=2.0).net_log_return == pytest.approx(0.0, abs=1e-9)
+    assert row(mean, fills, fee=level - 2.0, slip=2.0).net_log_return == pytest.approx(
+        0.0, abs=1e-9
+    )
     assert row(-mean, fills).break_even_bps < 0.0  # always wrong: no fee is low enough
 
 
