@@ -12,6 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import annotated_types
 from pydantic.fields import FieldInfo
 
+from runs_app.forecasting.config.fields import Timeframe
 from runs_app.forecasting.config.paths import FIELDS
 from runs_app.forecasting.config.schema import Indicator, LossKind, Variant
 from runs_app.forecasting.config.timeframes import TIMEFRAMES
@@ -32,6 +33,7 @@ CHOICE_TITLES: dict[str, tuple[str, str]] = {
     Variant.BASE: ("Base", "A first serious run"),
     Variant.MEDIUM: ("Medium", "Wants a GPU"),
     Variant.LARGE: ("Large", "Wants a big GPU"),
+    "": ("Shortest chosen", ""),
 }
 """How choices are written on the page; which there are is the schema's business."""
 
@@ -89,7 +91,8 @@ def build_field(path: str, value: Any, errors: tuple[str, ...] = ()) -> BuilderF
     info = FIELDS[path]
     kind, choices = _kind(info)
     minimum, maximum = _bounds(info)
-    chosen = {str(item) for item in value} if isinstance(value, (list, tuple)) else {str(value)}
+    several = isinstance(value, (list, tuple))
+    chosen = {str(item) for item in value} if several else {"" if value is None else str(value)}
     return BuilderField(
         path=path,
         name=form_name(path),
@@ -174,6 +177,8 @@ def _kind(info: FieldInfo) -> tuple[str, tuple[str, ...]]:
         return "multi", TIMEFRAMES
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return "choice", tuple(kind)
+    if Timeframe in get_args(info.annotation):
+        return "choice", ("", *TIMEFRAMES)
     if kind is bool:
         return "checkbox", ()
     if kind in (int, float):

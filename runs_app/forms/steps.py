@@ -25,7 +25,10 @@ class Step:
 STEPS: tuple[Step, ...] = (
     Step(
         "data", "Data", "Which candles to learn from, and on which timeframes.",
-        ("data.source", "data.timeframes", "data.start", "data.end", "data.repair"),
+        (
+            "data.source", "data.timeframes", "data.decision", "data.start", "data.end",
+            "data.repair",
+        ),
         ("data.train_fraction", "data.validation_fraction", "data.embargo", "data.max_gap_bars"),
     ),
     Step(

@@ -173,6 +173,12 @@ def test_the_same_faults_have_the_same_words_at_every_door() -> None:
             "must be at most 2147483647",
         ),
         ({"data": {"source": "a"}, "train": {"seed": "1" * 5000}}, "train.seed", "too large"),
+        (
+            {"data": {"source": "a", "timeframes": ["1m", "1h"], "decision": "15m"}},
+            "data.decision",
+            "15m is not among the chosen timeframes (1m, 1h)",
+        ),
+        ({"data": {"source": "a", "decision": "2m"}}, "data.decision", "is not a timeframe"),
     ],
 )
 def test_each_fault_names_its_field(values: dict[str, object], path: str, words: str) -> None:

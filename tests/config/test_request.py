@@ -21,6 +21,7 @@ from runs_app.forecasting.errors import ConfigInvalid
 EVERYTHING: dict[str, Any] = {
     "data_source": "x.csv",
     "timeframes": ["5m", "1h"],
+    "decision_timeframe": "1h",
     "start_date": "2024-01-31",
     "end_date": "2024-03-01T00:00:00Z",
     "repair": True,

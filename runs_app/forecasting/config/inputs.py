@@ -33,8 +33,14 @@ class DataConfig(Section):
         min_length=1,
         max_length=8,
         title="Timeframes",
-        description="The smallest is the decision timeframe; the others give context. Each is "
-        "resampled from the file, so none may be smaller than the file's own bars.",
+        description="Each is resampled from the file, so none may be smaller than the file's own "
+        "bars. At a decision the network sees the closed bars of all of them.",
+    )
+    decision: Timeframe | None = Field(
+        default=None,
+        title="Decision timeframe",
+        description="A forecast is made at the close of each of its bars; the other timeframes, "
+        "finer and coarser, give context. One of the chosen timeframes; empty: the shortest.",
     )
     start: UtcInstant | None = Field(
         default=None,
@@ -86,6 +92,12 @@ class DataConfig(Section):
     def _check(self) -> Self:
         if len(set(self.timeframes)) != len(self.timeframes):
             raise FieldFault("timeframes", "names a timeframe twice; each may appear once")
+        if self.decision is not None and self.decision not in self.timeframes:
+            raise FieldFault(
+                "decision",
+                f"{self.decision} is not among the chosen timeframes ({', '.join(self.timeframes)})"
+                "; add it there, or leave this empty for the shortest",
+            )
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise FieldFault("end", f"must be after the start date {self.start:%Y-%m-%d %H:%M} UTC")
         if self.train_fraction + self.validation_fraction > 0.95:
@@ -97,13 +109,13 @@ class DataConfig(Section):
 
     @property
     def ordered_timeframes(self) -> tuple[str, ...]:
-        """Timeframes from the shortest to the longest bar; the first is the decision timeframe."""
+        """Timeframes from the shortest to the longest bar."""
         return tuple(sorted(self.timeframes, key=duration_seconds))
 
     @property
     def decision_timeframe(self) -> str:
-        """The shortest timeframe: a decision can be made at the close of each of its bars."""
-        return self.ordered_timeframes[0]
+        """The timeframe at the close of whose bars decisions are made."""
+        return self.decision or self.ordered_timeframes[0]
 
 
 class FeaturesConfig(Section):

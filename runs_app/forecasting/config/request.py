@@ -25,6 +25,7 @@ from runs_app.forecasting.errors import ConfigInvalid, FieldError
 FLAT_PATHS: dict[str, str] = {
     "data_source": "data.source",
     "timeframes": "data.timeframes",
+    "decision_timeframe": "data.decision",
     "start_date": "data.start",
     "end_date": "data.end",
     "repair": "data.repair",

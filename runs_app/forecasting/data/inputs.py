@@ -45,7 +45,7 @@ class Inputs:
 def collect_inputs(config: RunConfig, candles: Candles) -> Inputs:
     """Resample to every timeframe and join by the instants at which bars become known."""
     all_bars = tuple(resample(candles, name) for name in config.data.ordered_timeframes)
-    decisions = all_bars[0]
+    decisions = all_bars[config.data.ordered_timeframes.index(config.data.decision_timeframe)]
     visible = tuple(last_visible(bars, decisions.available_at) for bars in all_bars)
     warm = np.ones(len(decisions), np.bool_)
     for last in visible:

@@ -137,7 +137,7 @@ def _announce(fit: Fit, where: str) -> None:
         LOG.info(note)
     LOG.info(
         "Decisions at every %s close: %d to train on, %d to validate, %d to test",
-        data.timeframes[0], counts["train"], counts["validation"], counts["test"],
+        config.data.decision_timeframe, counts["train"], counts["validation"], counts["test"],
     )  # fmt: skip
     for timeframe, names in zip(data.timeframes, data.feature_names, strict=True):
         LOG.info(

@@ -157,6 +157,52 @@ def test_windows_end_at_the_last_bar_closed_by_the_decision(prepared: PreparedDa
         assert np.array_equal(prepared.last_bar[slot].numpy(), closed)
 
 
+COARSE = small_config(data={"decision": "5m"})
+
+
+@pytest.fixture(scope="module")
+def coarse() -> PreparedData:
+    """Decisions at each 5m close; the 1m bars up to it are context."""
+    return prepare_candles(COARSE, CANDLES)
+
+
+def test_decisions_can_be_made_on_a_coarser_timeframe_than_the_finest(
+    coarse: PreparedData,
+) -> None:
+    assert coarse.timeframes == ("1m", "5m")
+    assert coarse.bars.timeframe == "5m"
+    assert np.array_equal(coarse.bars.available_at[coarse.decision_bar], coarse.decision_time)
+    assert np.array_equal(coarse.bars.close[coarse.decision_bar], coarse.close)
+    assert not (coarse.decision_time % 300_000).any()
+    ahead = np.log(coarse.bars.close[coarse.decision_bar + 2] / coarse.close)
+    assert np.allclose(coarse.target.numpy(), ahead, atol=1e-7)
+    closes = CANDLES.open_time + 60_000
+    newest = closes[coarse.last_bar[0].numpy()]
+    assert (newest <= coarse.decision_time).all()
+    following = closes[np.minimum(coarse.last_bar[0].numpy() + 1, len(closes) - 1)]
+    assert (following > coarse.decision_time).all()
+    border = coarse.decision_time[coarse.splits["validation"][0]]
+    last = coarse.decision_time[coarse.splits["train"][-1]]
+    assert border - last > (30 + 5) * 60_000  # the longest horizon and a 5m bar to enter
+
+
+@pytest.mark.parametrize(("share", "seed"), [(0.0, 1), (0.3, 2), (0.7, 3), (1.0, 4)])
+def test_a_coarser_decision_knows_nothing_of_what_comes_after(
+    coarse: PreparedData, share: float, seed: int
+) -> None:
+    begin = int(coarse.splits["train"][-1])
+    at = begin + int(share * (len(coarse.decision_time) - 1 - begin))
+    first = int(np.searchsorted(CANDLES.open_time, coarse.decision_time[at]))
+    changed = prepare_candles(COARSE, _other_future(CANDLES, first, seed))
+    assert changed.scalers == coarse.scalers
+    assert torch.equal(changed.volatility[: at + 1], coarse.volatility[: at + 1])
+    index = torch.arange(max(0, at - 50), at + 1)
+    before = gather(coarse.features, coarse.last_bar, index, CONTEXT)
+    after = gather(changed.features, changed.last_bar, index, CONTEXT)
+    for one, two in zip(before, after, strict=True):
+        assert torch.equal(one, two)
+
+
 def test_the_target_and_its_volatility_have_one_scale() -> None:
     data = prepare_candles(small_config(horizons={"next_bars": 9}), random_candles(6000, seed=9))
     ratio = float((data.target / data.volatility).std())
