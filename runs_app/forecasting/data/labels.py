@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from runs_app.forecasting.config.schema import HorizonsConfig
 from runs_app.forecasting.config.timeframes import duration_seconds
-from runs_app.forecasting.data.resample import Bars
+from runs_app.forecasting.data.resample import Bars, last_visible
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
@@ -62,7 +62,7 @@ def label_decisions(bars: Bars, horizons: HorizonsConfig, max_gap_bars: int) -> 
         (horizons.long, horizons.long_threshold_bps),
     ):
         until = times + duration_seconds(horizon) * 1000
-        known = np.searchsorted(times, until, side="right") - 1
+        known = last_visible(bars, until)
         in_tail |= until > times[-1:]
         in_gap |= (until - times[known] > max_gap_bars * bar_ms) | (known <= np.arange(count))
         move = np.log(bars.close[known] / bars.close)

@@ -43,7 +43,8 @@ class PreparedData:
     ``features``: per timeframe float32 [bars_s, F_s], scaled; ``feature_names``: [F_s].
     ``last_bar``: per timeframe int64 [N], the last bar closed by the decision.
     ``bars``: all closed bars of the decision timeframe, unused ones too; ``decision_bar``: int64
-    [N], the bar in them at whose close a decision is made.
+    [N], the bar in them at whose close a decision is made. ``candles``: what all of it was made
+    from, for the leak sentinel.
     ``decision_time``: int64 [N], ms UTC, the close of the decision bar; ``close``: its price [N].
     ``target``: float32 [N], log-return over the next bars. ``volatility``: float32 [N], its
     standard deviation as forecast at the decision, above zero; ``volatility_floor``: the least one
@@ -68,6 +69,7 @@ class PreparedData:
     splits: Mapping[str, Tensor]
     scalers: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
+    candles: Candles
 
 
 def prepare(config: RunConfig, data_root: Path) -> PreparedData:
@@ -115,7 +117,13 @@ def prepare_candles(
         long_label=torch.from_numpy(labels.long[valid]),
         splits={part: torch.from_numpy(index) for part, index in parts.items()},
         scalers=tuple(scaler.as_dict() for scaler in scalers),
-        notes=(*notes, *_bar_notes(inputs.all_bars), *made.ledger.lines(), *_span_notes(parts, made.time)),
+        notes=(
+            *notes,
+            *_bar_notes(inputs.all_bars),
+            *made.ledger.lines(),
+            *_span_notes(parts, made.time),
+        ),
+        candles=candles,
     )
 
 

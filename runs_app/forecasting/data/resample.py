@@ -76,6 +76,7 @@ def resample(candles: Candles, timeframe: str) -> Bars:
 def last_visible(bars: Bars, decision_time: Int64Array) -> Int64Array:
     """Index of the last bar closed at each decision time [N]; -1 where there is none yet.
 
-    The only way in which one timeframe looks at another.
+    The only way from an instant to a bar, for inputs and labels alike; nothing else searches times
+    for bars, and ``tests/architecture/test_one_join.py`` holds that.
     """
     return np.searchsorted(bars.available_at, decision_time, side="right") - 1
