@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -44,3 +45,13 @@ class Predictive:
     def has_density(self) -> bool:
         """True where NLL, CRPS, PIT and every quantile can be had."""
         return self.family in (Family.GAUSSIAN, Family.STUDENT_T)
+
+    def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_] | slice) -> Self:
+        """The forecasts of these rows: indices [M], a mask [N], or a slice."""
+        return replace(
+            self,
+            location=self.location[rows],
+            scale=None if self.scale is None else self.scale[rows],
+            df=None if self.df is None else self.df[rows],
+            quantiles=None if self.quantiles is None else self.quantiles[rows],
+        )
