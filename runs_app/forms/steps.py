@@ -29,7 +29,10 @@ STEPS: tuple[Step, ...] = (
             "data.source", "data.timeframes", "data.decision", "data.start", "data.end",
             "data.repair",
         ),
-        ("data.train_fraction", "data.validation_fraction", "data.embargo", "data.max_gap_bars"),
+        (
+            "data.train_fraction", "data.validation_fraction", "data.test_start", "data.test_end",
+            "data.embargo", "data.max_gap_bars",
+        ),
     ),
     Step(
         "features", "Features", "What the network sees besides returns and volatility.",

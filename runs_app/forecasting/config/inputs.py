@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -73,6 +74,18 @@ class DataConfig(Section):
         title="Validation fraction",
         description="Share of the time span used for validation; the rest is the test.",
     )
+    test_start: UtcInstant | None = Field(
+        default=None,
+        title="Test from",
+        description="Decisions from this instant on are the test (UTC, inclusive); what lies "
+        "before is shared by train and validation in proportion. Empty: by the fractions.",
+    )
+    test_end: UtcInstant | None = Field(
+        default=None,
+        title="Test until",
+        description="Decisions before this instant belong to the test (UTC, exclusive); candles "
+        "after it only complete the outcomes. Empty: to the end.",
+    )
     embargo: Duration = Field(
         default="0m",
         title="Embargo",
@@ -100,12 +113,28 @@ class DataConfig(Section):
             )
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise FieldFault("end", f"must be after the start date {self.start:%Y-%m-%d %H:%M} UTC")
+        self._check_test()
         if self.train_fraction + self.validation_fraction > 0.95:
             raise FieldFault(
                 "validation_fraction",
                 "leaves less than 5 % of the span for the test; lower it or the train fraction",
             )
         return self
+
+    def _check_test(self) -> None:
+        """The test lies inside the chosen time, and neither ends before it starts."""
+        ordered = [
+            (name, at)
+            for name in ("start", "test_start", "test_end")
+            if (at := getattr(self, name)) is not None
+        ]
+        for (earlier, before), (name, at) in pairwise(ordered):
+            if at <= before:
+                title = str(type(self).model_fields[earlier].title).lower()
+                raise FieldFault(name, f"must be after {title}, {before:%Y-%m-%d %H:%M} UTC")
+        if self.end is not None and ordered and ordered[-1][1] > self.end:
+            name = ordered[-1][0]
+            raise FieldFault(name, f"must not be after the end date {self.end:%Y-%m-%d %H:%M} UTC")
 
     @property
     def ordered_timeframes(self) -> tuple[str, ...]:

@@ -72,12 +72,18 @@ class RunConfig(Section):
         return self
 
     @property
-    def purge(self) -> timedelta:
-        """Time left out between the parts: the longest label, the entry bar, and the embargo."""
+    def longest_outcome(self) -> timedelta:
+        """Time after a decision until all that it forecasts is known."""
         bar = duration_seconds(self.data.decision_timeframe)
         longest = max(
             self.horizons.next_bars * bar,
             duration_seconds(self.horizons.short),
             duration_seconds(self.horizons.long),
         )
-        return timedelta(seconds=longest + bar + duration_seconds(self.data.embargo))
+        return timedelta(seconds=longest)
+
+    @property
+    def purge(self) -> timedelta:
+        """Time left out between the parts: the longest label, the entry bar, and the embargo."""
+        bar = duration_seconds(self.data.decision_timeframe)
+        return self.longest_outcome + timedelta(seconds=bar + duration_seconds(self.data.embargo))

@@ -69,7 +69,7 @@ def check_against(config: RunConfig, facts: CandleFacts) -> list[FieldError]:
     which ``prepare`` finds out.
     """
     errors = [*_check_timeframes(config, facts), *_check_dates(config, facts)]
-    return errors or _check_length(config, facts)
+    return errors or _check_length(config, facts) or _check_test(config, facts)
 
 
 def _check_timeframes(config: RunConfig, facts: CandleFacts) -> list[FieldError]:
@@ -99,6 +99,10 @@ def _check_dates(config: RunConfig, facts: CandleFacts) -> list[FieldError]:
         errors.append(FieldError("data.start", f"{_say(start)} is outside the data: {span}"))
     if end is not None and not facts.first_open < end <= day_after:
         errors.append(FieldError("data.end", f"{_say(end)} is outside the data: {span}"))
+    for name in ("test_start", "test_end"):
+        at = getattr(config.data, name)
+        if at is not None and not facts.first_open < at <= day_after:
+            errors.append(FieldError(f"data.{name}", f"{_say(at)} is outside the data: {span}"))
     return errors
 
 
@@ -141,6 +145,45 @@ def _check_length(config: RunConfig, facts: CandleFacts) -> list[FieldError]:
                 f"there are about {inside:,.0f} candles in the chosen time, and at least {least:,} "
                 f"are needed ({window_bars} for warm-up and context); choose a longer time, other "
                 "data, or less context",
+            )
+        ]
+    return []
+
+
+def _check_test(config: RunConfig, facts: CandleFacts) -> list[FieldError]:
+    """A test that the configuration dates leaves enough decisions before it and in it."""
+    if config.data.test_start is None:
+        return []
+    start = max(config.data.start or facts.first_open, facts.first_open)
+    end = min(config.data.end or facts.last_close, facts.last_close)
+    bar = duration_seconds(config.data.decision_timeframe)
+    window_bars = WARMUP_BARS + config.model.context_bars
+    warm = window_bars * duration_seconds(config.data.ordered_timeframes[-1])
+    purge = int(config.purge.total_seconds())
+    both = config.data.train_fraction + config.data.validation_fraction
+    needed = warm + 2 * purge + bar * max(
+        LEAST_DECISIONS["train"] * both / config.data.train_fraction,
+        LEAST_DECISIONS["validation"] * both / config.data.validation_fraction,
+    )
+    have = (config.data.test_start - start).total_seconds()
+    if have < needed:
+        return [
+            FieldError(
+                "data.test_start",
+                f"leaves {_bars(have, bar)} bars of {config.data.decision_timeframe} before the "
+                f"test, and at least {_bars(needed, bar)} are needed: {_bars(warm, bar)} for "
+                f"warm-up and context, {_bars(2 * purge, bar)} for the purges, the rest to learn "
+                "from; let the test start later",
+            )
+        ]
+    known = end - config.longest_outcome
+    tested = (min(config.data.test_end or known, known) - config.data.test_start).total_seconds()
+    if tested < LEAST_DECISIONS["test"] * bar:
+        return [
+            FieldError(
+                "data.test_end" if config.data.test_end else "data.test_start",
+                f"leaves {_bars(max(tested, 0), bar)} test decisions whose outcome is known, and "
+                f"at least {LEAST_DECISIONS['test']} are needed; make the test longer",
             )
         ]
     return []

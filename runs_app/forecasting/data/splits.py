@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +23,21 @@ LEAST_DECISIONS: dict[str, int] = {"train": 100, "validation": 20, "test": 20}
 class Borders:
     """Instants in ms UTC: train is up to ``train_end``, validation lies between its two, and so on.
 
-    The fractions of the configuration share out the span that is left after the two purges.
+    The fractions of the configuration share out the span that is left after the two purges; where
+    it says when the test starts, train and validation share what is left before that. ``test_end``
+    is exclusive, the other ends are not.
     """
 
     train_end: int
     validation_start: int
     validation_end: int
     test_start: int
+    test_end: int
+
+
+def in_ms(at: datetime) -> int:
+    """An instant as milliseconds since 1970 UTC."""
+    return round(at.timestamp() * 1000)
 
 
 def borders(config: RunConfig, first: int, last: int) -> Borders:
@@ -36,12 +45,21 @@ def borders(config: RunConfig, first: int, last: int) -> Borders:
 
     The times may come out unordered when the span is shorter than two purges: parts are then empty.
     """
+    data = config.data
     purge = int(config.purge.total_seconds()) * 1000
-    usable = last - first - 2 * purge
-    train_end = first + int(usable * config.data.train_fraction)
+    test_end = last + 1 if data.test_end is None else in_ms(data.test_end)
+    if data.test_start is None:
+        usable = min(last, test_end - 1) - first - 2 * purge
+        train, validation = data.train_fraction, data.validation_fraction
+    else:
+        usable = in_ms(data.test_start) - first - 2 * purge
+        both = data.train_fraction + data.validation_fraction
+        train, validation = data.train_fraction / both, data.validation_fraction / both
+    train_end = first + int(usable * train)
     validation_start = train_end + purge
-    validation_end = validation_start + int(usable * config.data.validation_fraction)
-    return Borders(train_end, validation_start, validation_end, validation_end + purge)
+    validation_end = validation_start + int(usable * validation)
+    test_start = validation_end + purge if data.test_start is None else in_ms(data.test_start)
+    return Borders(train_end, validation_start, validation_end, test_start, test_end)
 
 
 def split(
@@ -59,7 +77,7 @@ def split(
     margin_ms = 1000 * (
         duration_seconds(config.data.decision_timeframe) + duration_seconds(config.data.embargo)
     )
-    test = np.flatnonzero(decision_time >= cut.test_start)
+    test = np.flatnonzero((decision_time >= cut.test_start) & (decision_time < cut.test_end))
     validation = _before(
         np.flatnonzero(
             (decision_time >= cut.validation_start) & (decision_time <= cut.validation_end)
