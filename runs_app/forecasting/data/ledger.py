@@ -13,7 +13,7 @@ from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.data.candles import Candles
 from runs_app.forecasting.data.inputs import Inputs, collect_inputs
 from runs_app.forecasting.data.labels import Labels, label_decisions
-from runs_app.forecasting.data.splits import LEAST_DECISIONS, PARTS, split
+from runs_app.forecasting.data.splits import LEAST_DECISIONS, PARTS, in_ms, split
 from runs_app.forecasting.errors import DataInvalid
 
 Int64Array = npt.NDArray[np.int64]
@@ -148,4 +148,4 @@ def _instant(milliseconds: np.int64) -> datetime:
 
 
 def _ms(at: datetime | None) -> int | None:
-    return None if at is None else int(at.timestamp() * 1000)
+    return None if at is None else in_ms(at)

@@ -15,6 +15,7 @@ from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.data.candles import Candles
 from runs_app.forecasting.data.inspect import CandleFacts, check_against, facts_of
 from runs_app.forecasting.data.labels import label_decisions
+from runs_app.forecasting.data.ledger import chosen_time
 from runs_app.forecasting.data.prepare import PreparedData, prepare_candles
 from runs_app.forecasting.data.resample import resample
 from runs_app.forecasting.data.splits import in_ms
@@ -32,12 +33,8 @@ def planned(
 
 def prepared(config: RunConfig, candles: Candles) -> PreparedData:
     """What ``prepare`` gives for the fold, its dates taken as it takes them."""
-    start, end = config.data.start, config.data.end
-    part = candles.between(
-        None if start is None else in_ms(start), None if end is None else in_ms(end)
-    )
     assert check_against(config, facts_of(candles)) == []
-    return prepare_candles(config, part)
+    return prepare_candles(config, chosen_time(config, candles))
 
 
 def times(data: PreparedData, part: str) -> Any:
