@@ -165,8 +165,7 @@ class TrainerServer:
         return ours
 
     def _environ(self) -> dict[str, str]:
-        environ = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        return {"OMP_NUM_THREADS": str(self._threads)} | environ
+        return child_environment(self._threads)
 
     def _read(self, connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
         try:
@@ -205,6 +204,12 @@ class TrainerServer:
         else:
             logger.error("No trainer could be forked: %s", report["message"])
             trainer.end(Exit(1))
+
+
+def child_environment(threads: int) -> dict[str, str]:
+    """What a process of the core sees of the environment, and on how many cores it may work."""
+    environ = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {"OMP_NUM_THREADS": str(threads)} | environ
 
 
 def _send(connection: socket.socket, **message: Any) -> None:

@@ -1,0 +1,141 @@
+"""Ask the forecasting core for something short, in a disposable process of its own.
+
+Candle files are parsed, networks loaded and checks run where a fault, a flood of memory or an
+endless loop ends that process and nothing else. Its death is an ordinary answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import psutil
+
+from runs_app.execution.trainer_process import PROJECT_ROOT, child_environment
+from runs_app.forecasting.cores import threads_for
+
+logger = logging.getLogger(__name__)
+
+MEMORY_BYTES = 2 * 1024**3
+"""Resident memory of one such process; more ends it."""
+
+SECONDS = 600.0
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+POLL_SECONDS = 0.1
+
+
+class CoreFailed(Exception):
+    """``str(error)`` is a sentence for the user. ``status``: exit status, None where it was ended.
+
+    ``facts``: what the process still said as one JSON object, empty where nothing.
+    """
+
+    def __init__(
+        self, sentence: str, *, status: int | None = None, facts: dict[str, Any] | None = None
+    ) -> None:
+        self.status = status
+        self.facts = facts or {}
+        super().__init__(sentence)
+
+
+def ask_core(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    seconds: float = SECONDS,
+    memory_bytes: int = MEMORY_BYTES,
+) -> dict[str, Any]:
+    """The JSON object that ``python -m module arguments`` prints as its last line of stdout.
+
+    The process sees none of this one's secrets and works on the cores that fits leave over. Raises
+    ``CoreFailed`` when it ends with another status than 0 (its last line of stderr is the
+    sentence), takes longer than ``seconds`` or holds more than ``memory_bytes``.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            (sys.executable, "-m", module, *arguments),
+            cwd=PROJECT_ROOT,
+            env=child_environment(threads_for()),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+        try:
+            _wait(process, seconds, memory_bytes)
+        except BaseException:
+            _end(process)
+            raise
+        facts = _last_object(_tail(out))
+        if process.returncode == 0 and facts is not None:
+            return facts
+        sentence = _last_line(_tail(err))
+    logger.warning("%s ended with status %s: %s", module, process.returncode, sentence)
+    if process.returncode < 0:
+        name = signal.Signals(-process.returncode).name
+        sentence = f"It was ended by the system ({name}); there may be too little memory."
+    raise CoreFailed(
+        sentence or "It ended without an answer.", status=process.returncode, facts=facts
+    )
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float, memory_bytes: int) -> None:
+    """Until it has ended; raises ``CoreFailed`` at a limit."""
+    watched = psutil.Process(process.pid)
+    waited = 0.0
+    while True:
+        try:
+            process.wait(POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            waited += POLL_SECONDS
+        else:
+            return
+        if waited > seconds:
+            raise CoreFailed(f"It took longer than {seconds:,.0f} seconds and was ended.")
+        try:
+            held = watched.memory_info().rss
+        except psutil.Error:
+            continue
+        if held > memory_bytes:
+            raise CoreFailed(
+                f"It needed more than {memory_bytes / 1024**3:.1f} GiB of memory and was ended; "
+                "choose a shorter time or a smaller file."
+            )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to its whole group; it has nothing to save."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _tail(file: Any) -> str:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - MAX_ANSWER_BYTES))
+    text: str = file.read().decode("utf-8", "replace")
+    return text
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:2000] if lines else ""
+
+
+def _last_object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(_last_line_whole(text))
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _last_line_whole(text: str) -> str:
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
