@@ -43,9 +43,7 @@ class HitRate:
 def hit_rate(location: FloatArray, y: FloatArray, *, horizon_bars: int) -> HitRate | None:
     """The hit rate of the sign of ``location`` [N] on returns ``y`` [N]; None without moves.
 
-    Wilson's interval with the effective number of moves: their number over the factor by which the
-    HAC variance of the hits exceeds that of independent ones, and at most one per ``horizon_bars``,
-    since outcomes over several bars overlap.
+    The interval is that of ``share_interval``.
     """
     moved = np.asarray(y) != 0
     count = int(moved.sum())
@@ -53,14 +51,36 @@ def hit_rate(location: FloatArray, y: FloatArray, *, horizon_bars: int) -> HitRa
         return None
     signs = np.sign(y[moved])
     hits = (np.sign(location[moved]) == signs).astype(np.float64)
-    rate = float(hits.mean())
-    error = mean_error(hits, horizon_bars=horizon_bars)
-    effective = count / horizon_bars
+    share = share_interval(hits, horizon_bars=horizon_bars)
+    up = float((signs > 0).mean())
+    majority = max(up, 1.0 - up)
+    return HitRate(share.value, share.low, share.high, COIN, majority, count, share.effective_rows)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of rows with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    effective_rows: float
+
+
+def share_interval(held: FloatArray, *, horizon_bars: int) -> Share:
+    """The mean of ``held`` [N] of zeros and ones in order of time, N at least 1.
+
+    Wilson's interval with the effective number of rows: their number over the factor by which the
+    HAC variance exceeds that of independent ones, and at most one per ``horizon_bars``, since
+    outcomes over several bars overlap.
+    """
+    rate = float(held.mean())
+    error = mean_error(held, horizon_bars=horizon_bars)
+    effective = len(held) / horizon_bars
     if error.variance > 0.0:
         effective = min(effective, rate * (1.0 - rate) / error.variance)
     low, high = _wilson(rate, effective, error.freedom)
-    up = float((signs > 0).mean())
-    return HitRate(rate, low, high, COIN, max(up, 1.0 - up), count, effective)
+    return Share(rate, low, high, effective)
 
 
 @dataclass(frozen=True)
