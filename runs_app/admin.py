@@ -77,8 +77,18 @@ class ArtifactLines(admin.TabularInline):  # type: ignore[type-arg]
 class TrainingRunAdmin(ReadOnly):
     """Runs: read, cancel, retry, delete with files."""
 
-    list_display = ("uid", "name", "badge", "reason", "epoch", "val_loss", "created_at", "page")
-    list_filter = ("status", "reason", "created_at")
+    list_display = (
+        "uid",
+        "name",
+        "badge",
+        "outcome",
+        "reason",
+        "epoch",
+        "val_loss",
+        "created_at",
+        "page",
+    )
+    list_filter = ("status", "outcome", "reason", "created_at")
     search_fields = ("uid", "name", "message")
     date_hierarchy = "created_at"
     inlines = (CheckpointLines, ArtifactLines)

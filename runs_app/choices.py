@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from runs_app.forecasting.evaluation.documents import Outcome
+
 
 class RunStatus(models.TextChoices):
     """The five states of a run, with the words of the API."""
@@ -28,6 +30,14 @@ COLOURS: dict[str, str] = {
 """Tabler colour of each state's badge."""
 
 
+class Judged(models.TextChoices):
+    """The outcome of a run's verdict; a run without one was not judged."""
+
+    BEATS = str(Outcome.BEATS), "Beats"
+    TIES = str(Outcome.TIES), "Ties"
+    LOSES = str(Outcome.LOSES), "Loses"
+
+
 class EventKind(models.TextChoices):
     """Kinds of stream event, with the words of the WebSocket messages."""
 
@@ -47,4 +57,5 @@ class ArtifactKind(models.TextChoices):
     PREDICTIONS = "predictions", "Predictions"
     LOG = "log", "Log"
     EVENTS = "events", "Events"
+    REPORT = "report", "Report"
     OTHER = "other", "Other"

@@ -6,7 +6,7 @@ import secrets
 
 from django.db import models
 
-from runs_app.choices import COLOURS, FINAL, LIVE, ArtifactKind, EventKind, RunStatus
+from runs_app.choices import COLOURS, FINAL, LIVE, ArtifactKind, EventKind, Judged, RunStatus
 
 _UID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -70,6 +70,16 @@ class TrainingRun(models.Model):
     val_loss = models.FloatField(null=True, blank=True, db_index=True)
     best_val_loss = models.FloatField(null=True, blank=True)
     metrics = models.JSONField(default=dict, help_text="Latest value of every metric by name.")
+
+    outcome = models.CharField(
+        max_length=8,
+        blank=True,
+        choices=Judged.choices,
+        db_index=True,
+        help_text="The verdict in one word; empty where the run was not judged.",
+    )
+    verdict = models.JSONField(null=True, blank=True, help_text="The core's Verdict.")
+    leaks = models.JSONField(null=True, blank=True, help_text="The core's LeakCheck.")
 
     class Meta:
         ordering = ("-created_at", "-id")

@@ -19,9 +19,11 @@ from runs_app.choices import FINAL, LIVE, ArtifactKind, EventKind, RunStatus
 from runs_app.errors import RunNotFound
 from runs_app.forecasting.config.document import to_yaml, validate
 from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.judgement import Badge, Judgement, badge_of, judgement, leaks
 from runs_app.machine import Machine, read_machine
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
 from runs_app.series import Points, read_points
+from runs_app.standings import Standings, standings
 
 PAGE_SIZE = 25
 LOG_LINES = 1000
@@ -44,6 +46,7 @@ SORTS: dict[str, tuple[str, str]] = {
 _LIST_COLUMNS = (
     "uid", "name", "status", "reason", "message", "created_at", "started_at", "finished_at",
     "cancel_requested_at", "epoch", "step", "train_loss", "val_loss", "best_val_loss", "metrics",
+    "outcome", "leaks",
 )  # fmt: skip
 
 
@@ -64,6 +67,8 @@ class RunLine:
     val_da: float | None = about("Latest directional accuracy, 0 to 1.")
     seconds: float | None = about("Running time so far or in all; None before it started.")
     cancelling: bool = about("True from the wish to cancel until the run has ended.")
+    badge: Badge | None = about("The outcome of the verdict; None where it was not judged.")
+    leaking: bool = about("True where a leak check failed.")
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,8 @@ class DashboardPage:
     checkpoints: list[CheckpointLine] = about("Newest first; best.ckpt and last.ckpt on top.")
     artifacts: list[ArtifactLine] = about("Files other than checkpoints.")
     last_lines: list[LogLine] = about("The end of the console, for a run that failed.")
+    judgement: Judgement | None = about("Verdict and leak check; None before the run has ended.")
+    standings: Standings = about("The model and the baselines on the validation part.")
 
     @property
     def reason_label(self) -> str:
@@ -204,6 +211,8 @@ def _run_line(run: Any) -> RunLine:
         val_da=run.metrics.get("val_da"),
         seconds=running_seconds(run),
         cancelling=is_cancelling(run),
+        badge=badge_of(run),
+        leaking=leaks(run),
     )
 
 
@@ -292,6 +301,8 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         last_lines=newest_log(run.pk, up_to=run.last_seq, limit=FAILURE_LINES)
         if run.status == RunStatus.FAILED
         else [],
+        judgement=judgement(run),
+        standings=standings(run),
     )
 
 

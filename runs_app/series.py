@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 MAX_POINTS = 2000
 """Points of one curve that a page receives; about one per pixel of a wide screen."""
 
-EPOCH_KEYS = ("val_loss", "val_da", "val_nll", "baseline_val_nll", "val_rmse", "baseline_val_rmse")
+EPOCH_KEYS = ("val_loss", "val_da", "val_nll", "val_crps", "val_pinball", "val_rmse")
 """What one validation contributes to the charts, in the order of ``Points.epochs``."""
 
 StepPoint = tuple[int, float | None]
@@ -26,12 +26,24 @@ class Points:
     """(step, training loss)"""
     epochs: list[EpochPoint] = field(default_factory=list)
     """(step, epoch, then the values of EPOCH_KEYS)"""
+    baselines: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    """By baseline and score: what to beat on the validation part, the same in every epoch."""
     total: int = 0
     """Points before thinning."""
 
+    @property
+    def is_empty(self) -> bool:
+        """True where there is nothing to draw."""
+        return not (self.total or self.baselines)
+
     def as_dict(self) -> dict[str, Any]:
         """The points as plain JSON values for ``static/js/charts.js``."""
-        return {"steps": self.steps, "epochs": self.epochs, "total": self.total}
+        return {
+            "steps": self.steps,
+            "epochs": self.epochs,
+            "baselines": self.baselines,
+            "total": self.total,
+        }
 
 
 def finite(value: Any) -> float | None:
@@ -45,7 +57,10 @@ def read_points(payloads: Iterable[dict[str, Any]], *, limit: int = MAX_POINTS) 
     """The points in the payloads of a run's metrics events, each curve thinned to ``limit``."""
     steps: list[StepPoint] = []
     epochs: list[EpochPoint] = []
+    baselines: dict[str, dict[str, float | None]] = {}
     for data in payloads:
+        for name, scores in data.get("baselines", {}).items():
+            baselines[name] = {key: finite(value) for key, value in scores.items()}
         step = data.get("step")
         if not isinstance(step, int):
             continue
@@ -55,7 +70,7 @@ def read_points(payloads: Iterable[dict[str, Any]], *, limit: int = MAX_POINTS) 
         if "train_loss" in data and "val_loss" not in data:
             steps.append((step, finite(data["train_loss"])))
     total = len(steps) + len(epochs)
-    return Points(thin(steps, limit), thin(epochs, limit, column=2), total)
+    return Points(thin(steps, limit), thin(epochs, limit, column=2), baselines, total)
 
 
 def thin(points: list[Point], limit: int, *, column: int = 1) -> list[Point]:

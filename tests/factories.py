@@ -6,6 +6,7 @@ making of a run, it calls ``services.launch.launch_run`` instead.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -13,6 +14,14 @@ from typing import Any
 from runs_app.choices import ArtifactKind, EventKind, RunStatus
 from runs_app.forecasting.config.compose import compose_config
 from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.evaluation.documents import (
+    Comparison,
+    LeakCheck,
+    LeakFinding,
+    Outcome,
+    Record,
+    Verdict,
+)
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -79,3 +88,38 @@ def make_data_set(**fields: Any) -> DataSet:
     number = next(_numbers)
     facts = {"name": f"candles {number}", "path": f"candles{number}.csv", "timeframe": "1m"}
     return DataSet.objects.create(**(facts | {"bars": 10_000} | fields))
+
+
+def make_verdict(outcome: Outcome = Outcome.BEATS, **fields: Any) -> Verdict:
+    """A verdict by CRPS and NLL against one baseline."""
+    comparisons = tuple(
+        Comparison(
+            baseline="garch", score=score, model=model, reference=reference, skill=skill,
+            skill_low=skill - 0.01, skill_high=skill + 0.01, statistic=-3.5, p_value=0.0004,
+            outcome=outcome,
+        )
+        for score, model, reference, skill in (
+            ("crps", 0.000512, 0.000525, 0.0248), ("nll", -5.4321, -5.4012, 0.0309),
+        )
+    )  # fmt: skip
+    facts: dict[str, Any] = {
+        "outcome": outcome, "edge": outcome is Outcome.BEATS, "baseline": "garch", "rows": 12_345,
+        "sentence": f"It {outcome} GARCH(1,1)-t on the test part.", "comparisons": comparisons,
+    }  # fmt: skip
+    return Verdict(**(facts | fields))
+
+
+def make_leak_check(*, passed: bool = True) -> LeakCheck:
+    """A leak check of two findings; the second one fails where it has not passed."""
+    findings = (
+        LeakFinding(name="features", passed=True, detail="12 features agree on cut data."),
+        LeakFinding(
+            name="shuffled_labels", passed=passed, detail="Skill 0.001 on shuffled labels."
+        ),
+    )
+    return LeakCheck(passed=passed, findings=findings, seconds=3.25)
+
+
+def as_stored(record: Record) -> Any:
+    """A record of the core as a column holds it."""
+    return json.loads(record.model_dump_json())

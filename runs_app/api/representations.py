@@ -10,6 +10,7 @@ from urllib.parse import quote
 from ninja import Schema
 
 from runs_app.forecasting.events import CONFIG_FILE
+from runs_app.judgement import judgement
 from runs_app.live.payloads import iso_utc
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
 
@@ -52,12 +53,16 @@ class RunSummary(Schema):
     attempt: int
     metrics: dict[str, Any]
     last_seq: int
+    outcome: str
     url: str
 
 
 class RunDetail(RunSummary):
-    """A run with its configuration and checkpoints."""
+    """A run with its verdict, its configuration and checkpoints."""
 
+    verdict: dict[str, Any] | None
+    not_judged: str
+    leaks: dict[str, Any] | None
     config: dict[str, Any]
     request: dict[str, Any]
     checkpoints: list[CheckpointOut]
@@ -168,14 +173,19 @@ def run_summary(run: TrainingRun) -> dict[str, Any]:
         "attempt": run.attempt,
         "metrics": _metrics(run),
         "last_seq": run.last_seq,
+        "outcome": run.outcome,
         "url": f"/runs/{run.uid}",
     }
 
 
 def run_detail(run: TrainingRun) -> dict[str, Any]:
-    """A run with its configuration and checkpoints."""
+    """A run with its verdict, its configuration and checkpoints."""
+    judged = judgement(run)
     return {
         **run_summary(run),
+        "verdict": run.verdict,
+        "not_judged": judged.not_judged if judged else "",
+        "leaks": run.leaks,
         "config": run.config,
         "request": run.request,
         "checkpoints": [checkpoint(row, run.uid) for row in run.checkpoints.all()],

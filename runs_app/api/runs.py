@@ -101,7 +101,9 @@ def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any
 def index(request: HttpRequest, wanted: Query[RunQuery]) -> dict[str, Any]:
     """The newest runs with their status and latest metrics."""
     runs = filter_runs(RunFilter(search=wanted.search, status=wanted.status))
-    page = runs.defer("config", "request")[wanted.offset : wanted.offset + wanted.limit]
+    page = runs.defer("config", "request", "verdict", "leaks")[
+        wanted.offset : wanted.offset + wanted.limit
+    ]
     return {
         "runs": [run_summary(run) for run in page],
         "total": runs.count(),
@@ -112,7 +114,7 @@ def index(request: HttpRequest, wanted: Query[RunQuery]) -> dict[str, Any]:
 
 @router.get("/runs/{uid}", response={200: RunDetail, 404: Refusal}, summary="Read a run")
 def detail(request: HttpRequest, uid: str) -> dict[str, Any]:
-    """A run with its configuration, latest metrics and checkpoints."""
+    """A run with its verdict, configuration, latest metrics and checkpoints."""
     return run_detail(find_run(uid))
 
 

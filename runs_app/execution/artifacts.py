@@ -15,6 +15,7 @@ from runs_app.forecasting.events import (
     EVENTS_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
+    REPORT_FILE,
 )
 from runs_app.models import Artifact
 
@@ -22,6 +23,7 @@ KINDS: dict[str, ArtifactKind] = {
     CONFIG_FILE: ArtifactKind.CONFIG,
     METRICS_FILE: ArtifactKind.METRICS,
     PREDICTIONS_FILE: ArtifactKind.PREDICTIONS,
+    REPORT_FILE: ArtifactKind.REPORT,
     CONSOLE_FILE: ArtifactKind.LOG,
     EVENTS_FILE: ArtifactKind.EVENTS,
 }

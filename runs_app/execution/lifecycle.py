@@ -6,6 +6,7 @@ viewers are told after the commit. Of two who try the same transition one wins, 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from runs_app.choices import EventKind, RunStatus
 from runs_app.execution import artifacts, run_directory, wakeups
 from runs_app.forecasting.config.document import to_yaml
 from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.evaluation.documents import LeakCheck, Verdict
 from runs_app.forecasting.events import CONFIG_FILE, Reason
 from runs_app.live.publish import publish
 from runs_app.models import RunEvent, TrainingRun
@@ -67,12 +69,17 @@ class Claim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the final state, one word, one sentence, and the last console lines."""
+    """How a run ended: the final state, one word, one sentence, and the last console lines.
+
+    ``verdict`` and ``leaks`` are the trainer's own, of a fit that came to its end.
+    """
 
     status: RunStatus
     reason: Reason
     message: str
     log_tail: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+    leaks: LeakCheck | None = None
 
 
 def create_run(config: RunConfig, request: Mapping[str, Any], name: str = "") -> TrainingRun:
@@ -102,6 +109,7 @@ def claim(run_pk: int, worker: str) -> Claim | None:
         worker=worker,
         lease_until=_lease_end(),
         started_at=timezone.now(),
+        **_judgement(None, None),
         payload={"message": "Starting: reading the candles and building the network."},
     )
     return Claim(run.pk, run.uid, run.attempt, worker) if run else None
@@ -137,6 +145,8 @@ def request_cancel(run_pk: int) -> TrainingRun | None:
 
 def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
     """End the run, once and by the holder of its claim only; None when it was not ours to end."""
+    judgement = _judgement(outcome.verdict, outcome.leaks)
+    told = {name: value for name, value in judgement.items() if value}
     return _move(
         SETTLE[outcome.status],
         {"pk": held.run_pk, "attempt": held.attempt, "worker": held.worker},
@@ -144,8 +154,18 @@ def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
         message=outcome.message,
         finished_at=timezone.now(),
         lease_until=None,
-        payload={"log_tail": list(outcome.log_tail)} if outcome.log_tail else {},
+        payload=told | ({"log_tail": list(outcome.log_tail)} if outcome.log_tail else {}),
+        **judgement,
     )
+
+
+def _judgement(verdict: Verdict | None, leaks: LeakCheck | None) -> dict[str, Any]:
+    """The columns that say what a fit was worth; JSON has no NaN, so it travels as a word."""
+    return {
+        "outcome": str(verdict.outcome) if verdict else "",
+        "verdict": json.loads(verdict.model_dump_json()) if verdict else None,
+        "leaks": json.loads(leaks.model_dump_json()) if leaks else None,
+    }
 
 
 def settle_expired() -> list[TrainingRun]:

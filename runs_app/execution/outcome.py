@@ -43,8 +43,12 @@ class Evidence:
 def judge(evidence: Evidence) -> Outcome:
     """The outcome; the trainer's own last word weighs more than how its process ended."""
     status, reason, message = _verdict(evidence)
-    failed = status is RunStatus.FAILED
-    return Outcome(status, reason, message, evidence.log_tail if failed else ())
+    if status is RunStatus.FAILED:
+        return Outcome(status, reason, message, evidence.log_tail)
+    word = evidence.last_word
+    if status is RunStatus.COMPLETED and isinstance(word, FitFinished):
+        return Outcome(status, reason, message, verdict=word.verdict, leaks=word.leaks)
+    return Outcome(status, reason, message)
 
 
 Verdict = tuple[RunStatus, Reason, str]

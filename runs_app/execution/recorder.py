@@ -145,7 +145,13 @@ def _snapshot(run: TrainingRun, batch: Batch) -> _Snapshot:
         loss = finite(entry.figures.get("val_loss"))
         if loss is not None and (best is None or loss < best):
             snapshot.fields["best_val_loss"] = best = loss
+            snapshot.metrics["best"] = _scores(entry.figures)
     return snapshot
+
+
+def _scores(figures: dict[str, Any]) -> dict[str, Any]:
+    """The epoch and its validation scores."""
+    return {k: v for k, v in figures.items() if k == "epoch" or k.startswith("val_")}
 
 
 def _keep_checkpoints(run: TrainingRun, batch: Batch) -> None:

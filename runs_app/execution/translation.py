@@ -28,7 +28,7 @@ def translate(event: core.Event, attempt: int) -> Entry | None:
         case core.FitStarted():
             return _started(event, attempt)
         case core.BaselinesScored():
-            return None
+            return _baselines(event)
         case core.StepTaken():
             return _metrics(core.to_payload(event))
         case core.EpochFinished():
@@ -63,6 +63,11 @@ def _metrics(data: dict[str, Any]) -> Entry:
     if eta is not None:
         figures["eta_minutes"] = round(eta / 60, 2)
     return Entry(EventKind.METRICS, present, figures)
+
+
+def _baselines(event: core.BaselinesScored) -> Entry:
+    known = {"baselines": core.to_payload(event)["scores"]}
+    return Entry(EventKind.METRICS, known, known)
 
 
 def _started(event: core.FitStarted, attempt: int) -> Entry:

@@ -23,6 +23,7 @@ PANELS: dict[str, frozenset[str]] = {
     "metrics": frozenset(EventKind),  # it says how old the newest event is
     "system": frozenset({EventKind.METRICS, EventKind.SYSTEM, EventKind.STATUS}),
     "checkpoints": frozenset({EventKind.CHECKPOINT, EventKind.STATUS}),
+    "baselines": frozenset({EventKind.METRICS}),
     "artifacts": frozenset({EventKind.CHECKPOINT, EventKind.STATUS}),
 }
 """Which kinds of event change which panel."""
@@ -51,6 +52,6 @@ def render_events(run_pk: int, events: Sequence[Mapping[str, Any]]) -> str:
         "changed": changed,
         "log": lines[-queries.LOG_LINES :],
         "seq": events[-1]["seq"],
-        "points": json.dumps(points.as_dict()) if points.total else "",
+        "points": "" if points.is_empty else json.dumps(points.as_dict()),
     }
     return render_to_string("runs/_batch.html", context)

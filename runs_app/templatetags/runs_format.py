@@ -182,16 +182,57 @@ def query(context: dict[str, Any], **changes: Any) -> str:
 
 
 @register.simple_tag
-def verdict(ours: Any, baseline: Any) -> SafeString | str:
-    """Whether a score (lower is better) beats the baseline's, in one word with its colour."""
-    left, right = _as_float(ours), _as_float(baseline)
-    if left is None or right is None or not (math.isfinite(left) and math.isfinite(right)):
-        return ""
-    if left < right:
-        return format_html('<span class="verdict better">{}</span>', "better")
-    if left > right:
-        return format_html('<span class="verdict worse">{}</span>', "not better")
-    return ""
+def score(value: Any, name: str) -> str:
+    """A mean score with its unit: bp is a hundredth of a per cent of log-return, NLL is in nats."""
+    number = _as_float(value)
+    if number is None:
+        return ABSENT
+    if name.endswith("nll"):
+        return f"{sig(number)} nats"
+    return f"{sci(number)}" if name == "squared_error" else f"{sig(1e4 * number)} bp"
+
+
+@register.simple_tag
+def skill(value: Any, name: str) -> str:
+    """A skill with its sign: per cent of the baseline's score, or nats where the score is a NLL."""
+    number = _as_float(value)
+    if number is None:
+        return ABSENT
+    if not math.isfinite(number):
+        return _not_finite(number)
+    text = f"{number:+.4f} nats" if name.endswith("nll") else f"{100 * number:+.2f} %"
+    return text.replace("-", "−")
+
+
+@register.filter
+def p_value(value: Any) -> str:
+    """The p-value of a test, three decimals; very small ones as a bound."""
+    number = _as_float(value)
+    if number is None or not math.isfinite(number):
+        return ABSENT
+    return "< 0.0001" if number < 1e-4 else f"{number:.4f}" if number < 0.01 else f"{number:.3f}"
+
+
+@register.filter
+def times(value: Any, factor: float) -> float | None:
+    """The number in another unit; None where there is none."""
+    number = _as_float(value)
+    return None if number is None else number * factor
+
+
+@register.filter
+def difference(value: Any) -> str:
+    """A difference with its sign, three digits."""
+    number = _as_float(value)
+    if number is None:
+        return ABSENT
+    return f"+{sig(number, 3)}" if number > 0 else sig(number, 3)
+
+
+@register.filter
+def words(key: str) -> str:
+    """A key as words: ``shuffled_labels`` is ``shuffled labels``."""
+    return key.replace("_", " ")
 
 
 @register.filter

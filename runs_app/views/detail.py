@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from runs_app import queries
 from runs_app.errors import RunError, RunNotFound
+from runs_app.forecasting.evaluation.documents import BASELINES
 from runs_app.live.fragments import render_events
 from runs_app.models import TrainingRun
 from runs_app.services.cancel import cancel_run
@@ -32,6 +33,7 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
         "page": queries.dashboard(run),
         "log": queries.newest_log(run.pk, up_to=run.last_seq),
         "points": queries.points(run, up_to=run.last_seq).as_dict(),
+        "baselines": BASELINES,
         "config_yaml": queries.config_yaml(run),
     }
     return render(request, "runs/detail.html", context)

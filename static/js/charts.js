@@ -1,7 +1,11 @@
 // The curves of a run, drawn by uPlot. Points come keyed by step, so that a repeated one changes
 // nothing; colours come from the theme.
 const HEIGHT = 232;
-const EPOCH_COLUMNS = { step: 0, epoch: 1, loss: 2, da: 3, nll: 4, baseNll: 5, rmse: 6, baseRmse: 7 };
+// A row of epochs: step, epoch, then the scores in the order of series.EPOCH_KEYS.
+const EPOCH = 1;
+const SCORES = { val_loss: 2, val_da: 3, val_nll: 4, val_crps: 5, val_pinball: 6, val_rmse: 7 };
+// The same dashes as .line-key in app.css.
+const DASHES = { random_walk: [6, 4], constant: [2, 3], ewma: [12, 4], garch: [3, 1] };
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -51,7 +55,8 @@ class Chart {
   constructor(id, xLabel, series, read) {
     this.box = document.getElementById(id);
     this.xLabel = xLabel;
-    this.series = series;
+    this.series = typeof series === "function" ? series : () => series;
+    this.drawn = "";
     this.read = read;
     this.plot = null;
   }
@@ -61,7 +66,11 @@ class Chart {
     const filled = data[0].length > 0 && data.slice(1).some((column) => column.some((v) => v !== null));
     this.box.querySelector(".chart-empty").hidden = filled;
     if (!filled) return this.remove();
-    if (this.plot) return this.plot.setData(data);
+    const series = this.series(store);
+    const labels = series.map(({ label }) => label).join();
+    if (this.plot && labels === this.drawn) return this.plot.setData(data);
+    this.remove(); // a baseline came: uPlot's series are fixed once it is drawn
+    this.drawn = labels;
     const options = {
       width: this.box.clientWidth,
       height: HEIGHT,
@@ -71,7 +80,7 @@ class Chart {
       axes: [{ ...axis(this.xLabel), incrs: WHOLE }, axis("")],
       series: [
         { label: this.xLabel, value: (plot, value, index, at) => legend(plot, value, index, at, (x) => x.toLocaleString("en")) },
-        ...this.series.map(({ label, colour, width = 2, dash, points }) => ({
+        ...series.map(({ label, colour, width = 2, dash, points }) => ({
           label,
           stroke: css(colour),
           width,
@@ -100,7 +109,7 @@ function lossColumns({ steps, epochs }) {
   for (const [step, loss] of steps.values()) at.set(step, [loss, null]);
   for (const row of epochs.values()) {
     const known = at.get(row[0]);
-    at.set(row[0], [known ? known[0] : null, row[EPOCH_COLUMNS.loss]]);
+    at.set(row[0], [known ? known[0] : null, row[SCORES.val_loss]]);
   }
   const x = [...at.keys()].sort((a, b) => a - b);
   return [x, x.map((step) => at.get(step)[0]), x.map((step) => at.get(step)[1])];
@@ -108,23 +117,41 @@ function lossColumns({ steps, epochs }) {
 
 function epochColumns({ epochs }, pick) {
   const rows = [...epochs.values()].sort((a, b) => a[0] - b[0]);
-  return [rows.map((row) => row[EPOCH_COLUMNS.epoch]), ...pick(rows)];
+  return [rows.map((row) => row[EPOCH]), ...pick(rows)];
 }
 
 const column = (rows, index, scale = 1) =>
   rows.map((row) => (row[index] === null ? null : row[index] * scale));
 
-function skillColumns(store) {
-  return epochColumns(store, (rows) => {
-    const nll = rows.some((row) => row[EPOCH_COLUMNS.nll] !== null);
-    return nll
-      ? [column(rows, EPOCH_COLUMNS.nll), column(rows, EPOCH_COLUMNS.baseNll)]
-      : [column(rows, EPOCH_COLUMNS.rmse), column(rows, EPOCH_COLUMNS.baseRmse)];
-  });
+const baselinesWith = ({ baselines }, key) =>
+  Object.keys(DASHES).filter((name) => typeof baselines[name]?.[key] === "number");
+
+// The model's score by epoch; each baseline is a line from before the first epoch to the newest.
+function scoreChart(box, names) {
+  const key = box.dataset.score;
+  const factor = Number(box.dataset.factor);
+  const series = (store) => [
+    { label: "model", colour: "--chart-val", points: true },
+    ...baselinesWith(store, key).map((name) => ({
+      label: names[name], colour: `--chart-${name}`, width: 1.5, dash: DASHES[name],
+    })),
+  ];
+  const read = (store) => {
+    const [x, model] = epochColumns(store, (rows) => [column(rows, SCORES[key], factor)]);
+    const lines = baselinesWith(store, key);
+    if (!lines.length) return [x, model];
+    const wide = [0, ...x, ...(x.length ? [] : [1])];
+    return [
+      wide,
+      wide.map((_, at) => model[at - 1] ?? null),
+      ...lines.map((name) => wide.map(() => store.baselines[name][key] * factor)),
+    ];
+  };
+  return new Chart(box.id, "epoch", series, read);
 }
 
-export function startCharts(points, attempt) {
-  const store = { steps: new Map(), epochs: new Map(), attempt };
+export function startCharts(points, names, attempt) {
+  const store = { steps: new Map(), epochs: new Map(), baselines: {}, attempt };
   const charts = [
     new Chart("chart-loss", "step", [
       { label: "train", colour: "--chart-train", width: 1.25 },
@@ -133,11 +160,8 @@ export function startCharts(points, attempt) {
     new Chart("chart-da", "epoch", [
       { label: "DA %", colour: "--chart-val", points: true },
       { label: "coin", colour: "--chart-base", width: 1, dash: [6, 4] },
-    ], (held) => epochColumns(held, (rows) => [column(rows, EPOCH_COLUMNS.da, 100), rows.map(() => 50)])),
-    new Chart("chart-skill", "epoch", [
-      { label: "model", colour: "--chart-val", points: true },
-      { label: "baseline", colour: "--chart-base", width: 1.5, dash: [6, 4] },
-    ], skillColumns),
+    ], (held) => epochColumns(held, (rows) => [column(rows, SCORES.val_da, 100), rows.map(() => 50)])),
+    ...[...document.querySelectorAll("[data-score]")].map((box) => scoreChart(box, names)),
   ];
   let waiting = false;
 
@@ -148,6 +172,7 @@ export function startCharts(points, attempt) {
   const add = (more) => {
     for (const point of more.steps) store.steps.set(point[0], point);
     for (const point of more.epochs) store.epochs.set(point[0], point);
+    Object.assign(store.baselines, more.baselines);
   };
   add(points);
   draw();
@@ -164,6 +189,7 @@ export function startCharts(points, attempt) {
       store.attempt = batch.attempt;
       store.steps.clear();
       store.epochs.clear();
+      store.baselines = {};
     }
     if (batch.points) add(batch.points);
     if (waiting) return;

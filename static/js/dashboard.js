@@ -25,7 +25,8 @@ setInterval(() => {
 
 const root = document.getElementById("live");
 const points = JSON.parse(document.getElementById("chart-points").textContent);
-const onPoints = startCharts(points, Number(root.dataset.attempt));
+const names = JSON.parse(document.getElementById("baseline-names").textContent);
+const onPoints = startCharts(points, names, Number(root.dataset.attempt));
 const onLines = startConsole();
 startLive(root, (batch) => {
   onPoints(batch);

@@ -20,6 +20,7 @@ from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.events import Reason
 from runs_app.models import TrainingRun
 from tests.execution.conftest import claim, directory
+from tests.factories import as_stored, make_leak_check, make_verdict
 
 MakeRun = Callable[..., TrainingRun]
 DONE = Outcome(RunStatus.COMPLETED, Reason.COMPLETED, "Done.")
@@ -135,6 +136,33 @@ def test_only_the_holder_writes(make_run: MakeRun, change: dict[str, Any]) -> No
     assert lifecycle.settle(held, DONE) is None
     with pytest.raises(LeaseLost):
         lifecycle.cancel_wish(held)
+
+
+def test_the_verdict_is_stored_and_told_with_the_status(make_run: MakeRun) -> None:
+    run = make_run()
+    verdict, leaks = make_verdict(), make_leak_check()
+    outcome = Outcome(RunStatus.COMPLETED, Reason.COMPLETED, "Done.", verdict=verdict, leaks=leaks)
+
+    lifecycle.settle(claim(run), outcome)
+
+    run.refresh_from_db()
+    assert (run.outcome, run.verdict) == ("beats", as_stored(verdict))
+    assert run.leaks == as_stored(leaks)
+    last = run.events.order_by("seq").last()
+    assert last is not None
+    assert last.payload["status"] == "completed"
+    assert last.payload["verdict"] == run.verdict
+    assert last.payload["leaks"] == run.leaks
+
+
+def test_a_new_attempt_is_not_judged_yet(make_run: MakeRun) -> None:
+    run = make_run()
+    TrainingRun.objects.filter(pk=run.pk).update(outcome="beats", verdict={"outcome": "beats"})
+
+    claim(run)
+
+    run.refresh_from_db()
+    assert (run.outcome, run.verdict, run.leaks) == ("", None, None)
 
 
 def test_an_ended_run_is_not_cancelled_or_claimed(make_run: MakeRun) -> None:

@@ -11,6 +11,7 @@ from runs_app.choices import RunStatus
 from runs_app.execution.outcome import Evidence, judge
 from runs_app.execution.trainer_process import Exit
 from runs_app.forecasting.events import EXIT_CODES, FitFailed, FitFinished, Reason
+from tests.factories import make_leak_check, make_verdict
 
 DONE = FitFinished(reason=Reason.COMPLETED, message="Done.")
 STOPPED = FitFinished(reason=Reason.CANCELLED, message="Stopped after 3 steps.")
@@ -68,3 +69,13 @@ def test_only_a_failure_carries_the_log() -> None:
 
     assert judge(Evidence(Exit(0), DONE, **tail)).log_tail == ()
     assert judge(Evidence(Exit(14), NAN, **tail)).log_tail == ("a line",)
+
+
+def test_the_verdict_comes_with_a_completed_fit_only() -> None:
+    judged = DONE.model_copy(update={"verdict": make_verdict(), "leaks": make_leak_check()})
+
+    completed = judge(Evidence(Exit(0), judged))
+
+    assert (completed.verdict, completed.leaks) == (judged.verdict, judged.leaks)
+    cancelled = judge(Evidence(Exit(10), STOPPED, cancel_requested=True))
+    assert (cancelled.verdict, cancelled.leaks) == (None, None)

@@ -196,3 +196,29 @@ def test_checkpoints_come_and_go(run: TrainingRun, held: Claim) -> None:
     last = run.events.order_by("seq").last()
     assert last is not None
     assert last.payload["removed"] is True
+
+
+def test_the_baselines_are_told_and_kept(run: TrainingRun, held: Claim) -> None:
+    scores = {"garch": {"val_nll": -5.25, "val_crps": float("nan"), "val_pinball": None}}
+    stored = {"garch": {"val_nll": -5.25, "val_crps": "NaN", "val_pinball": None}}
+
+    record(held, Batch([entry(events.BaselinesScored(scores=scores)), entry(step(1))]))
+
+    run.refresh_from_db()
+    assert run.metrics["baselines"] == stored
+    told = run.events.filter(kind="metrics").order_by("seq").first()
+    assert told is not None
+    assert told.payload == {"baselines": stored}
+
+
+def test_the_scores_of_the_best_epoch_are_kept_together(run: TrainingRun, held: Claim) -> None:
+    def epoch(number: int, loss: float) -> events.EpochFinished:
+        scores = {"val_loss": loss, "val_nll": -number}
+        return events.EpochFinished(
+            epoch=number, step=number, train_loss=1, learning_rate=1, metrics=scores, seconds=1
+        )
+
+    record(held, Batch([entry(epoch(1, 0.5)), entry(epoch(2, 0.25)), entry(epoch(3, 0.75))]))
+
+    run.refresh_from_db()
+    assert run.metrics["best"] == {"epoch": 2, "val_loss": 0.25, "val_nll": -2.0}

@@ -46,3 +46,32 @@ def test_learning_rates_are_scientific() -> None:
     assert write.sci(2e-4) == "2.00e−4"
     assert write.percent(0.5123) == "51.2"
     assert write.count(5_505_024) == "5.5 M"
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "text"),
+    [
+        (0.000512, "crps", "5.120 bp"), (-5.4321, "nll", "−5.432 nats"),
+        (1.5e-6, "squared_error", "1.50e−6"), (None, "crps", "–"),
+    ],
+)  # fmt: skip
+def test_scores_have_their_unit(value: Any, name: str, text: str) -> None:
+    assert write.score(value, name) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "text"),
+    [
+        (0.0248, "crps", "+2.48 %"), (-0.01, "pinball", "−1.00 %"),
+        (0.0309, "nll", "+0.0309 nats"), ("NaN", "crps", "NaN"), (None, "nll", "–"),
+    ],
+)  # fmt: skip
+def test_skills_have_a_sign(value: Any, name: str, text: str) -> None:
+    assert write.skill(value, name) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0, "< 0.0001"), (0.0004, "0.0004"), (0.23, "0.230"), ("NaN", "–")]
+)
+def test_p_values_are_bounded_below(p: Any, text: str) -> None:
+    assert write.p_value(p) == text

@@ -26,7 +26,8 @@ def test_a_run_with_config_metrics_and_checkpoints(run: TrainingRun) -> None:
     found = answer.json()
     assert found.keys() == {
         "id", "name", "status", "reason", "message", "created_at", "started_at", "finished_at",
-        "attempt", "config", "request", "metrics", "checkpoints", "last_seq", "url",
+        "attempt", "config", "request", "metrics", "checkpoints", "last_seq", "url", "outcome",
+        "verdict", "not_judged", "leaks",
     }  # fmt: skip
     assert found["id"] == run.uid
     assert found["status"] == "completed"

@@ -20,7 +20,13 @@ from tests.runs_app.views.conftest import MakeRun
 pytestmark = pytest.mark.django_db
 
 AddEvents = Callable[..., list[RunEvent]]
-PANELS = ("metrics", "system", "checkpoints", "artifacts")
+PANELS = ("metrics", "baselines", "system", "checkpoints", "artifacts")
+
+
+BASELINES = {
+    "random_walk": {"val_nll": -5.1, "val_crps": 0.0006, "val_pinball": None, "val_rmse": 0.0013},
+    "garch": {"val_nll": -5.4, "val_crps": 0.0005, "val_pinball": None, "val_rmse": 0.0012},
+}
 
 
 def test_an_unknown_run_is_404_in_words(browser: Client) -> None:
@@ -47,18 +53,18 @@ def test_a_completed_run_says_how_it_ended(browser: Client, make_run: MakeRun) -
     assert sentence in browser.get(f"/runs/{run.uid}").content.decode()
 
 
-def test_numbers_have_units_and_a_baseline_beside_them(browser: Client, make_run: MakeRun) -> None:
+def test_numbers_have_units(browser: Client, make_run: MakeRun) -> None:
     metrics = {
-        "val_da": 0.5123, "val_rmse": 0.00123456, "baseline_val_rmse": 0.00125,
-        "val_nll": -5.0, "baseline_val_nll": -5.5, "learning_rate": 2e-4, "eta_seconds": 90,
+        "val_da": 0.5123, "val_rmse": 0.00123456, "val_nll": -5.0, "val_crps": 0.00051234,
+        "learning_rate": 2e-4, "eta_seconds": 90,
         "gpu_note": "No GPU was found.", "cpu_percent": 150.0,
     }  # fmt: skip
     run = make_run(status=RunStatus.RUNNING, epoch=3, step=1200, train_loss=0.5, metrics=metrics)
     page = browser.get(f"/runs/{run.uid}").content.decode()
     assert "51.2</span><small> %" in page
-    assert "0.001235" in page
-    assert re.search(r"baseline 0\.001250<span class=\"verdict better\">better", page)
-    assert re.search(r"baseline −5\.500<span class=\"verdict worse\">not better", page)
+    assert 'data-metric="val_rmse">12.35</span><small> bp' in page
+    assert 'data-metric="val_nll">−5.000</span><small> nats' in page
+    assert 'data-metric="val_crps">5.123</span><small> bp' in page
     assert "2.00e−4" in page
     assert "1.5</span><small> min" in page
     assert "No GPU was found." in page
@@ -101,12 +107,13 @@ def test_live_html_equals_a_fresh_page(
     add_events(
         run,
         (EventKind.STATUS, {"status": "running"}),
+        (EventKind.METRICS, {"baselines": BASELINES}),
         (EventKind.METRICS, {"epoch": 1, "step": 10, "train_loss": 1.5}),
         (EventKind.METRICS, {"epoch": 1, "step": 20, "train_loss": 1.4, "val_loss": 1.3}),
         (EventKind.LOG, {"message": "<b>hello</b>"}),
         (EventKind.SYSTEM, {"cpu_percent": 12.0}),
     )
-    run.step, run.train_loss, run.metrics = 20, 1.4, {"cpu_percent": 12.0}
+    run.step, run.train_loss, run.metrics = 20, 1.4, {"cpu_percent": 12.0, "baselines": BASELINES}
     run.save()
     _checkpoint_of(run)
     live = render_events(run.pk, events_after(run.pk, before))
@@ -118,10 +125,10 @@ def test_live_html_equals_a_fresh_page(
         if name in {"checkpoints", "artifacts"} or inner:
             assert inner, name
             assert _still(inner[1]) in _still(page), name
-    assert '<div class="log-line" data-seq="4">&lt;b&gt;hello&lt;/b&gt;</div>' in live
-    assert '<div class="log-line" data-seq="4">&lt;b&gt;hello&lt;/b&gt;</div>' in page
-    assert 'data-seq="5"' in live
-    assert 'data-seq="5"' in page
+    assert '<div class="log-line" data-seq="5">&lt;b&gt;hello&lt;/b&gt;</div>' in live
+    assert '<div class="log-line" data-seq="5">&lt;b&gt;hello&lt;/b&gt;</div>' in page
+    assert 'data-seq="6"' in live
+    assert 'data-seq="6"' in page
 
 
 def _still(html: str) -> str:
@@ -143,12 +150,13 @@ def test_points_of_the_page_and_of_the_socket_make_the_same_curve(
 ) -> None:
     run = make_run(status=RunStatus.RUNNING, attempt=1)
     steps = [(EventKind.METRICS, {"epoch": 1, "step": n, "train_loss": n / 7}) for n in range(1, 6)]
-    add_events(run, *steps)
+    add_events(run, (EventKind.METRICS, {"baselines": BASELINES}), *steps)
     page = browser.get(f"/runs/{run.uid}").content.decode()
     shown = json.loads(re.findall(r'id="chart-points" type="application/json">(.*?)<', page)[0])
     live = browser.get(f"/runs/{run.uid}/live?after=0", headers={"hx-request": "true"})
     batch = re.findall(r'data-points="([^"]*)"', live.content.decode())[0].replace("&quot;", '"')
     assert json.loads(batch)["steps"] == shown["steps"] == [[n, n / 7] for n in range(1, 6)]
+    assert json.loads(batch)["baselines"] == shown["baselines"] == BASELINES
 
 
 def test_the_poll_sends_only_what_follows(
