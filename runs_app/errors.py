@@ -11,6 +11,10 @@ class RunNotFound(RunError):
     """No run has this id."""
 
 
+class GroupNotFound(RunError):
+    """No group has this id."""
+
+
 class RunNotCancellable(RunError):
     """The run has ended already."""
 

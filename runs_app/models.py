@@ -38,6 +38,31 @@ class DataSet(models.Model):
         return self.name
 
 
+class RunGroup(models.Model):
+    """Runs that are judged together: folds of a walk-forward, seeds of one configuration."""
+
+    uid = models.CharField(max_length=16, unique=True, default=new_uid, editable=False)
+    name = models.CharField(max_length=200, blank=True)
+    scheme = models.CharField(
+        max_length=16, blank=True, help_text="expanding or rolling; empty without folds."
+    )
+    folds = models.PositiveSmallIntegerField(default=1)
+    seeds = models.PositiveSmallIntegerField(default=1)
+    config = models.JSONField(help_text="The RunConfig that folds and seeds were made from.")
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+
+    def __str__(self) -> str:
+        return self.name or self.uid
+
+    @property
+    def planned(self) -> int:
+        """Runs the group consists of, whatever became of them."""
+        return self.folds * self.seeds
+
+
 class TrainingRun(models.Model):
     """One training run: its configuration, its state, and its latest figures."""
 
@@ -50,6 +75,12 @@ class TrainingRun(models.Model):
     message = models.TextField(blank=True, help_text="Why it ended, one readable sentence.")
     config = models.JSONField(help_text="The resolved RunConfig.")
     request = models.JSONField(default=dict, help_text="The flat payload it was made from.")
+
+    group = models.ForeignKey(
+        RunGroup, null=True, blank=True, on_delete=models.PROTECT, related_name="runs"
+    )
+    fold = models.PositiveSmallIntegerField(null=True, blank=True, help_text="From 1.")
+    seed = models.PositiveIntegerField(null=True, blank=True, help_text="As in its config.")
 
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     started_at = models.DateTimeField(null=True, blank=True)

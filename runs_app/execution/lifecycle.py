@@ -26,7 +26,7 @@ from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.evaluation.documents import LeakCheck, Verdict
 from runs_app.forecasting.events import CONFIG_FILE, Reason
 from runs_app.live.publish import publish
-from runs_app.models import RunEvent, TrainingRun
+from runs_app.models import RunEvent, RunGroup, TrainingRun
 
 LEASE_SECONDS = 30
 
@@ -82,21 +82,39 @@ class Outcome:
     leaks: LeakCheck | None = None
 
 
-def create_run(config: RunConfig, request: Mapping[str, Any], name: str = "") -> TrainingRun:
+@dataclass(frozen=True)
+class Place:
+    """Where a run stands in its group: fold from 1, seed as in its configuration."""
+
+    group: RunGroup
+    fold: int
+    seed: int
+
+
+def create_run(
+    config: RunConfig, request: Mapping[str, Any], name: str = "", *, place: Place | None = None
+) -> TrainingRun:
     """Store a pending run and its ``config.yaml``; a worker is woken on commit.
 
-    ``request`` is the flat payload the configuration was made from. Raises ``OSError`` where the
-    run's directory cannot be written.
+    For a run of a group nobody is woken: whoever makes the group does that, once. ``request`` is
+    the flat payload the configuration was made from. Raises ``OSError`` where the run's directory
+    cannot be written.
     """
+    standing = {"group": place.group, "fold": place.fold, "seed": place.seed} if place else {}
     with transaction.atomic():
         run = TrainingRun.objects.create(
-            name=name, config=config.model_dump(mode="json"), request=dict(request), last_seq=1
+            name=name,
+            config=config.model_dump(mode="json"),
+            request=dict(request),
+            last_seq=1,
+            **standing,
         )
         directory = run_directory.make(run.uid)
         (directory / CONFIG_FILE).write_text(to_yaml(config), encoding="utf-8")
         artifacts.register(run.pk, directory, CONFIG_FILE)
         _append_status(run, message="Waiting for a free slot.")
-        transaction.on_commit(partial(wakeups.wake, run.pk), robust=True)
+        if place is None:
+            transaction.on_commit(partial(wakeups.wake, run.pk), robust=True)
     return run
 
 

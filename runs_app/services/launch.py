@@ -10,7 +10,7 @@ from runs_app.forecasting.config.document import check_tree
 from runs_app.forecasting.config.paths import get_path, set_path
 from runs_app.forecasting.config.request import RunRequest, as_sent, parse_request
 from runs_app.forecasting.config.schema import RunConfig
-from runs_app.forecasting.data.inspect import check_against, inspect_candles
+from runs_app.forecasting.data.inspect import CandleFacts, check_against, inspect_candles
 from runs_app.forecasting.errors import ConfigInvalid, DataInvalid, FieldError
 from runs_app.models import TrainingRun
 from runs_app.services.datasets import data_root, facts_of, refresh_one, resolve_source
@@ -66,18 +66,28 @@ def _find_source(request: RunRequest) -> list[FieldError]:
 def _faults_of_data(config: RunConfig) -> list[FieldError]:
     """What in the configuration does not fit the candles: dates, bars, length."""
     try:
+        return check_against(config, candle_facts(config))
+    except ConfigInvalid as invalid:
+        return list(invalid.errors)
+
+
+def candle_facts(config: RunConfig) -> CandleFacts:
+    """What the configuration's candle file holds. Raises ``ConfigInvalid`` at ``data.source``."""
+    try:
         data_set = refresh_one(config.data.source)
     except DataSourceNotFound as error:
-        return [FieldError(SOURCE, str(error))]
+        raise ConfigInvalid([FieldError(SOURCE, str(error))]) from error
     facts = facts_of(data_set)
     if facts is None and config.data.repair:
         try:
             facts = inspect_candles(data_root() / data_set.path, repair=True)
         except (DataInvalid, OSError) as error:
-            return [FieldError(SOURCE, f"cannot be used, even repaired: {error}")]
+            sentence = f"cannot be used, even repaired: {error}"
+            raise ConfigInvalid([FieldError(SOURCE, sentence)]) from error
     if facts is None:
-        return [FieldError(SOURCE, f"cannot be used as it is: {data_set.problem}")]
-    return check_against(config, facts)
+        sentence = f"cannot be used as it is: {data_set.problem}"
+        raise ConfigInvalid([FieldError(SOURCE, sentence)])
+    return facts
 
 
 def clean_name(name: Any) -> str:

@@ -76,7 +76,7 @@ def walk_forward(
     return made
 
 
-def seeds(config: RunConfig, count: int) -> list[RunConfig]:
+def seeds_of(config: RunConfig, count: int) -> list[RunConfig]:
     """``count`` configurations that differ in nothing but the seed: s, s + 1, and so on.
 
     Raises ``ConfigInvalid``.

@@ -19,7 +19,7 @@ from runs_app.forecasting.data.ledger import chosen_time
 from runs_app.forecasting.data.prepare import PreparedData, prepare_candles
 from runs_app.forecasting.data.resample import resample
 from runs_app.forecasting.data.splits import in_ms
-from runs_app.forecasting.data.walk_forward import Scheme, seeds, walk_forward
+from runs_app.forecasting.data.walk_forward import Scheme, seeds_of, walk_forward
 from runs_app.forecasting.errors import ConfigInvalid
 from tests.synthetic import random_candles, small_config
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_planned_is_refused_with_a_sentence(
 
 def test_seeds_differ_in_nothing_else() -> None:
     config = small_config(train={"seed": 41})
-    made = seeds(config, 3)
+    made = seeds_of(config, 3)
     assert [one.train.seed for one in made] == [41, 42, 43]
     assert {one.model_copy(update={"train": config.train}) for one in made} == {config}
 
@@ -141,7 +141,7 @@ def test_seeds_differ_in_nothing_else() -> None:
 )
 def test_seeds_out_of_bounds_are_refused(seed: int, count: int, path: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
-        seeds(small_config(train={"seed": seed}), count)
+        seeds_of(small_config(train={"seed": seed}), count)
     assert [error.path for error in caught.value.errors] == [path]
 
 

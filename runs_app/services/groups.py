@@ -1,0 +1,188 @@
+"""Groups of runs: launch folds and seeds together, cancel and delete them together."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+
+from runs_app.choices import LIVE
+from runs_app.errors import GroupNotFound, RunStillLive
+from runs_app.execution import run_directory, wakeups
+from runs_app.execution.lifecycle import Place, create_run, request_cancel
+from runs_app.forecasting.config.faults import show
+from runs_app.forecasting.config.request import flat_from_config
+from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.data.inspect import check_against
+from runs_app.forecasting.data.walk_forward import (
+    MAX_FOLDS,
+    MAX_SEEDS,
+    Scheme,
+    seeds_of,
+    walk_forward,
+)
+from runs_app.forecasting.errors import ConfigInvalid, FieldError
+from runs_app.models import RunGroup
+from runs_app.services.delete import delete_run
+from runs_app.services.launch import MAX_NAME, candle_facts, clean_name, resolve
+
+MAX_RUNS = 1000
+WAKES = 10
+"""Workers woken for a new group; each run that ends wakes the next."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many runs, and how they differ; ``is_group`` is False for a single run."""
+
+    folds: int
+    seeds: int
+    scheme: Scheme
+
+    @property
+    def is_group(self) -> bool:
+        """True where there is more than one run."""
+        return self.folds * self.seeds > 1
+
+
+@dataclass(frozen=True)
+class PlannedGroup:
+    """A group that was checked and not yet created."""
+
+    config: RunConfig
+    size: Size
+    runs: tuple[tuple[int, RunConfig], ...]
+    """Fold from 1, and configuration."""
+
+
+def read_size(folds: Any = 1, seeds: Any = 1, scheme: Any = Scheme.EXPANDING) -> Size:
+    """How many folds and seeds a sender asks for. Raises ``ConfigInvalid`` naming the fields."""
+    faults: list[FieldError] = []
+    counts = {}
+    for path, value, most in (("folds", folds, MAX_FOLDS), ("seeds", seeds, MAX_SEEDS)):
+        count = _whole(value)
+        if count is None or not 1 <= count <= most:
+            faults.append(
+                FieldError(path, f"must be a whole number from 1 to {most}, not {show(value)}")
+            )
+        counts[path] = count or 1
+    if scheme not in list(Scheme):
+        schemes = " or ".join(Scheme)
+        faults.append(FieldError("scheme", f"must be {schemes}, not {show(scheme)}"))
+    elif not faults and counts["folds"] * counts["seeds"] > MAX_RUNS:
+        asked = counts["folds"] * counts["seeds"]
+        message = f"times the seeds makes {asked:,} runs; at most {MAX_RUNS:,} make a group"
+        faults.append(FieldError("folds", message))
+    if faults:
+        raise ConfigInvalid(faults)
+    return Size(counts["folds"], counts["seeds"], Scheme(scheme))
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        return int(value) if len(value) < 9 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def plan_group(payload: Any, size: Size) -> PlannedGroup:
+    """The configurations of a group's runs, each checked against schema and candles.
+
+    ``payload`` is what ``launch_run`` takes. Raises ``ConfigInvalid`` under the sender's names.
+    """
+    if not size.is_group:
+        message = "must be at least 2, or the seeds must; a single run is no group"
+        raise ConfigInvalid([FieldError("folds", message)])
+    config, request = resolve(payload)
+    try:
+        folds = _folds(config, size)
+        runs = [(n, each) for n, fold in enumerate(folds, 1) for each in seeds_of(fold, size.seeds)]
+    except ConfigInvalid as invalid:
+        raise request.renamed(invalid) from invalid
+    return PlannedGroup(config, size, tuple(runs))
+
+
+def _folds(config: RunConfig, size: Size) -> list[RunConfig]:
+    if size.folds == 1:
+        return [config]
+    facts = candle_facts(config)
+    first = max(config.data.start or facts.first_open, facts.first_open)
+    last = min(config.data.end or facts.last_close, facts.last_close)
+    folds = walk_forward(config, first, last, size.folds, size.scheme)
+    for number, fold in enumerate(folds, 1):
+        errors = check_against(fold, facts)
+        if errors:
+            message = f"fold {number} of {size.folds}: {errors[0].message}"
+            raise ConfigInvalid([FieldError("folds", message)])
+    return folds
+
+
+def launch_group(payload: Any, *, size: Size, name: str = "") -> RunGroup:
+    """Check a group and store its runs as pending, all or none; workers are woken on commit.
+
+    Raises ``ConfigInvalid``, and ``OSError`` where the runs' files cannot be written.
+    """
+    label = clean_name(name)
+    planned = plan_group(payload, size)
+    made: list[str] = []
+    try:
+        with transaction.atomic():
+            group = RunGroup.objects.create(
+                name=label,
+                scheme=size.scheme if size.folds > 1 else "",
+                folds=size.folds,
+                seeds=size.seeds,
+                config=planned.config.model_dump(mode="json"),
+            )
+            for fold, config in planned.runs:
+                place = Place(group, fold, config.train.seed)
+                title = run_name(label, size, fold, config.train.seed)
+                made.append(create_run(config, flat_from_config(config), title, place=place).uid)
+            transaction.on_commit(partial(wakeups.wake_oldest, WAKES), robust=True)
+    except BaseException:
+        for uid in made:
+            shutil.rmtree(run_directory.path_of(uid), ignore_errors=True)
+        raise
+    return group
+
+
+def run_name(label: str, size: Size, fold: int, seed: int) -> str:
+    """A run's name: the group's, then what sets the run apart in it."""
+    apart = [f"fold {fold}/{size.folds}"] * (size.folds > 1) + [f"seed {seed}"] * (size.seeds > 1)
+    suffix = " · ".join(apart)
+    return f"{label[: MAX_NAME - len(suffix) - 3]} · {suffix}" if label else suffix
+
+
+def find_group(uid: str) -> RunGroup:
+    """The group with this public id. Raises ``GroupNotFound``."""
+    group = RunGroup.objects.filter(uid=uid).first()
+    if group is None:
+        raise GroupNotFound(f"There is no group {uid}.")
+    return group
+
+
+def cancel_group(uid: str) -> int:
+    """Cancel every run of the group that has not ended; returns how many were asked to.
+
+    The waiting ones go first, so that none starts in the place of one that stops. Raises
+    ``GroupNotFound``.
+    """
+    live = find_group(uid).runs.filter(status__in=LIVE).order_by("status", "pk")
+    return sum(request_cancel(pk) is not None for pk in list(live.values_list("pk", flat=True)))
+
+
+def delete_group(uid: str) -> int:
+    """Delete the group with all its runs and their files; returns the bytes freed on disk.
+
+    Interrupted, it can be called again. Raises ``GroupNotFound``, ``RunStillLive`` and ``OSError``.
+    """
+    group = find_group(uid)
+    live = group.runs.filter(status__in=LIVE).count()
+    if live:
+        verb = "runs have" if live > 1 else "run has"
+        raise RunStillLive(f"{live} {verb} not ended; cancel the group before you delete it.")
+    freed = sum(delete_run(run) for run in list(group.runs.values_list("uid", flat=True)))
+    group.delete()
+    return freed
