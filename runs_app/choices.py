@@ -38,6 +38,23 @@ class Judged(models.TextChoices):
     LOSES = str(Outcome.LOSES), "Loses"
 
 
+class JobState(models.TextChoices):
+    """States of a job; the last two are final."""
+
+    WAITING = "waiting", "Waiting"
+    WORKING = "working", "Working"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class JobKind(models.TextChoices):
+    """What short work a job is."""
+
+    PREDICTION = "prediction", "Prediction"
+    LEAK_CHECK = "leak_check", "Leak check"
+    IMPORT = "import", "Import"
+
+
 class EventKind(models.TextChoices):
     """Kinds of stream event, with the words of the WebSocket messages."""
 

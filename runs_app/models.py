@@ -6,7 +6,17 @@ import secrets
 
 from django.db import models
 
-from runs_app.choices import COLOURS, FINAL, LIVE, ArtifactKind, EventKind, Judged, RunStatus
+from runs_app.choices import (
+    COLOURS,
+    FINAL,
+    LIVE,
+    ArtifactKind,
+    EventKind,
+    JobKind,
+    JobState,
+    Judged,
+    RunStatus,
+)
 
 _UID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -196,3 +206,35 @@ class Artifact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}:{self.path}"
+
+
+class Job(models.Model):
+    """Short work of the core, done once in a disposable process of a worker.
+
+    ``arguments`` is what was asked for, ``facts`` what the core answered; both depend on the kind.
+    """
+
+    uid = models.CharField(max_length=16, unique=True, default=new_uid, editable=False)
+    kind = models.CharField(max_length=16, choices=JobKind.choices)
+    state = models.CharField(max_length=16, choices=JobState.choices, default=JobState.WAITING)
+    run = models.ForeignKey(
+        TrainingRun, on_delete=models.CASCADE, null=True, blank=True, related_name="jobs"
+    )
+    arguments = models.JSONField(default=dict)
+    facts = models.JSONField(default=dict)
+    message = models.TextField(blank=True, help_text="Why it failed, one readable sentence.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = (models.Index(fields=("state", "created_at"), name="job_state_created"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.uid}"
+
+    @property
+    def is_final(self) -> bool:
+        """True once done or failed."""
+        return self.state in (JobState.DONE, JobState.FAILED)

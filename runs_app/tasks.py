@@ -14,7 +14,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 
 from runs_app.choices import RunStatus
-from runs_app.execution import lifecycle, slots, wakeups
+from runs_app.execution import jobs, lifecycle, slots, wakeups
 from runs_app.execution.supervisor import Supervisor
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting.cores import threads_for
@@ -57,6 +57,15 @@ def sweep() -> None:
     for run in lifecycle.settle_expired():
         logger.warning("Run %s: its worker stopped renewing the lease.", run.uid)
     wakeups.wake_oldest(SWEEP_WAKES)
+    jobs.settle_lost()
+    jobs.wake_waiting(SWEEP_WAKES)
+
+
+@shared_task(name=jobs.CARRY_OUT, ignore_result=True, acks_late=False)
+def carry_out(job_pk: int) -> None:
+    """Do a job that waits; a message for any other does nothing."""
+    if not STOPPING.is_set():
+        jobs.carry_out(job_pk)
 
 
 @cache

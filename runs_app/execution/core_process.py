@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
@@ -45,22 +45,26 @@ class CoreFailed(Exception):
         super().__init__(sentence)
 
 
-def ask_core(
-    module: str,
-    arguments: Sequence[str],
-    *,
-    seconds: float = SECONDS,
-    memory_bytes: int = MEMORY_BYTES,
-) -> dict[str, Any]:
-    """The JSON object that ``python -m module arguments`` prints as its last line of stdout.
+@dataclass(frozen=True)
+class Command:
+    """``python -m module arguments``, and what it may take."""
+
+    module: str
+    arguments: tuple[str, ...]
+    seconds: float = SECONDS
+    memory_bytes: int = MEMORY_BYTES
+
+
+def ask_core(command: Command) -> dict[str, Any]:
+    """The JSON object that the command prints as its last line of stdout.
 
     The process sees none of this one's secrets and works on the cores that fits leave over. Raises
     ``CoreFailed`` when it ends with another status than 0 (its last line of stderr is the
-    sentence), takes longer than ``seconds`` or holds more than ``memory_bytes``.
+    sentence), or goes beyond a limit.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(
-            (sys.executable, "-m", module, *arguments),
+            (sys.executable, "-m", command.module, *command.arguments),
             cwd=PROJECT_ROOT,
             env=child_environment(threads_for()),
             stdin=subprocess.DEVNULL,
@@ -69,7 +73,7 @@ def ask_core(
             start_new_session=True,
         )
         try:
-            _wait(process, seconds, memory_bytes)
+            _wait(process, command.seconds, command.memory_bytes)
         except BaseException:
             _end(process)
             raise
@@ -77,7 +81,7 @@ def ask_core(
         if process.returncode == 0 and facts is not None:
             return facts
         sentence = _last_line(_tail(err))
-    logger.warning("%s ended with status %s: %s", module, process.returncode, sentence)
+    logger.warning("%s ended with status %s: %s", command.module, process.returncode, sentence)
     if process.returncode < 0:
         name = signal.Signals(-process.returncode).name
         sentence = f"It was ended by the system ({name}); there may be too little memory."

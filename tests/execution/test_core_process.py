@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from runs_app.execution import core_process
-from runs_app.execution.core_process import CoreFailed, ask_core
+from runs_app.execution.core_process import Command, CoreFailed, ask_core
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_the_last_line_is_the_answer_and_no_secret_is_passed_on(
     program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "do not tell")
-    assert ask_core(program, ["answer", "--last", "3"]) == {
+    assert ask_core(Command(program, ("answer", "--last", "3"))) == {
         "given": ["--last", "3"],
         "secret": None,
     }
@@ -51,7 +51,7 @@ def test_the_last_line_is_the_answer_and_no_secret_is_passed_on(
 
 def test_a_refusal_is_its_last_sentence(program: str) -> None:
     with pytest.raises(CoreFailed, match="^line 3: open is not a number$") as failed:
-        ask_core(program, ["refuse"])
+        ask_core(Command(program, ("refuse",)))
     assert failed.value.status == 1
     assert failed.value.facts == {"field": "open"}
 
@@ -69,7 +69,7 @@ def test_a_limit_or_a_crash_ends_it_and_says_so(
 ) -> None:
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     with pytest.raises(CoreFailed, match=sentence):
-        ask_core(program, [what], **limits)  # type: ignore[arg-type]
+        ask_core(Command(program, (what,), **limits))  # type: ignore[arg-type]
     time.sleep(0.1)
     after = {child.pid for child in psutil.Process().children(recursive=True)}
     assert after <= before
@@ -77,4 +77,4 @@ def test_a_limit_or_a_crash_ends_it_and_says_so(
 
 def test_an_answer_that_is_no_object_is_a_fault() -> None:
     with pytest.raises(CoreFailed, match="without an answer"):
-        ask_core("this", [])
+        ask_core(Command("this", ()))

@@ -1,0 +1,56 @@
+"""A prediction job: which checkpoint, which candles, where the forecasts go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+
+from runs_app.execution import run_directory
+from runs_app.execution.core_process import Command, CoreFailed
+from runs_app.forecasting.events import CHECKPOINT_DIR
+from runs_app.models import Job, TrainingRun
+
+MODULE = "runs_app.forecasting.prediction"
+FORECAST_DIR = "forecasts"
+CHECKPOINTS = ("best.ckpt", "last.ckpt")
+"""Names of the checkpoint to use, the first that is there."""
+
+
+def command(job: Job) -> Command:
+    """``arguments``: ``path`` (relative to DATA_ROOT), ``last``, ``repair``."""
+    if job.run is None:
+        raise CoreFailed("The run was deleted.")
+    candles = Path(settings.DATA_ROOT).resolve() / job.arguments["path"]
+    out = run_directory.path_of(job.run.uid) / forecast_file(job)
+    out.parent.mkdir(exist_ok=True)
+    return command_of(
+        checkpoint_of(job.run),
+        candles,
+        out,
+        last=job.arguments["last"],
+        repair=job.arguments["repair"],
+    )
+
+
+def command_of(checkpoint: Path, candles: Path, out: Path, *, last: int, repair: bool) -> Command:
+    """Forecast the ``last`` newest decisions with a checkpoint, into a Parquet file."""
+    flags = ("--repair",) if repair else ()
+    return Command(
+        MODULE,
+        ("predict", str(checkpoint), str(candles), "--out", str(out), "--last", str(last), *flags),
+    )
+
+
+def forecast_file(job: Job) -> str:
+    """The file of a prediction, relative to the run directory."""
+    return f"{FORECAST_DIR}/{job.uid}.parquet"
+
+
+def checkpoint_of(run: TrainingRun) -> Path:
+    """The best checkpoint of a run, else the last. Raises ``CoreFailed`` where it has none."""
+    folder = run_directory.path_of(run.uid) / CHECKPOINT_DIR
+    for name in CHECKPOINTS:
+        if (folder / name).is_file():
+            return folder / name
+    raise CoreFailed(f"Run {run.uid} has no checkpoint yet, so there is nothing to forecast with.")
