@@ -152,4 +152,4 @@ def _result(rule: TradingRule, account: Account, per_year: float, tries: int) ->
 def max_drawdown(log_returns: FloatArray) -> float:
     """Largest loss from a peak (the start counts as one), as a share of the peak, of [N]."""
     wealth = np.concatenate([[0.0], np.cumsum(log_returns)])
-    return float(-np.expm1(np.min(wealth - np.maximum.accumulate(wealth))))
+    return abs(float(np.expm1(np.min(wealth - np.maximum.accumulate(wealth)))))

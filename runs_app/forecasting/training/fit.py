@@ -17,6 +17,7 @@ from runs_app.forecasting.events import (
     EXIT_CODES,
     METRICS_FILE,
     PREDICTIONS_FILE,
+    REPORT_FILE,
     FitFailed,
     FitFinished,
     FitStarted,
@@ -123,7 +124,7 @@ def read_config(run_dir: Path) -> RunConfig:
 
 
 def _clear_earlier_attempt(fit: Fit) -> None:
-    for name in (METRICS_FILE, PREDICTIONS_FILE):
+    for name in (METRICS_FILE, PREDICTIONS_FILE, REPORT_FILE):
         (fit.run_dir / name).unlink(missing_ok=True)
     removed = fit.store.clear()
     if removed:

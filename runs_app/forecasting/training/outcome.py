@@ -1,4 +1,4 @@
-"""The end of a fit: scores of the best weights, ``metrics.json``, predictions, the last event."""
+"""The end of a fit: scores of the best weights, the verdict, the files, the last event."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 from runs_app.forecasting.events import (
     METRICS_FILE,
     PREDICTIONS_FILE,
+    REPORT_FILE,
     FitFinished,
     Reason,
 )
 from runs_app.forecasting.training.checkpoint import load_checkpoint
+from runs_app.forecasting.training.judgement import judge_fit
 from runs_app.forecasting.training.predictions import prediction_table, write_predictions
-from runs_app.forecasting.training.summary import write_summary
+from runs_app.forecasting.training.summary import write_summary, write_whole
 
 if TYPE_CHECKING:
     from runs_app.forecasting.training.assembly import Fit
+    from runs_app.forecasting.training.judgement import Judgement
 
     Scores = dict[str, float | None]
 
@@ -25,7 +28,7 @@ SCORED = ("validation", "test")
 
 
 def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
-    """Score the best weights, write both files. Raises ``StopRequested`` between batches."""
+    """Score and judge the best weights, write the files. Raises ``StopRequested`` in between."""
     record = fit.record
     network = fit.module.network.to(fit.device)
     network.load_state_dict(load_checkpoint(fit.store.best_path, device=fit.device)["network"])
@@ -45,6 +48,8 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
             )
         )
     write_predictions(fit.run_dir / PREDICTIONS_FILE, tables)
+    judgement = judge_fit(fit, forecast)  # the test part comes last
+    write_whole(fit.run_dir / REPORT_FILE, judgement.report.model_dump_json())
     message = f"Completed {record.epochs} epochs; the best was epoch {record.best_epoch}."
     if record.stopped_early:
         message = (
@@ -53,7 +58,11 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
         )
     LOG.info(message)
     LOG.info(_score_line(fit, scores))
-    return _finish(fit, Reason.COMPLETED, message, scores, device=device, seconds=seconds)
+    for sentence in (judgement.verdict.sentence, *judgement.verdict.remarks):
+        LOG.info(sentence)
+    return _finish(
+        fit, Reason.COMPLETED, message, scores, judgement, device=device, seconds=seconds
+    )
 
 
 def cancel(fit: Fit, *, device: str, seconds: float) -> FitFinished:
@@ -66,7 +75,7 @@ def cancel(fit: Fit, *, device: str, seconds: float) -> FitFinished:
         fit.store.save_last(content, epoch=epoch, step=step)
     message = f"Cancelled on request after {step} steps and {record.epochs} whole epochs."
     LOG.info(message)
-    return _finish(fit, Reason.CANCELLED, message, {}, device=device, seconds=seconds)
+    return _finish(fit, Reason.CANCELLED, message, {}, None, device=device, seconds=seconds)
 
 
 def _finish(
@@ -74,12 +83,18 @@ def _finish(
     reason: Reason,
     message: str,
     scores: dict[str, Scores],
+    judgement: Judgement | None,
     *,
     device: str,
     seconds: float,
 ) -> FitFinished:
     if fit.store.saved_step:
         summary = _summary(fit, scores) | {"device": device, "seconds": round(seconds, 3)}
+        if judgement is not None:
+            summary |= {
+                "verdict": judgement.verdict.model_dump(mode="json"),
+                "trading": judgement.trading.model_dump(mode="json"),
+            }
         write_summary(
             fit.run_dir / METRICS_FILE, {"reason": reason.value, "message": message, **summary}
         )
@@ -89,7 +104,12 @@ def _finish(
         for split, values in scores.items()
         for name, value in values.items()
     }
-    return FitFinished(reason=reason, message=message, metrics=metrics)
+    return FitFinished(
+        reason=reason,
+        message=message,
+        metrics=metrics,
+        verdict=None if judgement is None else judgement.verdict,
+    )
 
 
 def _summary(fit: Fit, scores: dict[str, Scores]) -> dict[str, Any]:

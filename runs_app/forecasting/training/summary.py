@@ -1,4 +1,4 @@
-"""``metrics.json``: what a fit reached, as strict JSON."""
+"""``metrics.json`` and ``report.json``: what a fit reached, as strict JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ def write_summary(path: Path, summary: dict[str, Any]) -> None:
 
     JSON has no NaN and no infinity: they become ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``.
     """
-    text = json.dumps(_strict(summary), indent=2, allow_nan=False)
+    write_whole(path, json.dumps(_strict(summary), indent=2, allow_nan=False))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write ``text`` and a line end; the file appears whole or not at all. Raises ``OSError``."""
     temporary = path.with_name(f".{path.name}.new")
     try:
         temporary.write_text(f"{text}\n", encoding="utf-8")

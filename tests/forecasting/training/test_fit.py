@@ -8,12 +8,22 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
 from runs_app.forecasting.config.schema import LossKind
 from runs_app.forecasting.data.prepare import PreparedData
+from runs_app.forecasting.evaluation.context import RunContext, write_context
+from runs_app.forecasting.evaluation.documents import (
+    BASELINES,
+    TradingCheck,
+    TradingRule,
+    Verdict,
+)
+from runs_app.forecasting.evaluation.report import Report
 from runs_app.forecasting.events import (
     EXIT_CODES,
     CheckpointRemoved,
@@ -140,6 +150,67 @@ def test_metrics_are_strict_json_with_the_baseline_beside(finished: Path) -> Non
     for split in ("validation", "test"):
         assert summary[split]["nll"] is not None
         assert summary["baseline"][split]["nll"] is not None
+
+
+def test_a_completed_run_is_judged_on_the_test_part(finished: Path, data: PreparedData) -> None:
+    summary = json.loads((finished / "metrics.json").read_text())
+    verdict = Verdict.model_validate(summary["verdict"])
+    event = events_of(finished)[-1]
+    assert isinstance(event, FitFinished)
+    assert event.verdict == verdict
+    assert verdict.rows == len(data.splits["test"])
+    assert {one.baseline for one in verdict.comparisons} == set(BASELINES)
+    assert [one.score for one in verdict.comparisons] == ["crps"] * 4 + ["nll"] * 4
+    crps = scipy_crps(finished)
+    assert verdict.comparisons[0].model == pytest.approx(crps, rel=2e-3)
+    trading = TradingCheck.model_validate(summary["trading"])
+    assert (trading.fee_bps, trading.slippage_bps, trading.tries) == (10.0, 2.0, 1)
+    assert trading.periods == verdict.rows - 1
+
+
+def scipy_crps(run_dir: Path) -> float:
+    """Mean CRPS of the test predictions, integrated numerically."""
+    frame = pd.read_parquet(run_dir / "predictions.parquet")
+    test = frame[frame["split"] == "test"]
+    grid = np.linspace(-0.03, 0.03, 2401)
+    mean, scale, df = (test[name].to_numpy()[:, None] for name in ("mean", "scale", "df"))
+    step = (grid >= test["target"].to_numpy()[:, None]).astype(float)
+    square = np.square(stats.t.cdf((grid - mean) / scale, df) - step)
+    return float(square.sum(axis=1).mean() * (grid[1] - grid[0]))
+
+
+def test_the_report_holds_what_the_plots_need(finished: Path, data: PreparedData) -> None:
+    text = (finished / "report.json").read_text()
+    assert len(text) < 1_000_000
+    report = Report.model_validate_json(text)
+    rows = len(data.splits["test"])
+    assert (report.timeframe, report.horizon_bars, report.rows) == ("1m", 2, rows)
+    assert report.pit is not None
+    assert {sum(one.counts) for one in report.pit.histograms} == {rows}
+    assert {one.by: sum(one.rows) for one in report.breakdowns} == {
+        "hour": rows, "volatility": rows,
+    }  # fmt: skip
+    frame = pd.read_parquet(finished / "predictions.parquet").tail(200)
+    assert report.fan.time == tuple(frame["time"].astype("datetime64[ms, UTC]").astype("int64"))
+    assert report.fan.close == pytest.approx(frame["close"].to_numpy())
+    moved = np.log(np.array(report.fan.target_close) / np.array(report.fan.close))
+    assert moved == pytest.approx(frame["target"].to_numpy(), abs=1e-6)
+
+
+def test_the_tries_on_a_data_set_are_told_by_whoever_starts_the_run(
+    tmp_path: Path, data_root: Path
+) -> None:
+    train = {"max_epochs": 1, "batch_size": 64, "steps_per_epoch": 2}
+    costs = {"fee_bps": 0.5, "slippage_bps": 0.0}
+    run_dir = write_run(tmp_path, small_config(train=train, costs=costs))
+    write_context(run_dir, RunContext(tries=30))
+    assert run(run_dir, data_root, progress=False) == 0
+    trading = TradingCheck.model_validate(
+        json.loads((run_dir / "metrics.json").read_text())["trading"]
+    )
+    assert (trading.tries, trading.fee_bps, trading.slippage_bps) == (30, 0.5, 0.0)
+    sign = trading.result(TradingRule.SIGN)
+    assert sign.deflated_sharpe < sign.probabilistic_sharpe
 
 
 @pytest.mark.parametrize("kind", [LossKind.GAUSSIAN_NLL, LossKind.QUANTILE, LossKind.MSE])

@@ -1,0 +1,193 @@
+"""What a fit is worth, judged on the test part: verdict, trading check, and the report's data."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from runs_app.forecasting.baselines.reference import fit_baselines
+from runs_app.forecasting.evaluation import remarks
+from runs_app.forecasting.evaluation.breakdown import by_hour, by_volatility
+from runs_app.forecasting.evaluation.context import RunContext, read_context
+from runs_app.forecasting.evaluation.curves import (
+    coverage_rows,
+    equity_curve,
+    fan_chart,
+    pit_section,
+    reliability_curve,
+)
+from runs_app.forecasting.evaluation.directions import hit_rate
+from runs_app.forecasting.evaluation.report import Report
+from runs_app.forecasting.evaluation.trading import BASIS_POINT, Fills, accounts, trading_check
+from runs_app.forecasting.evaluation.verdict import MODEL, compare, judge, loss_table
+from runs_app.forecasting.training.predictive import float64, predictive_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from runs_app.forecasting.data.prepare import PreparedData
+    from runs_app.forecasting.evaluation.curves import Int64Array
+    from runs_app.forecasting.evaluation.documents import (
+        LeakCheck,
+        TradingCheck,
+        TradingRule,
+        Verdict,
+    )
+    from runs_app.forecasting.evaluation.predictive import FloatArray, Predictive
+    from runs_app.forecasting.evaluation.report import Coverage, ReliabilityCurve
+    from runs_app.forecasting.evaluation.trading import Account
+    from runs_app.forecasting.losses.forecast import Forecast
+    from runs_app.forecasting.training.assembly import Fit
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All that is said about a finished fit besides its scores."""
+
+    verdict: Verdict
+    trading: TradingCheck
+    report: Report
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The test part as arrays [N], and what every forecaster says about it."""
+
+    data: PreparedData
+    rows: Int64Array
+    y: FloatArray
+    forecasts: dict[str, Predictive]
+    """``model`` first."""
+    reliability: tuple[ReliabilityCurve, ...]
+    horizon_bars: int
+
+    @property
+    def model(self) -> Predictive:
+        """The forecasts that are judged."""
+        return self.forecasts[MODEL]
+
+    @property
+    def baselines(self) -> dict[str, Predictive]:
+        """By key of ``BASELINES``."""
+        return {k: one for k, one in self.forecasts.items() if not k.startswith(MODEL)}
+
+
+def judge_fit(fit: Fit, forecast: Forecast, leaks: LeakCheck | None = None) -> Judgement:
+    """Judge the ``forecast`` of the test part."""
+    evidence = gather(fit, forecast)
+    costs, horizon = fit.config.costs, evidence.horizon_bars
+    tries = _context(fit.run_dir).tries
+    losses = loss_table(evidence.model, evidence.baselines, evidence.y)
+    comparisons = compare(losses, horizon_bars=horizon)
+    fills = _fills(evidence)
+    cost = (costs.fee_bps + costs.slippage_bps) * BASIS_POINT
+    account = accounts(evidence.model.location, fills, cost=cost)
+    trading = trading_check(
+        account, fills, fee_bps=costs.fee_bps, slippage_bps=costs.slippage_bps, tries=tries
+    )
+    coverage = coverage_rows(evidence.forecasts, evidence.y, horizon_bars=horizon)
+    said = (
+        remarks.tries_words(comparisons, tries),
+        remarks.direction_words(
+            hit_rate(evidence.model.location, evidence.y, horizon_bars=horizon)
+        ),
+        remarks.trading_words(trading),
+        remarks.coverage_words(coverage, MODEL),
+    )
+    verdict = judge(
+        comparisons,
+        rows=len(evidence.y),
+        leaks=leaks,
+        remarks=tuple(sentence for sentence in said if sentence),
+    )
+    return Judgement(verdict, trading, _report(evidence, losses, coverage, account, fills))
+
+
+def gather(fit: Fit, forecast: Forecast) -> Evidence:
+    """The network's and the baselines' forecasts of the test part, on exactly the same rows."""
+    data, config = fit.data, fit.config
+    rows = data.splits["test"].numpy()
+    horizon = config.horizons.next_bars
+    model = predictive_of(forecast, config.loss.kind, target_scale=fit.table.target_scale)
+    baselines = fit_baselines(data, next_bars=horizon)
+    return Evidence(
+        data=data,
+        rows=rows,
+        y=data.target.numpy()[rows].astype(np.float64),
+        forecasts={MODEL: model, **baselines.forecasts(data.bars.close, data.decision_bar[rows])},
+        reliability=tuple(
+            reliability_curve(name, probabilities, label, calibrated=False)
+            for name, probabilities, label in (
+                ("short", _probabilities(forecast.short_logits), data.short_label.numpy()[rows]),
+                ("long", _probabilities(forecast.long_logits), data.long_label.numpy()[rows]),
+            )
+        ),
+        horizon_bars=horizon,
+    )
+
+
+def _probabilities(logits: Tensor) -> FloatArray:
+    return float64(torch.softmax(logits.double(), dim=-1))
+
+
+def _fills(evidence: Evidence) -> Fills:
+    bars = evidence.data.bars
+    return Fills.at_next_open(
+        evidence.data.decision_bar[evidence.rows],
+        open_time=bars.open_time,
+        available_at=bars.available_at,
+        open_price=bars.open,
+    )
+
+
+def _report(
+    evidence: Evidence,
+    losses: dict[str, dict[str, FloatArray]],
+    coverage: tuple[Coverage, ...],
+    account: dict[TradingRule, Account],
+    fills: Fills,
+) -> Report:
+    data, rows = evidence.data, evidence.rows
+    bars, decided = data.bars, data.decision_bar[rows]
+    target = decided + evidence.horizon_bars
+    score, deciding = next(iter(losses.items()))
+    time = data.decision_time[rows]
+    volatility = data.volatility.numpy().astype(np.float64)
+    train = data.splits["train"].numpy()
+    return Report(
+        timeframe=bars.timeframe,
+        horizon_bars=evidence.horizon_bars,
+        rows=len(rows),
+        score=score,
+        pit=pit_section(evidence.forecasts, evidence.y, horizon_bars=evidence.horizon_bars),
+        coverage=coverage,
+        reliability=evidence.reliability,
+        breakdowns=(
+            by_hour(score, deciding, time),
+            by_volatility(score, deciding, volatility[rows], volatility[train]),
+        ),
+        equity=equity_curve(account, fills),
+        fan=fan_chart(
+            evidence.model,
+            time=time,
+            bars={name: getattr(bars, name)[decided] for name in ("open", "high", "low", "close")},
+            target_time=bars.available_at[target],
+            target_close=bars.close[target],
+        ),
+    )
+
+
+def _context(run_dir: Path) -> RunContext:
+    try:
+        return read_context(run_dir)
+    except (OSError, ValueError) as error:
+        LOG.warning("context.json cannot be read, so this run counts as the first try: %s", error)
+        return RunContext()
