@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
-from runs_app.forecasting.data.warmup import WARMUP_BARS
+from runs_app.forecasting.data.warmup import VOLATILITY_BARS
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,16 +28,16 @@ def log_returns(close: FloatArray) -> FloatArray:
 
 
 def ewma_volatility(returns: FloatArray, half_life_bars: float) -> FloatArray:
-    """Root of the weighted mean of the last ``WARMUP_BARS`` squared returns [bars], per bar.
+    """Root of the weighted mean of the last ``VOLATILITY_BARS`` squared returns [bars], per bar.
 
     Weights halve every ``half_life_bars`` and sum to one; the bar's own return is included, so
-    that the value is known at the bar's close. Cutting the weights off after ``WARMUP_BARS`` makes
-    each value, from there on, independent of where the file begins.
+    that the value is known at the bar's close. Cutting the weights off after ``VOLATILITY_BARS``
+    makes each value, from there on, independent of where the file begins.
     """
     decay = 0.5 ** (1.0 / half_life_bars)
     total: FloatArray = lfilter([1.0], [1.0, -decay], returns**2)
-    total[WARMUP_BARS:] -= decay**WARMUP_BARS * total[:-WARMUP_BARS].copy()
-    weight = (1.0 - decay**WARMUP_BARS) / (1.0 - decay)
+    total[VOLATILITY_BARS:] -= decay**VOLATILITY_BARS * total[:-VOLATILITY_BARS].copy()
+    weight = (1.0 - decay**VOLATILITY_BARS) / (1.0 - decay)
     volatility: FloatArray = np.sqrt(np.maximum(total, 0.0) / weight)
     return volatility
 

@@ -14,7 +14,7 @@ from runs_app.forecasting.data.candles import Candles
 from runs_app.forecasting.data.features import compute_features
 from runs_app.forecasting.data.resample import resample
 from runs_app.forecasting.data.volatility import ewma_volatility, floor_of, log_returns
-from runs_app.forecasting.data.warmup import WARMUP_BARS
+from runs_app.forecasting.data.warmup import VOLATILITY_BARS, WARMUP_BARS
 from tests.synthetic import random_candles
 
 ALL = FeaturesConfig(indicators=tuple(Indicator), calendar=True)
@@ -152,9 +152,9 @@ def test_obv_is_the_balance_of_recent_volume() -> None:
 def test_ewma_volatility_is_the_weighted_mean_by_hand() -> None:
     returns = np.random.default_rng(0).normal(0, 1e-3, 400)
     found = ewma_volatility(returns, 20.0)
-    weights = 0.5 ** (np.arange(WARMUP_BARS) / 20.0)
+    weights = 0.5 ** (np.arange(VOLATILITY_BARS) / 20.0)
     for t in (WARMUP_BARS, 250, 399):
-        past = returns[t - WARMUP_BARS + 1 : t + 1][::-1]
+        past = returns[t - VOLATILITY_BARS + 1 : t + 1][::-1]
         by_hand = np.sqrt((weights * past**2).sum() / weights.sum())
         assert found[t] == pytest.approx(by_hand, rel=1e-9)
 
