@@ -13,6 +13,9 @@ MAX_POINTS = 2000
 EPOCH_KEYS = ("val_loss", "val_da", "val_nll", "val_crps", "val_pinball", "val_rmse")
 """What one validation contributes to the charts, in the order of ``Points.epochs``."""
 
+BACK_TO_STEP = "back_to_step"
+"""In a status event: the fit goes on after this step, so that later points are superseded."""
+
 StepPoint = tuple[int, float | None]
 EpochPoint = tuple[int | float | None, ...]
 Point = TypeVar("Point", bound=Sequence[Any])

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from launcher.figures import Figure
 from runs_app.forecasting.training.event_log import EventLog
+from runs_app.forecasting.training.record import FitRecord
 from runs_app.forecasting.training.reporting import StepReporter
 from runs_app.forecasting.training.stopping import StopSignal
 from runs_app.forecasting.training.throughput import Throughput
@@ -39,18 +40,19 @@ def _cost(every: int) -> float:
     with tempfile.TemporaryDirectory() as base:
         log = EventLog(Path(base) / "events.jsonl")
         reporter = StepReporter(
-            log, StopSignal(), Throughput(1000, 1, 1.0), every=every, batch_size=32
+            log,
+            StopSignal(),
+            Throughput(1000, 1, 1.0),
+            record=FitRecord(),
+            every=every,
+            batch_size=32,
         )
-        trainer = cast("Any", SimpleNamespace(current_epoch=0))
+        trainer = cast("Any", None)
         taken = []
         for step in range(STEPS):
             module = cast(
                 "Any",
-                SimpleNamespace(
-                    loss=1.0 / (step + 1),
-                    grad_norm=0.5,
-                    learning_rate=2e-4,
-                ),
+                SimpleNamespace(loss=1.0 / (step + 1), grad_norm=0.5, learning_rate=2e-4),
             )
             began = time.perf_counter()
             reporter.on_train_batch_end(trainer, module, None, None, step)

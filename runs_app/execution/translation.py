@@ -9,6 +9,7 @@ from typing import Any
 
 from runs_app.choices import EventKind, RunStatus
 from runs_app.forecasting import events as core
+from runs_app.series import BACK_TO_STEP
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ def translate(event: core.Event, attempt: int) -> Entry | None:
             data = core.to_payload(event)
             data.pop("seconds")
             return _metrics(data | data.pop("metrics"))
+        case core.RolledBack():
+            return _rolled_back(event, attempt)
         case core.CheckpointSaved():
             name = PurePosixPath(event.path).name
             data = core.to_payload(event) | {"name": name}
@@ -73,11 +76,23 @@ def _baselines(event: core.BaselinesScored) -> Entry:
 def _started(event: core.FitStarted, attempt: int) -> Entry:
     facts = core.to_payload(event)
     figures = {
-        name: facts[name] for name in ("device", "parameters", "steps_per_epoch", "max_epochs")
-    }
+        name: facts[name]
+        for name in (
+            "device", "parameters", "steps_per_epoch", "max_epochs", "resumed_from_step", "resume",
+            "resume_reason",
+        )
+    }  # fmt: skip
     message = (
         f"Training {event.parameters:,} parameters on {event.device}: {event.train_samples:,} "
         f"samples, {event.steps_per_epoch:,} steps in each of at most {event.max_epochs} epochs."
     )
     status = {"status": str(RunStatus.RUNNING), "attempt": attempt, "message": message}
+    status[BACK_TO_STEP] = event.resumed_from_step or 0
     return Entry(EventKind.STATUS, status | facts, figures)
+
+
+def _rolled_back(event: core.RolledBack, attempt: int) -> Entry:
+    status = {"status": str(RunStatus.RUNNING), "attempt": attempt, "message": event.message}
+    return Entry(
+        EventKind.STATUS, status | {BACK_TO_STEP: event.to_step}, {"rolled_back": event.message}
+    )

@@ -25,6 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
         "run_dir", metavar="RUN_DIR", type=Path, help=f"folder that holds {CONFIG_FILE}"
     )
     parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the newest checkpoint in RUN_DIR, if there is one (default: start over)",
+    )
+    parser.add_argument(
         "--data-root",
         type=Path,
         default=Path(os.environ.get("DATA_ROOT") or "data"),
@@ -39,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.run_dir.is_dir():
         parser.error(f"{options.run_dir} is no folder; give the folder that holds {CONFIG_FILE}")
-    return run(options.run_dir, options.data_root, progress=options.progress)
+    return run(
+        options.run_dir, options.data_root, progress=options.progress, resuming=options.resume
+    )
 
 
 if __name__ == "__main__":

@@ -46,3 +46,11 @@ class NonFiniteLoss(ForecastingError):
 
 class OutOfMemory(ForecastingError):
     """The device or the host ran out of memory; the message says what to make smaller."""
+
+
+class CheckpointDamaged(ForecastingError):
+    """A checkpoint file cannot be read whole; the message names it."""
+
+
+class ResumeImpossible(ForecastingError):
+    """What lies in the run directory cannot be continued; the message says why and what to do."""

@@ -77,6 +77,12 @@ class FitStarted(_Event):
     """Scores of the constant baseline on the validation part: ``val_rmse``, ``val_nll``, ..."""
     notes: tuple[str, ...] = ()
     """What was repaired or left out of the data, one sentence each."""
+    resumed_from_step: int | None = None
+    """The optimizer step after which this attempt goes on; None where it starts at the first."""
+    resume: Literal["exact", "approximate"] | None = None
+    """Whether the fit ends with the same bits as if it had never stopped; None if not resumed."""
+    resume_reason: str = ""
+    """Why it is only approximate."""
 
 
 class BaselinesScored(_Event):
@@ -114,6 +120,15 @@ class EpochFinished(_Event):
     ``baseline_val_rmse baseline_val_nll``; None where the head has no such score."""
     seconds: float
     eta_seconds: float | None = None
+
+
+class RolledBack(_Event):
+    """A loss was not finite: the fit went back to step ``to_step`` and on in another order."""
+
+    kind: Literal["rolled_back"] = "rolled_back"
+    from_step: int
+    to_step: int
+    message: str
 
 
 class CheckpointSaved(_Event):
@@ -167,6 +182,7 @@ Event = (
     | BaselinesScored
     | StepTaken
     | EpochFinished
+    | RolledBack
     | CheckpointSaved
     | CheckpointRemoved
     | FitFinished

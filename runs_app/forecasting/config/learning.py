@@ -192,6 +192,14 @@ class TrainConfig(Section):
         title="Checkpoint every (epochs)",
         description="How often a checkpoint is written, besides the best and the last.",
     )
+    checkpoint_every_minutes: float = Field(
+        default=5.0,
+        gt=0.0,
+        le=1440.0,
+        title="Checkpoint every (minutes)",
+        description="How often last.ckpt is written inside an epoch: a run that is killed and "
+        "resumed loses no more than this.",
+    )
     keep_checkpoints: int = Field(
         default=3,
         ge=1,
@@ -222,4 +230,10 @@ class TrainConfig(Section):
         default=Precision.FLOAT32,
         title="Precision",
         description="bf16-mixed is faster on recent GPUs; the loss stays in float32.",
+    )
+    compile: bool = Field(
+        default=False,
+        title="Compile the network",
+        description="torch.compile: slow to start, then faster, above all on a GPU; on a CPU it "
+        "needs a C++ compiler.",
     )

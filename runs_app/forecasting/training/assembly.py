@@ -18,9 +18,11 @@ from runs_app.forecasting.training.epochs import EpochCloser
 from runs_app.forecasting.training.evaluation import Evaluator
 from runs_app.forecasting.training.feed import DecisionTable, TrainingFeed
 from runs_app.forecasting.training.module import ForecastModule
+from runs_app.forecasting.training.origin import origin_of
 from runs_app.forecasting.training.progress_bar import ProgressBar
 from runs_app.forecasting.training.record import FitRecord
 from runs_app.forecasting.training.reporting import StepReporter
+from runs_app.forecasting.training.saving import PeriodicSaver
 from runs_app.forecasting.training.throughput import Throughput
 
 if TYPE_CHECKING:
@@ -52,9 +54,10 @@ class Fit:
     evaluator: Evaluator
     store: CheckpointStore
     writer: CheckpointWriter
-    steps: StepReporter
+    saver: PeriodicSaver
     record: FitRecord
-    trainer: pl.Trainer
+    throughput: Throughput
+    callbacks: tuple[pl.Callback, ...]
 
     @property
     def parameters(self) -> int:
@@ -87,9 +90,11 @@ def assemble(
         seed=train.seed,
         max_steps=train.steps_per_epoch,
     )
+    record = FitRecord()
     module = ForecastModule(
         config,
         build_network(config, data),
+        record=record,
         planned_steps=len(feed) * train.max_epochs,
         decision_time=data.decision_time,
     )
@@ -97,13 +102,28 @@ def assemble(
         config, table, ConstantBaseline.fitted(data.target[data.splits["train"]]), stop
     )
     store = CheckpointStore(run_dir, keep=train.keep_checkpoints, announce=log.put)
-    writer = CheckpointWriter(config, data, feed, module, table.target_scale)
     validation, test = len(data.splits["validation"]), len(data.splits["test"])
     throughput = Throughput(len(feed), train.max_epochs, (validation + test) / validation)
+    writer = CheckpointWriter(
+        config, data, feed, module, record, throughput, table.target_scale,
+        origin_of(data, device, config),
+    )  # fmt: skip
     steps = StepReporter(
-        log, stop, throughput, every=train.log_every_steps, batch_size=train.batch_size
+        log,
+        stop,
+        throughput,
+        record=record,
+        every=train.log_every_steps,
+        batch_size=train.batch_size,
     )
-    record = FitRecord()
+    saver = PeriodicSaver(
+        train.checkpoint_every_minutes,
+        store=store,
+        writer=writer,
+        record=record,
+        throughput=throughput,
+        log=log,
+    )
     closer = EpochCloser(
         train,
         evaluator=evaluator,
@@ -111,16 +131,13 @@ def assemble(
         log=log,
         store=store,
         writer=writer,
-        steps=steps,
         throughput=throughput,
         record=record,
     )
-    trainer = build_trainer(
-        run_dir, config, device, [*([ProgressBar()] if progress else []), steps, closer]
-    )
     return Fit(
         run_dir, config, data, device, log, stop, table, feed, module, evaluator, store, writer,
-        steps, record, trainer,
+        saver, record, throughput,
+        (*([ProgressBar()] if progress else []), steps, saver, closer),
     )  # fmt: skip
 
 
@@ -141,20 +158,21 @@ def build_network(config: RunConfig, data: PreparedData) -> Forecaster:
     return network
 
 
-def build_trainer(
-    run_dir: Path, config: RunConfig, device: torch.device, callbacks: list[pl.Callback]
-) -> pl.Trainer:
-    """Lightning without what this product does itself: logging, checkpoints, bars, validation."""
-    return pl.Trainer(
-        accelerator="gpu" if device.type == "cuda" else "cpu",
+def build_trainer(fit: Fit) -> pl.Trainer:
+    """Lightning without what this product does itself: precision, logging, checkpoints, bars,
+    validation. It goes on after the epochs that are finished."""
+    trainer = pl.Trainer(
+        accelerator="gpu" if fit.device.type == "cuda" else "cpu",
         devices=1,
-        precision=config.train.precision.value,
-        max_epochs=config.train.max_epochs,
-        callbacks=callbacks,
-        default_root_dir=run_dir,
+        max_epochs=fit.config.train.max_epochs,
+        callbacks=list(fit.callbacks),
+        default_root_dir=fit.run_dir,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+    done = fit.record.epochs
+    trainer.fit_loop.epoch_progress.current.load_state_dict({"processed": done, "completed": done})
+    return trainer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runs_app.forecasting.events import Event
+    from runs_app.forecasting.training.record import FitRecord
 
 BEST, LAST = "best.ckpt", "last.ckpt"
+EPOCH_NAME = "checkpoint-epoch{}.ckpt"
+EPOCH_FILE = re.compile(r"checkpoint-epoch([0-9]+)\.ckpt")
 
 
 class CheckpointStore:
@@ -29,8 +33,46 @@ class CheckpointStore:
         self._announce = announce
         self._epochs: list[int] = []
         self._best: int | None = None
+        self._last_alone = False
         self.saved_step = 0
         """Optimizer step of the newest checkpoint; 0 when there is none."""
+
+    def candidates(self) -> list[Path]:
+        """Files to continue from, the newest first: ``last.ckpt``, then the epochs backwards."""
+        epochs = sorted(self._epoch_files().items(), reverse=True)
+        last = self._folder / LAST
+        files = [last] if last.is_file() else []
+        return files + [path for _, path in epochs if not files or not path.samefile(last)]
+
+    def best_of(self, record: FitRecord) -> Path | None:
+        """The file of the best epoch of ``record``; None where it has none or the file is gone."""
+        path = self._epoch_files().get(record.best_epoch or 0)
+        return path if path is not None and path.is_file() else None
+
+    def adopt(self, path: Path, record: FitRecord) -> None:
+        """Go on from the checkpoint ``path`` of an earlier attempt; what came after it goes."""
+        self.saved_step = record.step
+        self._epochs = []
+        for epoch, file in self._epoch_files().items():
+            if epoch > record.epochs:
+                self._remove(file.name)
+            else:
+                self._epochs.append(epoch)
+        self._epochs.sort()
+        self._best = record.best_epoch
+        if path.name != LAST:
+            self._link(path.name, LAST)
+        if self._best is None:
+            (self._folder / BEST).unlink(missing_ok=True)
+        else:
+            self._link(EPOCH_NAME.format(self._best), BEST)
+        self._last_alone = not any(
+            file.samefile(self._folder / LAST) for file in self._epoch_files().values()
+        )
+
+    def _epoch_files(self) -> dict[int, Path]:
+        found = (EPOCH_FILE.fullmatch(path.name) for path in self._folder.glob("*.ckpt"))
+        return {int(match[1]): self._folder / match[0] for match in found if match}
 
     @property
     def best_path(self) -> Path:
@@ -56,9 +98,12 @@ class CheckpointStore:
         self, content: dict[str, Any], *, epoch: int, step: int, val_loss: float, is_best: bool
     ) -> None:
         """Write ``checkpoint-epoch{N}.ckpt``, point last (and best) at it, remove the oldest."""
-        name = f"checkpoint-epoch{epoch}.ckpt"
+        name = EPOCH_NAME.format(epoch)
         event = self._write(name, content, epoch=epoch, step=step, val_loss=val_loss, best=is_best)
         self._link(name, LAST)
+        if self._last_alone:  # the file of the middle of this epoch, which is no more
+            self._last_alone = False
+            self._announce(CheckpointRemoved(path=f"{CHECKPOINT_DIR}/{LAST}"))
         if is_best:
             self._link(name, BEST)
             self._best = epoch
@@ -67,10 +112,10 @@ class CheckpointStore:
         self._prune()
 
     def save_last(self, content: dict[str, Any], *, epoch: int, step: int) -> None:
-        """Write ``last.ckpt`` alone: a fit that stops in the middle of an epoch."""
-        self._announce(
-            self._write(LAST, content, epoch=epoch, step=step, val_loss=None, best=False)
-        )
+        """Write ``last.ckpt`` alone: the middle of an epoch."""
+        event = self._write(LAST, content, epoch=epoch, step=step, val_loss=None, best=False)
+        self._last_alone = True
+        self._announce(event)
 
     def _write(
         self,
@@ -107,10 +152,12 @@ class CheckpointStore:
     def _prune(self) -> None:
         newest = self._epochs[-self._keep :]
         for epoch in [e for e in self._epochs if e not in newest and e != self._best]:
-            name = f"checkpoint-epoch{epoch}.ckpt"
-            (self._folder / name).unlink(missing_ok=True)
+            self._remove(EPOCH_NAME.format(epoch))
             self._epochs.remove(epoch)
-            self._announce(CheckpointRemoved(path=f"{CHECKPOINT_DIR}/{name}"))
+
+    def _remove(self, name: str) -> None:
+        (self._folder / name).unlink(missing_ok=True)
+        self._announce(CheckpointRemoved(path=f"{CHECKPOINT_DIR}/{name}"))
 
 
 def _write_atomically(path: Path, payload: memoryview) -> None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from runs_app.forecasting.training.event_log import EventLog
     from runs_app.forecasting.training.module import ForecastModule
     from runs_app.forecasting.training.record import FitRecord
-    from runs_app.forecasting.training.reporting import StepReporter
     from runs_app.forecasting.training.throughput import Throughput
 
 LOG = logging.getLogger(__name__)
@@ -41,7 +40,6 @@ class EpochCloser(pl.Callback):
         log: EventLog,
         store: CheckpointStore,
         writer: CheckpointWriter,
-        steps: StepReporter,
         throughput: Throughput,
         record: FitRecord,
     ) -> None:
@@ -51,7 +49,6 @@ class EpochCloser(pl.Callback):
         self._log = log
         self._store = store
         self._writer = writer
-        self._steps = steps
         self._throughput = throughput
         self._record = record
         self._baseline = {
@@ -69,18 +66,18 @@ class EpochCloser(pl.Callback):
         pl_module: ForecastModule,  # type: ignore[override]
     ) -> None:
         """Raises ``StopRequested`` when a stop was asked for during validation."""
-        self._throughput.measure(self._steps.step)
-        epoch = trainer.current_epoch + 1
+        self._throughput.measure(self._record.step)
+        epoch = self._record.epochs + 1
         metrics = self._validate(pl_module, epoch)
         val_loss = float(metrics["val_loss"] or 0.0)
         event = EpochFinished(
             epoch=epoch,
-            step=self._steps.step,
-            train_loss=self._steps.mean_loss,
+            step=self._record.step,
+            train_loss=self._record.mean_loss,
             learning_rate=pl_module.learning_rate,
             metrics=metrics,
             seconds=time.perf_counter() - self._started,
-            eta_seconds=self._throughput.eta_seconds(self._steps.step),
+            eta_seconds=self._throughput.eta_seconds(self._record.step),
         )
         self._log.put(event)
         row = event.model_dump(include={"epoch", "step", "train_loss", "learning_rate", "seconds"})
@@ -114,7 +111,7 @@ class EpochCloser(pl.Callback):
     def _save(
         self, epoch: int, metrics: dict[str, float | None], val_loss: float, *, is_best: bool
     ) -> None:
-        step = self._steps.step
-        content = self._writer.content(epoch=epoch, step=step, metrics=metrics, epoch_finished=True)
+        step = self._record.step
+        content = self._writer.content(metrics)
         self._store.save_epoch(content, epoch=epoch, step=step, val_loss=val_loss, is_best=is_best)
         self._log.sync()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from runs_app.forecasting.config.schema import Precision
 from runs_app.forecasting.losses.forecast import Forecast
 from runs_app.forecasting.metrics.baseline import ConstantBaseline
 from runs_app.forecasting.metrics.scores import score, score_baseline
+from runs_app.forecasting.training.precision import autocast
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +47,7 @@ class Evaluator:
         training = network.training
         network.eval()
         try:
-            with torch.inference_mode(), self._autocast():
+            with torch.inference_mode(), autocast(self.config.train, self.table.device):
                 for index in torch.split(rows.to(self.table.device), self.batch_size):
                     self.stop.check()
                     batch = self.table.batch(index)
@@ -73,10 +73,3 @@ class Evaluator:
         """Scores of the constant baseline on the same decisions."""
         index = rows.to(self.table.device)
         return score_baseline(self.baseline, self.table.target[index] * self.table.target_scale)
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(
-            device_type=self.table.device.type,
-            dtype=torch.bfloat16,
-            enabled=self.config.train.precision is Precision.BF16_MIXED,
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import torch
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from runs_app.forecasting.data.prepare import PreparedData
+
+    Detour = tuple[int, int]
+    """Batches of a pass after which its order was changed, and the seed of the new one."""
 
 
 class Batch(NamedTuple):
@@ -102,23 +105,50 @@ class TrainingFeed:
         self.rows = rows
         self.batch_size = batch_size
         self.generator = torch.Generator().manual_seed(seed)
-        self.epoch_state = self.generator.get_state()
         whole = -(-len(rows) // batch_size)
         self.steps = whole if max_steps is None else min(whole, max_steps)
+        self._pass_state = self.generator.get_state()
+        self._detour: Detour | None = None
+        self._next: tuple[int, Detour | None] = (0, None)
+        self.start = self.position(0)
+        """The position before the first step."""
 
     def __len__(self) -> int:
         """Batches of one pass."""
         return self.steps
 
-    def position(self, step: int, *, epoch_finished: bool) -> dict[str, Tensor | int]:
-        """Where the order stands after ``step`` steps: generator state, batches taken from it."""
-        if epoch_finished:
-            return {"generator": self.generator.get_state(), "batches": 0}
-        return {"generator": self.epoch_state, "batches": step % self.steps}
+    def position(self, batches: int) -> dict[str, Any]:
+        """Where the order stands once ``batches`` of the running pass were used; 0: between two."""
+        if not batches:
+            return {"generator": self.generator.get_state(), "batches": 0, "detour": None}
+        return {"generator": self._pass_state, "batches": batches, "detour": self._detour}
+
+    def continue_from(self, position: dict[str, Any], *, detour_seed: int | None = None) -> None:
+        """The next pass begins at a ``position``.
+
+        With ``detour_seed`` the rest of that pass, and all that follow, take another order.
+        """
+        self.generator.set_state(position["generator"].cpu())
+        batches, detour = position["batches"], position["detour"]
+        if detour_seed is not None:
+            detour = (batches, detour_seed)
+        self._next = (batches, detour)
 
     def __iter__(self) -> Iterator[Batch]:
-        self.epoch_state = self.generator.get_state()
+        (skipped, self._detour), self._next = self._next, (0, None)
+        order = self._order()
+        for start in range(skipped * self.batch_size, len(order), self.batch_size):
+            yield self.table.batch(order[start : start + self.batch_size])
+
+    def _order(self) -> Tensor:
+        """Decisions of the running pass in order, on the table's device."""
+        self._pass_state = self.generator.get_state()
         order = torch.randperm(len(self.rows), generator=self.generator)
-        order = self.rows[order[: self.steps * self.batch_size]].to(self.table.device)
-        for index in torch.split(order, self.batch_size):
-            yield self.table.batch(index)
+        order = order[: self.steps * self.batch_size]
+        if self._detour is not None:
+            batches, seed = self._detour
+            rest = order[batches * self.batch_size :]
+            self.generator.manual_seed(seed)
+            shuffled = rest[torch.randperm(len(rest), generator=self.generator)]
+            order = torch.cat([order[: batches * self.batch_size], shuffled])
+        return self.rows[order].to(self.table.device)

@@ -24,6 +24,7 @@ from runs_app.forecasting.events import (
     Reason,
 )
 from runs_app.forecasting.training.assembly import Fit, assemble
+from runs_app.forecasting.training.compilation import compiled
 from runs_app.forecasting.training.console import printing
 from runs_app.forecasting.training.device import (
     choose_device,
@@ -34,6 +35,8 @@ from runs_app.forecasting.training.event_log import EventLog
 from runs_app.forecasting.training.failures import explain
 from runs_app.forecasting.training.optimizer import warmup_length
 from runs_app.forecasting.training.outcome import SCORED, cancel, complete
+from runs_app.forecasting.training.resume import Resumption, resume
+from runs_app.forecasting.training.rollback import train
 from runs_app.forecasting.training.stopping import StopRequested, StopSignal
 
 if TYPE_CHECKING:
@@ -44,11 +47,12 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-def run(run_dir: Path, data_root: Path, *, progress: bool) -> int:
+def run(run_dir: Path, data_root: Path, *, progress: bool, resuming: bool = False) -> int:
     """Train from ``run_dir/config.yaml`` alone and return the exit status for how it ended.
 
-    ``data_root`` is where a relative ``data.source`` is looked up. The last event is always
-    ``FitFinished`` or ``FitFailed``. Nothing is raised but what ends the interpreter itself.
+    ``data_root`` is where a relative ``data.source`` is looked up. With ``resuming`` an earlier
+    attempt's newest checkpoint is taken up; without one the fit starts over. The last event is
+    always ``FitFinished`` or ``FitFailed``. Nothing is raised but what ends the interpreter itself.
     """
     stop = StopSignal()
     with printing(), stop.listening():
@@ -57,16 +61,22 @@ def run(run_dir: Path, data_root: Path, *, progress: bool) -> int:
         except OSError as error:
             LOG.error("The run directory %s cannot be written: %s", run_dir, error.strerror)
             return EXIT_CODES[explain(error).reason]
-        reason = _run_logged(run_dir, data_root, log, stop, progress=progress)
+        reason = _run_logged(run_dir, data_root, log, stop, progress=progress, resuming=resuming)
     return EXIT_CODES[reason]
 
 
 def _run_logged(
-    run_dir: Path, data_root: Path, log: EventLog, stop: StopSignal, *, progress: bool
+    run_dir: Path,
+    data_root: Path,
+    log: EventLog,
+    stop: StopSignal,
+    *,
+    progress: bool,
+    resuming: bool,
 ) -> Reason:
     event: FitFinished | FitFailed
     try:
-        event = _fit(run_dir, data_root, log, stop, progress=progress)
+        event = _fit(run_dir, data_root, log, stop, progress=progress, resuming=resuming)
     except (StopRequested, KeyboardInterrupt):
         event = FitFinished(
             reason=Reason.CANCELLED, message="Cancelled on request before training began."
@@ -90,7 +100,13 @@ def _failed(error: Exception) -> FitFailed:
 
 
 def _fit(
-    run_dir: Path, data_root: Path, log: EventLog, stop: StopSignal, *, progress: bool
+    run_dir: Path,
+    data_root: Path,
+    log: EventLog,
+    stop: StopSignal,
+    *,
+    progress: bool,
+    resuming: bool,
 ) -> FitFinished:
     began = time.perf_counter()
     with stop.breaking():
@@ -99,11 +115,15 @@ def _fit(
         use_available_cores()
         data = prepare(config, data_root)
         fit = assemble(run_dir, config, data, device=device, log=log, stop=stop, progress=progress)
+        if config.train.compile:
+            fit.module.use(compiled(fit.module.network, device))
     where = describe_device(device)
-    _clear_earlier_attempt(fit)
-    _announce(fit, where)
+    resumption = resume(fit) if resuming else None
+    if resumption is None:
+        _clear_earlier_attempt(fit)
+    _announce(fit, where, resumption)
     try:
-        fit.trainer.fit(fit.module, fit.feed)
+        train(fit)
         return complete(fit, device=where, seconds=time.perf_counter() - began)
     except StopRequested:
         return cancel(fit, device=where, seconds=time.perf_counter() - began)
@@ -131,7 +151,7 @@ def _clear_earlier_attempt(fit: Fit) -> None:
         LOG.info("Starting over: removed %d checkpoint files of an earlier attempt", removed)
 
 
-def _announce(fit: Fit, where: str) -> None:
+def _announce(fit: Fit, where: str, resumption: Resumption | None) -> None:
     config, data = fit.config, fit.data
     counts = {split: len(rows) for split, rows in data.splits.items()}
     for note in data.notes:
@@ -152,6 +172,8 @@ def _announce(fit: Fit, where: str) -> None:
             "Warm-up shortened from %d to %d steps: half of the %d planned ones",
             config.train.warmup_steps, warmup_length(config.train, planned), planned,
         )  # fmt: skip
+    if resumption is not None:
+        LOG.info(resumption.sentence)
     fit.log.put(
         FitStarted(
             device=where,
@@ -163,6 +185,9 @@ def _announce(fit: Fit, where: str) -> None:
             max_epochs=config.train.max_epochs,
             baseline=_baseline(fit),
             notes=data.notes,
+            resumed_from_step=resumption.step if resumption else None,
+            resume=resumption.kind if resumption else None,
+            resume_reason="; ".join(resumption.reasons) if resumption else "",
         )
     )
 

@@ -3,116 +3,129 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 import torch
 
-from runs_app.forecasting.errors import NonFiniteLoss
-from runs_app.forecasting.losses.total import total_loss
+from runs_app.forecasting.losses.total import LossTerms, total_loss
+from runs_app.forecasting.training.non_finite import describe_fault
 from runs_app.forecasting.training.optimizer import (
     build_optimizer,
     learning_rate_share,
     warmup_length,
 )
+from runs_app.forecasting.training.precision import autocast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
-    from pytorch_lightning.utilities.types import OptimizerLRScheduler
     from torch import Tensor
     from torch.optim import Optimizer
 
     from runs_app.forecasting.config.schema import RunConfig
+    from runs_app.forecasting.losses.forecast import Forecast
     from runs_app.forecasting.network.forecaster import Forecaster
     from runs_app.forecasting.training.feed import Batch
+    from runs_app.forecasting.training.record import FitRecord
 
 
 class ForecastModule(pl.LightningModule):
-    """Trains a ``Forecaster``; ``decision_time`` [N] in ms UTC dates a batch that goes wrong."""
+    """Trains a ``Forecaster``; ``decision_time`` [N] in ms UTC dates a batch that goes wrong.
+
+    Lightning runs the loop and the callbacks; the step itself is written out (manual optimization),
+    because closures, plugins and schedulers around it cost as much as a small network.
+    """
 
     def __init__(
         self,
         config: RunConfig,
         network: Forecaster,
         *,
+        record: FitRecord,
         planned_steps: int,
         decision_time: np.ndarray[Any, np.dtype[np.int64]],
     ) -> None:
         super().__init__()
+        self.automatic_optimization = False
         self.config = config
         self.network = network
+        self.record = record
         self.planned_steps = planned_steps
         self.decision_time = decision_time
         self.parameter_list = list(network.parameters())
         self.optimizer: Optimizer | None = None
-        self.batch: Batch | None = None
-        self.newest_loss = torch.zeros(())
+        self.optimizer_state: dict[str, Any] | None = None
+        """What the next optimizer starts from: that of a checkpoint."""
+        # In a tuple, so that the compiled network is no second submodule with the same weights.
+        self._runs: tuple[Callable[..., Forecast]] = (network,)
+        self._warmup_steps = warmup_length(config.train, planned_steps)
         self.loss = 0.0
         self.grad_norm = 0.0
         self.learning_rate = 0.0
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def use(self, network: Callable[..., Forecast]) -> None:
+        """Train through ``network``, a compiled form of ``self.network``."""
+        self._runs = (network,)
+
+    def configure_optimizers(self) -> Optimizer:
+        """AdamW, where a checkpoint left it."""
+        self.optimizer = build_optimizer(self.network, self.config.train)
+        if self.optimizer_state is not None:
+            self.optimizer.load_state_dict(self.optimizer_state)
+            self.optimizer_state = None
+            self.learning_rate = float(self.optimizer.param_groups[0]["lr"])
+        return self.optimizer
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """One optimizer step. Raises ``NonFiniteLoss`` before any weight has been touched."""
+        loss = self.forward_loss(batch)
+        self.backward_loss(loss)
+        self.update(loss, batch)
+
+    def forward_loss(self, batch: Batch) -> Tensor:
         """The loss of one batch -> []."""
-        forecast = self.network(batch.windows, batch.log_volatility)
-        terms = total_loss(
+        return self.loss_terms(batch).total
+
+    def backward_loss(self, loss: Tensor) -> None:
+        """New gradients."""
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def update(self, loss: Tensor, batch: Batch) -> None:
+        """Clip the gradients by their L2 norm and step; linear warm-up, then cosine decay."""
+        train, optimizer = self.config.train, self.optimizer
+        assert optimizer is not None
+        norm = torch.nn.utils.clip_grad_norm_(self.parameter_list, train.gradient_clip)
+        # One read of both, since each waits for a GPU.
+        self.loss, self.grad_norm = torch.stack((loss.detach(), norm)).tolist()
+        if not math.isfinite(self.loss + self.grad_norm):
+            raise describe_fault(self, batch)
+        share = learning_rate_share(
+            self.record.step, warmup_steps=self._warmup_steps, planned_steps=self.planned_steps
+        )
+        self.learning_rate = train.learning_rate * share
+        for group in optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    def loss_terms(self, batch: Batch) -> LossTerms:
+        """The loss of one batch and its parts, each []."""
+        with autocast(self.config.train, batch.target.device):
+            forecast = self._runs[0](batch.windows, batch.log_volatility)
+        return self.score(forecast, batch)
+
+    def score(self, forecast: Forecast, batch: Batch) -> LossTerms:
+        """The loss of a forecast and its parts, each []."""
+        return total_loss(
             self.config.loss,
             forecast=forecast,
             target=batch.target,
             short_label=batch.short_label,
             long_label=batch.long_label,
         )
-        self.batch = batch
-        self.newest_loss = terms.total.detach()
-        return terms.total
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW with linear warm-up and cosine decay per step."""
-        optimizer = build_optimizer(self.network, self.config.train)
-        self.optimizer = optimizer
-        share = partial(
-            learning_rate_share,
-            warmup_steps=warmup_length(self.config.train, self.planned_steps),
-            planned_steps=self.planned_steps,
-        )
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip by the L2 norm. Raises ``NonFiniteLoss`` before any weight has been touched."""
-        norm = torch.nn.utils.clip_grad_norm_(self.parameter_list, self.config.train.gradient_clip)
-        self.loss, self.grad_norm = self.newest_loss.item(), norm.item()
-        if not math.isfinite(self.loss + self.grad_norm):
-            raise NonFiniteLoss(self._describe_fault())
-        self.learning_rate = float(optimizer.param_groups[0]["lr"])
 
     def transfer_batch_to_device(self, batch: Batch, device: Any, dataloader_idx: int) -> Batch:
         """Batches are made on the training device."""
         return batch
-
-    def _describe_fault(self) -> str:
-        at_fault, value = "loss", self.loss
-        if math.isfinite(self.loss):
-            at_fault, value = "gradient", self.grad_norm
-        dates = ""
-        if self.batch is not None:
-            times = self.decision_time[self.batch.rows.cpu().numpy()]
-            dates = f" on decisions between {_date(times.min())} and {_date(times.max())} UTC"
-        return (
-            f"The training {at_fault} became {value} at step "
-            f"{self.global_step + 1} of epoch {self.current_epoch + 1}{dates}. Lower the learning "
-            "rate (train.learning_rate) or the gradient clip, or look at the candles of that time."
-        )
-
-
-def _date(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(int(milliseconds) / 1000, UTC):%Y-%m-%d %H:%M}"

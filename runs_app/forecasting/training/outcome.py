@@ -67,12 +67,10 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
 
 def cancel(fit: Fit, *, device: str, seconds: float) -> FitFinished:
     """Save where the fit stands, write what is known."""
-    step, record = fit.steps.step, fit.record
+    record = fit.record
+    step = record.step
     if step > fit.store.saved_step:
-        epoch = (step - 1) // len(fit.feed) + 1
-        finished = record.epochs == epoch
-        content = fit.writer.content(epoch=epoch, step=step, metrics={}, epoch_finished=finished)
-        fit.store.save_last(content, epoch=epoch, step=step)
+        fit.saver.save()
     message = f"Cancelled on request after {step} steps and {record.epochs} whole epochs."
     LOG.info(message)
     return _finish(fit, Reason.CANCELLED, message, {}, None, device=device, seconds=seconds)
@@ -117,7 +115,7 @@ def _summary(fit: Fit, scores: dict[str, Scores]) -> dict[str, Any]:
     return {
         "best_epoch": fit.record.best_epoch,
         "epochs": fit.record.epochs,
-        "steps": fit.steps.step,
+        "steps": fit.record.step,
         **{split: scores.get(split) for split in SCORED},
         "baseline": {
             "kind": "constant Gaussian: mean and variance of the training targets",

@@ -12,6 +12,7 @@ from runs_app.forecasting.events import StepTaken
 if TYPE_CHECKING:
     from runs_app.forecasting.training.event_log import EventLog
     from runs_app.forecasting.training.module import ForecastModule
+    from runs_app.forecasting.training.record import FitRecord
     from runs_app.forecasting.training.stopping import StopSignal
     from runs_app.forecasting.training.throughput import Throughput
 
@@ -43,7 +44,7 @@ class StepRecord(NamedTuple):
 
 
 class StepReporter(pl.Callback):
-    """Reports step 1 and every ``every``-th, keeps the epoch's mean loss, and obeys a stop."""
+    """Reports the first step and every ``every``-th, counts it, and obeys a stop."""
 
     def __init__(
         self,
@@ -51,34 +52,26 @@ class StepReporter(pl.Callback):
         stop: StopSignal,
         throughput: Throughput,
         *,
+        record: FitRecord,
         every: int,
         batch_size: int,
     ) -> None:
         self._log = log
         self._stop = stop
         self._throughput = throughput
+        self._record = record
         self._every = every
         self._batch_size = batch_size
-        self.step = 0
-        """Optimizer steps taken."""
-        self._loss_sum = 0.0
-        self._epoch_steps = 0
-
-    @property
-    def mean_loss(self) -> float:
-        """Mean training loss of the epoch's steps so far."""
-        return self._loss_sum / max(1, self._epoch_steps)
+        self._first = True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the signals back from Lightning."""
         self._stop.claim()
-        self._throughput.restart(0)
+        self._first = True
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A new mean."""
-        self._loss_sum = 0.0
-        self._epoch_steps = 0
-        self._throughput.restart(self.step)
+        """Validation was no training."""
+        self._throughput.restart(self._record.step)
 
     def on_train_batch_end(
         self,
@@ -89,29 +82,30 @@ class StepReporter(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Report; raise ``StopRequested`` when a stop was asked for: the batch is finished."""
-        self.step += 1
-        self._epoch_steps += 1
-        self._loss_sum += pl_module.loss
-        if self.step == 1 or self.step % self._every == 0:
-            self._report(pl_module, trainer.current_epoch + 1)
+        record = self._record
+        record.take_step(pl_module.loss)
+        if self._first or record.step % self._every == 0:
+            self._report(pl_module)
         self._stop.check()
 
-    def _report(self, module: ForecastModule, epoch: int) -> None:
+    def _report(self, module: ForecastModule) -> None:
         self._log.check()
-        if self.step > 1:  # the first step is spent on warming up
-            self._throughput.measure(self.step)
+        step = self._record.step
+        if not self._first:  # the first step is spent on warming up
+            self._throughput.measure(step)
         rate = self._throughput.steps_per_second()
         self._log.put(
             StepRecord(
                 at=datetime.now(UTC),
-                epoch=epoch,
-                step=self.step,
+                epoch=self._record.epochs + 1,
+                step=step,
                 loss=module.loss,
                 learning_rate=module.learning_rate,
                 grad_norm=module.grad_norm,
                 samples_per_second=None if rate is None else rate * self._batch_size,
-                eta_seconds=self._throughput.eta_seconds(self.step),
+                eta_seconds=self._throughput.eta_seconds(step),
             ).event
         )
-        if self.step == 1:
-            self._throughput.restart(1)
+        if self._first:
+            self._first = False
+            self._throughput.restart(step)

@@ -37,17 +37,48 @@ def test_a_cap_shortens_the_epoch(table: DecisionTable, data: PreparedData) -> N
     assert [len(batch.rows) for batch in feed] == [32] * 4
 
 
+def another(table: DecisionTable, data: PreparedData) -> TrainingFeed:
+    return TrainingFeed(table, data.splits["train"], batch_size=32, seed=99, max_steps=6)
+
+
 def test_the_order_can_be_taken_up_again(table: DecisionTable, data: PreparedData) -> None:
     feed = TrainingFeed(table, data.splits["train"], batch_size=32, seed=3, max_steps=6)
     list(feed)
-    orders = iter(feed)
-    taken = [next(orders).rows for _ in range(4)]
-    position = feed.position(6 + 4, epoch_finished=False)
-    other = TrainingFeed(table, data.splits["train"], batch_size=32, seed=99, max_steps=6)
-    other.generator.set_state(position["generator"])
-    again = [batch.rows for batch in other]
-    assert position["batches"] == 4
-    assert all(torch.equal(a, b) for a, b in zip(taken, again, strict=False))
+    order = iter(feed)
+    for _ in range(4):
+        next(order)
+    other = another(table, data)
+    other.continue_from(feed.position(4))
+    rest = [*order, *feed]
+    again = [*other, *other]
+    assert len(rest) == len(again) == 2 + 6
+    assert all(torch.equal(a.rows, b.rows) for a, b in zip(rest, again, strict=True))
+
+
+def test_a_detour_takes_the_rest_of_a_pass_in_another_order(
+    table: DecisionTable, data: PreparedData
+) -> None:
+    feed = TrainingFeed(table, data.splits["train"], batch_size=32, seed=3, max_steps=6)
+    order = iter(feed)
+    for _ in range(4):
+        next(order)
+    detour, straight = another(table, data), another(table, data)
+    detour.continue_from(feed.position(4), detour_seed=5)
+    straight.continue_from(feed.position(4))
+    first, plain = [torch.cat([batch.rows for batch in feed]) for feed in (detour, straight)]
+    assert torch.equal(first.sort().values, plain.sort().values)
+    assert not torch.equal(first, plain)
+    assert not torch.equal(next(iter(detour)).rows, next(iter(straight)).rows)
+
+
+def test_a_detour_is_part_of_the_position(table: DecisionTable, data: PreparedData) -> None:
+    feed = TrainingFeed(table, data.splits["train"], batch_size=32, seed=3, max_steps=6)
+    feed.continue_from(feed.start, detour_seed=5)
+    order = iter(feed)
+    next(order)
+    other = another(table, data)
+    other.continue_from(feed.position(1))
+    assert all(torch.equal(a.rows, b.rows) for a, b in zip(order, other, strict=True))
 
 
 def test_a_batch_ends_at_the_decisions_own_bar(table: DecisionTable, data: PreparedData) -> None:

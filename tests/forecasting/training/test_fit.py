@@ -37,7 +37,6 @@ from runs_app.forecasting.events import (
     StepTaken,
     from_line,
 )
-from runs_app.forecasting.losses.total import total_loss
 from runs_app.forecasting.training import checkpoint_store
 from runs_app.forecasting.training.checkpoint import load_checkpoint, restore_network
 from runs_app.forecasting.training.feed import DecisionTable
@@ -258,34 +257,6 @@ def failure_of(run_dir: Path, data_root: Path) -> tuple[int, FitFailed]:
     event = events_of(run_dir)[-1]
     assert isinstance(event, FitFailed)
     return code, event
-
-
-def test_a_non_finite_loss_stops_before_the_weights_are_spoilt(
-    tmp_path: Path, data_root: Path
-) -> None:
-    train = {"max_epochs": 2, "batch_size": 64}
-    run_dir = write_run(tmp_path, small_config(train=train))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "runs_app.forecasting.training.module.total_loss", _infinite_after_three_steps()
-        )
-        code, event = failure_of(run_dir, data_root)
-    assert code == EXIT_CODES[Reason.NON_FINITE] == 14
-    assert event.reason is Reason.NON_FINITE
-    assert "at step 4 of epoch 1 on decisions between 2024-01-" in event.message
-    assert "learning rate" in event.message
-
-
-def _infinite_after_three_steps() -> object:
-    calls = 0
-
-    def spoilt(*arguments: object, **named: object) -> object:
-        nonlocal calls
-        calls += 1
-        terms = total_loss(*arguments, **named)
-        return terms._replace(total=terms.total * math.inf) if calls > 3 else terms
-
-    return spoilt
 
 
 def test_a_bad_configuration_names_its_field(tmp_path: Path, data_root: Path) -> None:
