@@ -39,6 +39,9 @@ class DataSet(models.Model):
     last_open = models.DateTimeField(null=True, blank=True)
     problem = models.TextField(blank=True, help_text="Why the file cannot be used as it is.")
     synthetic = models.BooleanField(default=False)
+    tries = models.PositiveIntegerField(
+        default=0, help_text="Runs started on it, deleted ones too; a group counts once."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

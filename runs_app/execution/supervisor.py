@@ -21,6 +21,7 @@ from runs_app.execution.patience import patiently
 from runs_app.execution.slots import Slot
 from runs_app.execution.telemetry import Sampler
 from runs_app.execution.trainer_process import Exit, TrainerProcess, TrainerServer
+from runs_app.execution.tries import note_try
 from runs_app.forecasting.events import Reason
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,9 @@ class Supervisor:
     def run(self) -> None:
         """Train, and settle the run. Returns when no process of it is left."""
         kills_before = memory_kills.count()
+        patiently(
+            partial(note_try, self._held.run_pk, self._directory), self._worker_stopping.is_set
+        )
         feed = Feed(self._held, self._directory, self._worker_stopping.is_set)
         trainer = self._server.spawn(self._directory, Path(settings.DATA_ROOT), self._slot.devices)
         try:
