@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.data.candles import Candles
@@ -46,6 +47,44 @@ def random_candles(
         close=close[kept],
         volume=volume[kept],
         bar_seconds=bar_seconds,
+    )
+
+
+def noise_candles(bars: int, *, seed: int, deviation: float = 1e-3) -> Candles:
+    """White noise: independent Gaussian log-returns of one deviation. Nothing can be forecast."""
+    rng = np.random.default_rng([seed, 2])
+    return _candles_of(deviation * rng.standard_normal(bars), rng.lognormal(0.0, 0.5, bars), rng)
+
+
+def planted_candles(
+    bars: int, *, seed: int, correlation: float, deviation: float = 1e-3
+) -> Candles:
+    """White noise but for one thing: a bar's volume tells which way the next close goes.
+
+    ``correlation`` is that of the log volume with the next log-return.
+    """
+    rng = np.random.default_rng([seed, 3])
+    signal, noise = rng.standard_normal((2, bars))
+    known = np.concatenate([[0.0], signal[:-1]])
+    returns = deviation * (correlation * known + np.sqrt(1.0 - correlation**2) * noise)
+    return _candles_of(returns, np.exp(0.5 * signal), rng)
+
+
+def _candles_of(
+    returns: npt.NDArray[np.float64], volume: npt.NDArray[np.float64], rng: np.random.Generator
+) -> Candles:
+    """One-minute candles with these log-returns; highs and lows know nothing more."""
+    close = 100.0 * np.exp(np.cumsum(returns))
+    open_ = np.concatenate([[100.0], close[:-1]])
+    spread = np.abs(rng.normal(0.0, 5e-4, (2, len(returns))))
+    return Candles(
+        open_time=MONDAY_MS + 60_000 * np.arange(len(returns), dtype=np.int64),
+        open=open_,
+        high=np.maximum(open_, close) * (1 + spread[0]),
+        low=np.minimum(open_, close) * (1 - spread[1]),
+        close=close,
+        volume=volume,
+        bar_seconds=60,
     )
 
 

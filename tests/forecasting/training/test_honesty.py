@@ -1,0 +1,88 @@
+"""Whole fits on candles whose truth is known: no edge where there is none, and one where there is.
+
+The verdict is the product's promise, so it is tested through the one door and with several seeds.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.data.candles import Candles
+from runs_app.forecasting.data.prepare import PreparedData, prepare
+from runs_app.forecasting.data.sample import sample_candles
+from runs_app.forecasting.evaluation.documents import Outcome, Verdict
+from runs_app.forecasting.training import fit
+from tests.forecasting.training.conftest import write_run
+from tests.synthetic import noise_candles, planted_candles, small_config, write_candles
+
+BARS = 20_000
+SEEDS = (1, 2, 3)
+CORRELATION = 0.3
+
+pytestmark = pytest.mark.slow
+
+
+def verdict_on(candles: Candles, folder: Path, *, seed: int) -> Verdict:
+    """Train on the candles and return what ``metrics.json`` says."""
+    write_candles(folder / "candles.csv", candles)
+    config = small_config(
+        data={"timeframes": ["1m"]},
+        features={"indicators": [], "calendar": False},
+        horizons={"next_bars": 1},
+        train={
+            "max_epochs": 4, "steps_per_epoch": 100, "batch_size": 128, "learning_rate": 2e-3,
+            "warmup_steps": 20, "seed": seed, "keep_checkpoints": 1,
+        },
+    )  # fmt: skip
+    run_dir = write_run(folder / "run", config)
+    assert fit.run(run_dir, folder, progress=False) == 0
+    return Verdict.model_validate(json.loads((run_dir / "metrics.json").read_text())["verdict"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_white_noise_gives_no_edge(seed: int, tmp_path: Path) -> None:
+    verdict = verdict_on(noise_candles(BARS, seed=seed), tmp_path, seed=seed)
+    assert not verdict.edge
+    assert verdict.outcome is not Outcome.BEATS
+    assert verdict.baseline != "ewma"  # it takes noise for volatility: beating it alone is nothing
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_planted_signal_is_an_edge(seed: int, tmp_path: Path) -> None:
+    candles = planted_candles(BARS, seed=seed, correlation=CORRELATION)
+    verdict = verdict_on(candles, tmp_path, seed=seed)
+    assert verdict.edge, verdict.sentence
+    best = 1.0 - (1.0 - CORRELATION**2) ** 0.5
+    deciding = next(
+        one
+        for one in verdict.comparisons
+        if (one.score, one.baseline) == ("crps", verdict.baseline)
+    )
+    assert 0.5 * best < deciding.skill_high
+    assert deciding.skill_low < best  # more than the truth knows would be a leak
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shuffled_targets_give_no_edge(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shuffled(config: RunConfig, data_root: Path) -> PreparedData:
+        data = prepare(config, data_root)
+        order = torch.randperm(len(data.target), generator=torch.Generator().manual_seed(seed))
+        return replace(
+            data,
+            target=data.target[order],
+            short_label=data.short_label[order],
+            long_label=data.long_label[order],
+        )
+
+    monkeypatch.setattr(fit, "prepare", shuffled)
+    verdict = verdict_on(sample_candles(BARS, seed=seed), tmp_path, seed=seed)
+    assert not verdict.edge
+    assert verdict.outcome is not Outcome.BEATS
