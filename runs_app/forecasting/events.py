@@ -73,8 +73,6 @@ class FitStarted(_Event):
     test_samples: int
     steps_per_epoch: int
     max_epochs: int
-    baseline: dict[str, float | None] = {}
-    """Scores of the constant baseline on the validation part: ``val_rmse``, ``val_nll``, ..."""
     notes: tuple[str, ...] = ()
     """What was repaired or left out of the data, one sentence each."""
     resumed_from_step: int | None = None
@@ -116,8 +114,8 @@ class EpochFinished(_Event):
     train_loss: float
     learning_rate: float
     metrics: dict[str, float | None]
-    """``val_loss val_da val_f1 val_f1_short val_f1_long val_rmse val_nll`` and their baselines
-    ``baseline_val_rmse baseline_val_nll``; None where the head has no such score."""
+    """``val_loss val_da val_f1 val_f1_short val_f1_long val_rmse val_nll val_crps val_pinball``;
+    None where the head has no such score."""
     seconds: float
     eta_seconds: float | None = None
 

@@ -85,7 +85,7 @@ def test_post_watch_list_and_download(product: Product) -> None:
     assert run["last_seq"] == len(messages)
     assert run["config"]["data"]["source"] == "BTCUSDT_1m.csv"
     assert run["metrics"]["val_rmse"] > 0
-    assert run["metrics"]["baseline_val_rmse"] > 0
+    assert run["metrics"]["val_crps"] > 0
     assert stream(product, run_id, after=len(messages) - 2) == messages[-2:]
     assert run_id in [each["id"] for each in call(product, "GET", "/runs")["runs"]]
 

@@ -124,7 +124,10 @@ def _density(p: Predictive) -> tuple[FloatArray, FloatArray | None]:
         raise ValueError(f"a {p.family.value} forecast has no density")
     if p.family is Family.STUDENT_T and p.df is None:
         raise ValueError("the forecast has no degrees of freedom, so no Student-t density")
-    return p.scale, p.df if p.family is Family.STUDENT_T else None
+    if p.df is None or p.family is Family.GAUSSIAN:
+        return p.scale, None
+    # A baseline has the same shape everywhere: its special functions are then computed once.
+    return p.scale, p.df[:1] if bool((p.df == p.df[:1]).all()) else p.df
 
 
 def _log_t_peak(df: FloatArray) -> FloatArray:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytorch_lightning as pl
 import torch
 
+from runs_app.forecasting.baselines.reference import Baselines, fit_baselines
 from runs_app.forecasting.config.timeframes import duration_seconds
-from runs_app.forecasting.metrics.baseline import ConstantBaseline
 from runs_app.forecasting.network.forecaster import Forecaster
 from runs_app.forecasting.training.checkpoint import CheckpointWriter
 from runs_app.forecasting.training.checkpoint_store import CheckpointStore
@@ -45,6 +45,7 @@ class Fit:
     run_dir: Path
     config: RunConfig
     data: PreparedData
+    baselines: Baselines
     device: torch.device
     log: EventLog
     stop: StopSignal
@@ -98,9 +99,7 @@ def assemble(
         planned_steps=len(feed) * train.max_epochs,
         decision_time=data.decision_time,
     )
-    evaluator = Evaluator(
-        config, table, ConstantBaseline.fitted(data.target[data.splits["train"]]), stop
-    )
+    evaluator = Evaluator(config, table, stop)
     store = CheckpointStore(run_dir, keep=train.keep_checkpoints, announce=log.put)
     validation, test = len(data.splits["validation"]), len(data.splits["test"])
     throughput = Throughput(len(feed), train.max_epochs, (validation + test) / validation)
@@ -135,8 +134,8 @@ def assemble(
         record=record,
     )
     return Fit(
-        run_dir, config, data, device, log, stop, table, feed, module, evaluator, store, writer,
-        saver, record, throughput,
+        run_dir, config, data, fit_baselines(data, next_bars=config.horizons.next_bars), device,
+        log, stop, table, feed, module, evaluator, store, writer, saver, record, throughput,
         (*([ProgressBar()] if progress else []), steps, saver, closer),
     )  # fmt: skip
 

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from runs_app.forecasting.events import EpochFinished
 
 ROOT_LOGGER = "runs_app.forecasting"
+SCORES = (
+    ("NLL", "val_nll", ".4f"),
+    ("CRPS", "val_crps", ".4e"),
+    ("pinball", "val_pinball", ".4e"),
+    ("RMSE", "val_rmse", ".4e"),
+)
 
 
 @contextmanager
@@ -42,7 +48,7 @@ def printing() -> Iterator[None]:
 
 
 def epoch_line(event: EpochFinished, *, max_epochs: int, is_best: bool) -> str:
-    """One line for one epoch, with the constant baseline beside what it can be compared to."""
+    """One line for one epoch."""
     scores = event.metrics
     best = " (best)" if is_best else ""
     parts = [
@@ -50,9 +56,9 @@ def epoch_line(event: EpochFinished, *, max_epochs: int, is_best: bool) -> str:
         f"train loss {event.train_loss:.4f}",
         f"val loss {_number(scores['val_loss'], '.4f')}{best}",
     ]
-    if scores["val_nll"] is not None:
-        parts.append(_beside("NLL", scores["val_nll"], scores["baseline_val_nll"], ".4f"))
-    parts.append(_beside("RMSE", scores["val_rmse"], scores["baseline_val_rmse"], ".4e"))
+    for name, key, form in SCORES:
+        if scores[key] is not None:
+            parts.append(f"{name} {_number(scores[key], form)}")
     parts.append(f"DA {_number(scores['val_da'], '.2%')}")
     parts.append(
         f"F1 short {_number(scores['val_f1_short'], '.3f')} "
@@ -70,10 +76,6 @@ def duration_text(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def _beside(name: str, value: float | None, baseline: float | None, form: str) -> str:
-    return f"{name} {_number(value, form)} (constant {_number(baseline, form)})"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -51,9 +51,6 @@ class EpochCloser(pl.Callback):
         self._writer = writer
         self._throughput = throughput
         self._record = record
-        self._baseline = {
-            f"baseline_val_{name}": value for name, value in evaluator.score_baseline(rows).items()
-        }
         self._started = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -102,7 +99,7 @@ class EpochCloser(pl.Callback):
                 f"The validation loss became {loss} after epoch {epoch}. Lower the learning rate "
                 "(train.learning_rate), or look for extreme candles in the validation part."
             )
-        return {**{f"val_{name}": value for name, value in scores.items()}, **self._baseline}
+        return {f"val_{name}": value for name, value in scores.items()}
 
     def _is_due(self, epoch: int) -> bool:
         every = self._config.checkpoint_every_epochs

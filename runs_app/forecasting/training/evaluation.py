@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from runs_app.forecasting.evaluation.directions import hit_rate, macro_f1
+from runs_app.forecasting.evaluation.scorecard import mean_scores
 from runs_app.forecasting.losses.forecast import Forecast
-from runs_app.forecasting.metrics.baseline import ConstantBaseline
-from runs_app.forecasting.metrics.scores import score, score_baseline
+from runs_app.forecasting.losses.total import total_loss
 from runs_app.forecasting.training.precision import autocast
+from runs_app.forecasting.training.predictive import float64, predictive_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +33,6 @@ class Evaluator:
 
     config: RunConfig
     table: DecisionTable
-    baseline: ConstantBaseline
     stop: StopSignal
 
     @property
@@ -57,19 +58,36 @@ class Evaluator:
         return Forecast.concatenate(parts)
 
     def score(self, forecast: Forecast, rows: Tensor) -> dict[str, float | None]:
-        """Scores of ``forecast`` on the decisions ``rows`` [N], named as in ``metrics.scores``."""
+        """Scores of ``forecast`` on the decisions ``rows`` [N]; one the head cannot have is None.
+
+        The keys are ``loss da f1 f1_short f1_long rmse nll crps pinball``. The loss is the training
+        loss, of standardised returns; the others are of log-returns.
+        """
         index = rows.to(self.table.device)
+        short_label, long_label = self.table.short_label[index], self.table.long_label[index]
         with torch.inference_mode():
-            return score(
+            losses = total_loss(
                 self.config.loss,
                 forecast=forecast,
                 target=self.table.target[index],
-                target_scale=self.table.target_scale,
-                short_label=self.table.short_label[index],
-                long_label=self.table.long_label[index],
+                short_label=short_label,
+                long_label=long_label,
             )
+            f1_short = _f1(forecast.short_logits, short_label)
+            f1_long = _f1(forecast.long_logits, long_label)
+        y = float64(self.table.target[index]) * self.table.target_scale
+        p = predictive_of(forecast, self.config.loss.kind, target_scale=self.table.target_scale)
+        hits = hit_rate(p.location, y, horizon_bars=self.config.horizons.next_bars)
+        means = mean_scores(p, y)
+        return {
+            "loss": float(losses.total),
+            "da": None if hits is None else hits.rate,
+            "f1": 0.5 * (f1_short + f1_long),
+            "f1_short": f1_short,
+            "f1_long": f1_long,
+            **{name: means[name] for name in ("rmse", "nll", "crps", "pinball")},
+        }
 
-    def score_baseline(self, rows: Tensor) -> dict[str, float | None]:
-        """Scores of the constant baseline on the same decisions."""
-        index = rows.to(self.table.device)
-        return score_baseline(self.baseline, self.table.target[index] * self.table.target_scale)
+
+def _f1(logits: Tensor, label: Tensor) -> float:
+    return macro_f1(logits.argmax(-1).cpu().numpy(), label.cpu().numpy())

@@ -18,6 +18,7 @@ from runs_app.forecasting.events import (
     METRICS_FILE,
     PREDICTIONS_FILE,
     REPORT_FILE,
+    BaselinesScored,
     FitFailed,
     FitFinished,
     FitStarted,
@@ -34,8 +35,9 @@ from runs_app.forecasting.training.device import (
 from runs_app.forecasting.training.event_log import EventLog
 from runs_app.forecasting.training.failures import explain
 from runs_app.forecasting.training.optimizer import warmup_length
-from runs_app.forecasting.training.outcome import SCORED, cancel, complete
+from runs_app.forecasting.training.outcome import cancel, complete
 from runs_app.forecasting.training.resume import Resumption, resume
+from runs_app.forecasting.training.rivals import log_baselines, score_baselines
 from runs_app.forecasting.training.rollback import train
 from runs_app.forecasting.training.stopping import StopRequested, StopSignal
 
@@ -117,11 +119,14 @@ def _fit(
         fit = assemble(run_dir, config, data, device=device, log=log, stop=stop, progress=progress)
         if config.train.compile:
             fit.module.use(compiled(fit.module.network, device))
+        baselines = score_baselines(fit.baselines, data)
     where = describe_device(device)
     resumption = resume(fit) if resuming else None
     if resumption is None:
         _clear_earlier_attempt(fit)
     _announce(fit, where, resumption)
+    log_baselines(fit.baselines, baselines)
+    log.put(BaselinesScored(scores=baselines))
     try:
         train(fit)
         return complete(fit, device=where, seconds=time.perf_counter() - began)
@@ -183,19 +188,9 @@ def _announce(fit: Fit, where: str, resumption: Resumption | None) -> None:
             test_samples=counts["test"],
             steps_per_epoch=len(fit.feed),
             max_epochs=config.train.max_epochs,
-            baseline=_baseline(fit),
             notes=data.notes,
             resumed_from_step=resumption.step if resumption else None,
             resume=resumption.kind if resumption else None,
             resume_reason="; ".join(resumption.reasons) if resumption else "",
         )
     )
-
-
-def _baseline(fit: Fit) -> dict[str, float | None]:
-    prefix = {"validation": "val", "test": "test"}
-    return {
-        f"{prefix[split]}_{name}": value
-        for split in SCORED
-        for name, value in fit.evaluator.score_baseline(fit.rows(split)).items()
-    }

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from runs_app.forecasting.baselines.reference import fit_baselines
 from runs_app.forecasting.evaluation import remarks
 from runs_app.forecasting.evaluation.breakdown import by_hour, by_volatility
 from runs_app.forecasting.evaluation.context import RunContext, read_context
@@ -25,6 +24,7 @@ from runs_app.forecasting.evaluation.report import Report
 from runs_app.forecasting.evaluation.trading import BASIS_POINT, Fills, accounts, trading_check
 from runs_app.forecasting.evaluation.verdict import MODEL, compare, judge, loss_table
 from runs_app.forecasting.training.predictive import float64, predictive_of
+from runs_app.forecasting.training.rivals import outcomes_of, rivals_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,12 +117,11 @@ def gather(fit: Fit, forecast: Forecast) -> Evidence:
     rows = data.splits["test"].numpy()
     horizon = config.horizons.next_bars
     model = predictive_of(forecast, config.loss.kind, target_scale=fit.table.target_scale)
-    baselines = fit_baselines(data, next_bars=horizon)
     return Evidence(
         data=data,
         rows=rows,
-        y=data.target.numpy()[rows].astype(np.float64),
-        forecasts={MODEL: model, **baselines.forecasts(data.bars.close, data.decision_bar[rows])},
+        y=outcomes_of(data, "test"),
+        forecasts={MODEL: model, **rivals_of(fit.baselines, data, "test")},
         reliability=tuple(
             reliability_curve(name, probabilities, label, calibrated=False)
             for name, probabilities, label in (

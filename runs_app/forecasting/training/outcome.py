@@ -57,7 +57,7 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
             f"without a lower validation loss; the best was epoch {record.best_epoch}."
         )
     LOG.info(message)
-    LOG.info(_score_line(fit, scores))
+    LOG.info(_score_line(scores))
     for sentence in (judgement.verdict.sentence, *judgement.verdict.remarks):
         LOG.info(sentence)
     return _finish(
@@ -111,18 +111,12 @@ def _finish(
 
 
 def _summary(fit: Fit, scores: dict[str, Scores]) -> dict[str, Any]:
-    baseline = fit.evaluator.baseline
     return {
         "best_epoch": fit.record.best_epoch,
         "epochs": fit.record.epochs,
         "steps": fit.record.step,
         **{split: scores.get(split) for split in SCORED},
-        "baseline": {
-            "kind": "constant Gaussian: mean and variance of the training targets",
-            "mean": baseline.mean,
-            "std": baseline.std,
-            **{split: fit.evaluator.score_baseline(fit.rows(split)) for split in SCORED},
-        },
+        "baselines": fit.baselines.parameters(),
         "samples": {split: len(rows) for split, rows in fit.data.splits.items()},
         "target_scale": fit.table.target_scale,
         "parameters": fit.parameters,
@@ -130,14 +124,10 @@ def _summary(fit: Fit, scores: dict[str, Scores]) -> dict[str, Any]:
     }
 
 
-def _score_line(fit: Fit, scores: dict[str, Scores]) -> str:
+def _score_line(scores: dict[str, Scores]) -> str:
     parts = []
     for split in SCORED:
-        constant = fit.evaluator.score_baseline(fit.rows(split))
-        model = scores[split]
-        names = [name for name in ("nll", "rmse") if model[name] is not None]
-        compared = ", ".join(
-            f"{name.upper()} {model[name]:.5g} (constant {constant[name]:.5g})" for name in names
-        )
-        parts.append(f"{split}: loss {model['loss']:.4f}, {compared}")
+        known = {name: value for name, value in scores[split].items() if value is not None}
+        figures = [f"{n.upper()} {known[n]:.5g}" for n in ("nll", "crps", "pinball") if n in known]
+        parts.append(", ".join([f"{split}: loss {known['loss']:.4f}", *figures]))
     return f"Best weights on {'; '.join(parts)}"

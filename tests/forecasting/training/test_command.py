@@ -22,8 +22,8 @@ def test_a_fit_prints_plain_lines_and_a_bar_only_when_asked(
     printed = capfd.readouterr()
     lines = printed.out.splitlines()
     assert sum(line.startswith("Epoch ") for line in lines) == 2
-    assert any("(constant " in line for line in lines)
-    assert lines[-1].startswith("Best weights on validation")
+    assert sum(line.startswith("Baseline ") for line in lines) == 4
+    assert any(line.startswith("Best weights on validation") for line in lines)
     assert "\r" not in printed.out + printed.err
     assert printed.err == ""
     assert main([str(run_dir), "--data-root", str(data_root), "--progress"]) == 0

@@ -26,6 +26,7 @@ from runs_app.forecasting.evaluation.documents import (
 from runs_app.forecasting.evaluation.report import Report
 from runs_app.forecasting.events import (
     EXIT_CODES,
+    BaselinesScored,
     CheckpointRemoved,
     CheckpointSaved,
     EpochFinished,
@@ -70,7 +71,11 @@ def test_events_come_in_order(finished: Path) -> None:
     events = events_of(finished)
     assert isinstance(events[0], FitStarted)
     assert events[0].steps_per_epoch == 12
-    assert set(events[0].baseline) == {"val_rmse", "val_nll", "test_rmse", "test_nll"}
+    assert isinstance(events[1], BaselinesScored)
+    assert set(events[1].scores) == set(BASELINES)
+    for scores in events[1].scores.values():
+        assert set(scores) == {"val_nll", "val_crps", "val_pinball", "val_rmse"}
+        assert all(value is not None and math.isfinite(value) for value in scores.values())
     assert isinstance(events[-1], FitFinished)
     assert events[-1].reason is Reason.COMPLETED
     steps = [event for event in events if isinstance(event, StepTaken)]
@@ -81,7 +86,7 @@ def test_events_come_in_order(finished: Path) -> None:
     assert [event.epoch for event in epochs] == list(range(1, EPOCHS + 1))
     assert set(epochs[0].metrics) == {
         "val_loss", "val_da", "val_f1", "val_f1_short", "val_f1_long", "val_rmse", "val_nll",
-        "baseline_val_rmse", "baseline_val_nll",
+        "val_crps", "val_pinball",
     }  # fmt: skip
     assert [event.at for event in events] == sorted(event.at for event in events)
 
@@ -135,7 +140,7 @@ def test_predictions_have_one_row_per_decision(finished: Path, data: PreparedDat
     assert (levels[:, 1:] >= levels[:, :-1]).all()
 
 
-def test_metrics_are_strict_json_with_the_baseline_beside(finished: Path) -> None:
+def test_metrics_are_strict_json_with_the_baselines_beside(finished: Path) -> None:
     def refuse(name: str) -> float:
         raise AssertionError(f"{name} is not JSON")
 
@@ -148,7 +153,9 @@ def test_metrics_are_strict_json_with_the_baseline_beside(finished: Path) -> Non
     )
     for split in ("validation", "test"):
         assert summary[split]["nll"] is not None
-        assert summary["baseline"][split]["nll"] is not None
+        assert summary[split]["crps"] > 0
+    assert set(summary["baselines"]) == set(BASELINES)
+    assert summary["baselines"]["garch"]["converged"] in (True, False)
 
 
 def test_a_completed_run_is_judged_on_the_test_part(finished: Path, data: PreparedData) -> None:
