@@ -27,5 +27,9 @@ class ArtifactNotFound(RunError):
     """No regular file of the run has this path."""
 
 
+class ReportMissing(RunError):
+    """The run has no report that can be read."""
+
+
 class DataSourceNotFound(RunError):
     """The data source names neither a data set nor a file inside DATA_ROOT."""

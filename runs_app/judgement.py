@@ -34,7 +34,7 @@ BADGES: dict[str, Badge] = {
     Judged.LOSES: Badge("Loses", "red", "below"),
 }
 DOUBTED = Badge("Leaks", "red", "alert")
-"""The model beats everything, and a leak check failed: that is no edge."""
+"""A leak check failed: whatever the scores say is not to be believed."""
 NOT_JUDGED = Badge("Not judged", "secondary", "minus")
 
 SCORES: dict[str, str] = {
@@ -84,7 +84,7 @@ class Judgement:
         """Colour and symbol of the card."""
         if self.verdict is None:
             return NOT_JUDGED
-        if self.verdict.outcome is Outcome.BEATS and not self.verdict.edge:
+        if self.leaks and not self.leaks.passed:
             return DOUBTED
         return BADGES[self.verdict.outcome]
 
@@ -109,7 +109,7 @@ class Judgement:
 
 def badge_of(run: TrainingRun) -> Badge | None:
     """The run's outcome for a table; None where it was not judged."""
-    if run.outcome == Judged.BEATS and leaks(run):
+    if leaks(run):
         return DOUBTED
     return BADGES.get(run.outcome)
 

@@ -19,7 +19,7 @@ from runs_app.choices import FINAL, LIVE, ArtifactKind, EventKind, RunStatus
 from runs_app.errors import RunNotFound
 from runs_app.forecasting.config.document import to_yaml, validate
 from runs_app.forecasting.errors import ConfigInvalid
-from runs_app.judgement import Badge, Judgement, badge_of, judgement, leaks
+from runs_app.judgement import Badge, Judgement, badge_of, judgement
 from runs_app.machine import Machine, read_machine
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
 from runs_app.series import Points, read_points
@@ -68,7 +68,6 @@ class RunLine:
     seconds: float | None = about("Running time so far or in all; None before it started.")
     cancelling: bool = about("True from the wish to cancel until the run has ended.")
     badge: Badge | None = about("The outcome of the verdict; None where it was not judged.")
-    leaking: bool = about("True where a leak check failed.")
 
 
 @dataclass(frozen=True)
@@ -212,7 +211,6 @@ def _run_line(run: Any) -> RunLine:
         seconds=running_seconds(run),
         cancelling=is_cancelling(run),
         badge=badge_of(run),
-        leaking=leaks(run),
     )
 
 

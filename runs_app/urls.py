@@ -9,6 +9,7 @@ from runs_app.views.builder import builder, new
 from runs_app.views.datasets import datasets
 from runs_app.views.detail import run_cancel, run_delete, run_detail, run_live, run_retry
 from runs_app.views.home import home
+from runs_app.views.report import run_report
 from runs_app.views.runs import run_list
 
 app_name = "runs"
@@ -19,6 +20,7 @@ urlpatterns = [
     path("runs/new/<slug:step>", builder, name="builder"),
     path("runs/<slug:uid>", run_detail, name="run_detail"),
     path("runs/<slug:uid>/live", run_live, name="run_live"),
+    path("runs/<slug:uid>/report", run_report, name="run_report"),
     path("runs/<slug:uid>/cancel", run_cancel, name="run_cancel"),
     path("runs/<slug:uid>/retry", run_retry, name="run_retry"),
     path("runs/<slug:uid>/delete", run_delete, name="run_delete"),

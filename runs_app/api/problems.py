@@ -10,6 +10,7 @@ from ninja.errors import ValidationError
 
 from runs_app.errors import (
     ArtifactNotFound,
+    ReportMissing,
     RunError,
     RunNotCancellable,
     RunNotFound,
@@ -51,6 +52,7 @@ class BadRequest(Exception):
 _STATUS: dict[type[RunError], int] = {
     RunNotFound: 404,
     ArtifactNotFound: 404,
+    ReportMissing: 404,
     RunNotCancellable: 409,
     RunStillLive: 409,
 }

@@ -13,6 +13,7 @@ from runs_app.forecasting.events import CONFIG_FILE
 from runs_app.judgement import judgement
 from runs_app.live.payloads import iso_utc
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+from runs_app.services.report import ReportPage
 
 
 class CheckpointOut(Schema):
@@ -109,6 +110,20 @@ class LogPage(Schema):
     lines: list[dict[str, Any]]
     last_seq: int
     complete: bool
+
+
+class ReportOut(Schema):
+    """How a completed run did on the test part; ``report`` is what its plots are drawn from."""
+
+    id: str
+    outcome: str
+    verdict: dict[str, Any] | None
+    leaks: dict[str, Any] | None
+    scores: dict[str, Any] | None
+    directions: dict[str, Any] | None
+    calibration: dict[str, Any] | None
+    trading: dict[str, Any] | None
+    report: dict[str, Any]
 
 
 class DataSetOut(Schema):
@@ -226,6 +241,22 @@ def artifact_list(run: TrainingRun) -> dict[str, Any]:
     """All registered files of a run, the configuration first."""
     rows = sorted(run.artifacts.all(), key=lambda row: (row.path != CONFIG_FILE, row.path))
     return {"artifacts": [artifact(row, run.uid) for row in rows]}
+
+
+def report_document(page: ReportPage) -> dict[str, Any]:
+    """The report with what stands beside its plots."""
+    run = page.run
+    beside = {
+        name: page.metrics.get(name) for name in ("scores", "directions", "calibration", "trading")
+    }
+    return {
+        "id": run.uid,
+        "outcome": run.outcome,
+        "verdict": run.verdict,
+        "leaks": run.leaks,
+        **beside,
+        "report": page.drawn,
+    }
 
 
 def event_entry(event: RunEvent) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from runs_app.api.representations import (
     ArtifactList,
     History,
     LogPage,
+    ReportOut,
     RunCreated,
     RunDetail,
     RunList,
     artifact_list,
     event_entry,
+    report_document,
     run_created,
     run_detail,
     run_summary,
@@ -34,6 +36,7 @@ from runs_app.queries import RunFilter, filter_runs, get_run
 from runs_app.services.cancel import cancel_run
 from runs_app.services.delete import delete_run
 from runs_app.services.launch import launch_run
+from runs_app.services.report import read_report
 from runs_app.services.retry import retry_run
 
 router = Router(tags=["runs"])
@@ -195,6 +198,16 @@ def logs(request: HttpRequest, uid: str, wanted: Query[EventQuery]) -> dict[str,
 def artifacts(request: HttpRequest, uid: str) -> dict[str, Any]:
     """Configuration, checkpoints, metrics, predictions and logs, with size and SHA-256."""
     return artifact_list(find_run(uid))
+
+
+@router.get(
+    "/runs/{uid}/report",
+    response={200: ReportOut, 404: Refusal},
+    summary="Read a run's report",
+)
+def report(request: HttpRequest, uid: str) -> dict[str, Any]:
+    """How a completed run did on the test part: verdict, scores, calibration, trading, plots."""
+    return report_document(read_report(find_run(uid)))
 
 
 _FILE: dict[str, Any] = {

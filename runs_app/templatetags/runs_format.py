@@ -206,7 +206,7 @@ def skill(value: Any, name: str) -> str:
 
 @register.filter
 def p_value(value: Any) -> str:
-    """The p-value of a test, three decimals; very small ones as a bound."""
+    """A p-value or another probability, three decimals; very small ones as a bound."""
     number = _as_float(value)
     if number is None or not math.isfinite(number):
         return ABSENT
@@ -227,6 +227,17 @@ def difference(value: Any) -> str:
     if number is None:
         return ABSENT
     return f"+{sig(number, 3)}" if number > 0 else sig(number, 3)
+
+
+@register.filter
+def growth(value: Any) -> str:
+    """A log-return as the return it is, in per cent with its sign and without the unit."""
+    number = _as_float(value)
+    if number is None:
+        return ABSENT
+    if not math.isfinite(number):
+        return _not_finite(number)
+    return f"{100 * math.expm1(number):+,.2f}".replace("-", "−")
 
 
 @register.filter

@@ -1,55 +1,15 @@
 // The curves of a run, drawn by uPlot. Points come keyed by step, so that a repeated one changes
 // nothing; colours come from the theme.
+import { DASHES, axis, colourOf, css, format, legend } from "./plot_style.js";
+
 const HEIGHT = 232;
 // A row of epochs: step, epoch, then the scores in the order of series.EPOCH_KEYS.
 const EPOCH = 1;
 const SCORES = { val_loss: 2, val_da: 3, val_nll: 4, val_crps: 5, val_pinball: 6, val_rmse: 7 };
-// The same dashes as .line-key in app.css.
-const DASHES = { random_walk: [6, 4], constant: [2, 3], ewma: [12, 4], garch: [3, 1] };
-
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-export function format(value) {
-  if (value === null || value === undefined) return "–";
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size < 1e-4 || size >= 1e5) return value.toExponential(2);
-  return size >= 1000 ? value.toFixed(0) : value.toPrecision(4);
-}
-
-const compact = (value) => {
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
-  if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
-  if (size < 1e-3) return Number(value.toPrecision(3)).toExponential();
-  return String(Number(value.toPrecision(6)));
-};
 
 // Steps and epochs are counted, so the axis has whole numbers only.
 const WHOLE = [1, 2, 5].flatMap((first) => [...Array(8).keys()].map((power) => first * 10 ** power));
 WHOLE.sort((a, b) => a - b);
-
-// Without the pointer on the chart the legend shows the newest values.
-function legend(plot, value, index, at, write) {
-  const shown = at === null ? plot.data[index].findLast((known) => known !== null) : value;
-  return shown === null || shown === undefined ? "–" : write(shown);
-}
-
-function axis(label) {
-  const grid = css("--chart-grid");
-  return {
-    label,
-    labelSize: label ? 18 : 0,
-    size: label ? 32 : 58,
-    font: "11px system-ui",
-    labelFont: "11px system-ui",
-    stroke: css("--chart-text"),
-    grid: { stroke: grid, width: 1 },
-    ticks: { stroke: grid, width: 1, size: 4 },
-    values: (_, splits) => splits.map((value) => (value === null ? "" : compact(value))),
-  };
-}
 
 class Chart {
   constructor(id, xLabel, series, read) {
@@ -133,7 +93,7 @@ function scoreChart(box, names) {
   const series = (store) => [
     { label: "model", colour: "--chart-val", points: true },
     ...baselinesWith(store, key).map((name) => ({
-      label: names[name], colour: `--chart-${name}`, width: 1.5, dash: DASHES[name],
+      label: names[name], colour: colourOf(name), width: 1.5, dash: DASHES[name],
     })),
   ];
   const read = (store) => {

@@ -179,8 +179,8 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
     document = get("/api/openapi.json").json()
     assert document["paths"].keys() == {
         "/api/runs", "/api/runs/{uid}", "/api/runs/{uid}/cancel", "/api/runs/{uid}/retry",
-        "/api/runs/{uid}/metrics", "/api/runs/{uid}/logs", "/api/runs/{uid}/artifacts",
-        "/api/runs/{uid}/artifacts/{artifact_path}", "/api/datasets",
+        "/api/runs/{uid}/report", "/api/runs/{uid}/metrics", "/api/runs/{uid}/logs",
+        "/api/runs/{uid}/artifacts", "/api/runs/{uid}/artifacts/{artifact_path}", "/api/datasets",
     }  # fmt: skip
     body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
     config = body["schema"]["properties"]["config"]["properties"]

@@ -52,8 +52,8 @@ def test_the_card_says_it_in_words_with_figures(
     assert f"Verdict: {title}" in text
     assert f"It {outcome} GARCH(1,1)-t on the test part." in text
     assert "on 12,345 test decisions" in text
-    assert "CRPS 5.120 bp 5.250 bp +2.48 % +1.48 % to +3.48 % 0.0004" in text
-    assert "NLL −5.432 nats −5.401 nats +0.0309 nats" in text
+    assert "+2.48 % +1.48 % to +3.48 % 0.0004 5.120 bp 5.250 bp" in text
+    assert "+0.0309 nats +0.0209 nats to +0.0409 nats 0.0004 −5.432 nats −5.401 nats" in text
     assert "not investment advice" in text
     assert page.index("verdict-card") < page.index("panel-metrics")
 
@@ -131,7 +131,7 @@ def test_values_that_are_not_finite_are_shown(browser: Client, make_run: MakeRun
     broken = verdict.comparisons[0].model_copy(update={"skill": float("nan")})
     stored = as_stored(verdict.model_copy(update={"comparisons": (broken,)}))
     run = judged(make_run, verdict=stored)
-    assert "5.250 bp NaN" in card(browser.get(f"/runs/{run.uid}").content.decode())
+    assert "Beats NaN +1.48 %" in card(browser.get(f"/runs/{run.uid}").content.decode())
 
 
 @pytest.mark.parametrize("address", ["/runs", "/"])

@@ -1,0 +1,46 @@
+// How every plot looks: numbers, axes, the legend, and the colours of the theme.
+export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+export function format(value) {
+  if (value === null || value === undefined) return "–";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size < 1e-4 || size >= 1e5) return value.toExponential(2);
+  return size >= 1000 ? value.toFixed(0) : value.toPrecision(4);
+}
+
+export const compact = (value) => {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
+  if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
+  if (size < 1e-3) return Number(value.toPrecision(3)).toExponential();
+  return String(Number(value.toPrecision(6)));
+};
+
+// Without the pointer on the chart the legend shows the newest values.
+export function legend(plot, value, index, at, write) {
+  const shown = at === null ? plot.data[index].findLast((known) => known !== null) : value;
+  return shown === null || shown === undefined ? "–" : write(shown);
+}
+
+export function axis(label) {
+  const grid = css("--chart-grid");
+  return {
+    label,
+    labelSize: label ? 18 : 0,
+    size: label ? 32 : 58,
+    font: "11px system-ui",
+    labelFont: "11px system-ui",
+    stroke: css("--chart-text"),
+    grid: { stroke: grid, width: 1 },
+    ticks: { stroke: grid, width: 1, size: 4 },
+    values: (_, splits) => splits.map((value) => (value === null ? "" : compact(value))),
+  };
+}
+
+// The lines of the baselines; the same dashes as .line-key in app.css.
+export const DASHES = { random_walk: [6, 4], constant: [2, 3], ewma: [12, 4], garch: [3, 1] };
+
+const COLOURS = { model: "--chart-val", model_uncalibrated: "--chart-train" };
+export const colourOf = (forecaster) => COLOURS[forecaster] ?? `--chart-${forecaster}`;

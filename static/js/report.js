@@ -1,0 +1,54 @@
+// Draws the plots of a report from the numbers in the page, and hands them out as PNG and CSV.
+import { breakdown, coverage, equity, fan, pit, reliability } from "./report_plots.js";
+import { saveCsv, savePng } from "./save_plot.js";
+
+const HEIGHT = { fan: 380 };
+const PLOTS = {
+  fan,
+  pit,
+  coverage,
+  "reliability-short": reliability("short"),
+  "reliability-long": reliability("long"),
+  hour: breakdown("hour"),
+  volatility: breakdown("volatility"),
+  equity,
+};
+
+const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const report = read("report-data");
+const names = read("forecaster-names");
+const run = document.getElementById("report").dataset.file;
+const drawn = new Map();
+
+function draw(card) {
+  const name = card.dataset.plot;
+  const box = card.querySelector(".chart");
+  const made = PLOTS[name](report, names);
+  drawn.get(card)?.plot.destroy();
+  const size = { width: box.clientWidth, height: HEIGHT[name] ?? 260 };
+  const plot = new uPlot({ ...size, cursor: { drag: { x: true, y: false } }, ...made.options }, made.data, box);
+  if (made.first) plot.setScale("x", { min: made.first[0], max: made.first[1] });
+  drawn.set(card, { plot, made, height: size.height });
+}
+
+const cards = [...document.querySelectorAll("[data-plot]")];
+cards.forEach(draw);
+
+const resizer = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const { plot, height } = drawn.get(target.closest("[data-plot]"));
+    if (plot.width !== target.clientWidth) plot.setSize({ width: target.clientWidth, height });
+  }
+});
+for (const card of cards) resizer.observe(card.querySelector(".chart"));
+document.addEventListener("theme:changed", () => cards.forEach(draw));
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-save]");
+  if (!button) return;
+  const card = button.closest("[data-plot]");
+  const { plot, made } = drawn.get(card);
+  const name = `${run}-${card.dataset.plot}`;
+  if (button.dataset.save === "csv") saveCsv(name, made);
+  else savePng(name, card.querySelector(".card-title").textContent, plot);
+});

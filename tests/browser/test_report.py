@@ -1,0 +1,87 @@
+"""A real run ends under a viewer's eyes with its verdict; its report draws and is taken home."""
+
+from __future__ import annotations
+
+import csv
+import json
+import struct
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from launcher.product import Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
+
+SOON_MS = 30_000
+TRAINED_MS = 300_000
+CONFIG = {
+    "data_source": "synthetic_garch_1m.csv",
+    "variant": "tiny",
+    "long_horizon": "1d",
+    "max_epochs": 2,
+    "overrides": ["train.steps_per_epoch=15", "train.warmup_steps=2", "model.context_bars=32"],
+}
+PAINTED = """
+canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let count = 0;
+  for (let at = 3; at < data.length; at += 4) count += data[at] > 0;
+  return count / (data.length / 4);
+}
+"""
+
+
+def _start(product: Product) -> str:
+    request = urllib.request.Request(
+        f"{product.url}/runs",
+        data=json.dumps({"name": "To be judged", "config": CONFIG}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        run_id: str = json.load(answer)["id"]
+    return run_id
+
+
+def _download(page: Page, card: Locator, button: str, target: Path) -> bytes:
+    with page.expect_download() as started:
+        card.get_by_role("button", name=button).click()
+    started.value.save_as(target)
+    return target.read_bytes()
+
+
+def test_the_verdict_comes_by_itself_and_the_report_draws(
+    page: Page, live_product: Product, tmp_path: Path
+) -> None:
+    run_id = _start(live_product)
+    page.goto(f"{live_product.url}/runs/{run_id}")
+    page.evaluate("window.sameDocument = true")
+    card = page.locator("#verdict")
+    expect(card).to_contain_text("Verdict:", timeout=TRAINED_MS)
+    assert page.evaluate("window.sameDocument"), "the page was loaded again"
+    expect(card).to_contain_text("not investment advice")
+    expect(card.locator("tbody tr")).to_have_count(8)
+    live = card.inner_text()
+    page.reload()
+    assert card.inner_text() == live
+
+    card.get_by_role("link", name="Open the report").click()
+    plots = page.locator("[data-plot]")
+    expect(plots.locator("canvas")).to_have_count(8)
+    for plot in plots.all():
+        painted = plot.locator("canvas").evaluate(PAINTED)
+        assert painted > 0.005, f"{plot.get_attribute('data-plot')} is empty"
+
+    fan = page.locator('[data-plot="fan"]')
+    rows = list(csv.reader(_download(page, fan, "CSV", tmp_path / "fan.csv").decode().splitlines()))
+    with urllib.request.urlopen(f"{live_product.url}/runs/{run_id}/report", timeout=30) as answer:
+        stored = json.load(answer)["report"]["fan"]
+    assert rows[0][:5] == ["decided_at", "open", "high", "low", "close"]
+    assert [float(row[4]) for row in rows[1:]] == stored["close"]
+    image = _download(page, fan, "PNG", tmp_path / "fan.png")
+    assert image.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", image[16:24])
+    assert width > 300
+    assert height > 300
