@@ -17,6 +17,7 @@ from runs_app.forecasting.evaluation.curves import (
     equity_curve,
     fan_chart,
     pit_section,
+    pit_values,
     reliability_curve,
 )
 from runs_app.forecasting.evaluation.directions import hit_rate
@@ -93,7 +94,8 @@ def judge_fit(fit: Fit, forecast: Forecast, leaks: LeakCheck | None = None) -> J
     trading = trading_check(
         account, fills, fee_bps=costs.fee_bps, slippage_bps=costs.slippage_bps, tries=tries
     )
-    coverage = coverage_rows(evidence.forecasts, evidence.y, horizon_bars=horizon)
+    pit = pit_values(evidence.forecasts, evidence.y)
+    coverage = coverage_rows(evidence.forecasts, pit, evidence.y, horizon_bars=horizon)
     said = (
         remarks.tries_words(comparisons, tries),
         remarks.direction_words(
@@ -108,7 +110,7 @@ def judge_fit(fit: Fit, forecast: Forecast, leaks: LeakCheck | None = None) -> J
         leaks=leaks,
         remarks=tuple(sentence for sentence in said if sentence),
     )
-    return Judgement(verdict, trading, _report(evidence, losses, coverage, account, fills))
+    return Judgement(verdict, trading, _report(evidence, losses, pit, coverage, account, fills))
 
 
 def gather(fit: Fit, forecast: Forecast) -> Evidence:
@@ -150,6 +152,7 @@ def _fills(evidence: Evidence) -> Fills:
 def _report(
     evidence: Evidence,
     losses: dict[str, dict[str, FloatArray]],
+    pit: dict[str, FloatArray],
     coverage: tuple[Coverage, ...],
     account: dict[TradingRule, Account],
     fills: Fills,
@@ -166,7 +169,7 @@ def _report(
         horizon_bars=evidence.horizon_bars,
         rows=len(rows),
         score=score,
-        pit=pit_section(evidence.forecasts, evidence.y, horizon_bars=evidence.horizon_bars),
+        pit=pit_section(pit, horizon_bars=evidence.horizon_bars),
         coverage=coverage,
         reliability=evidence.reliability,
         breakdowns=(

@@ -11,6 +11,7 @@ from runs_app.forecasting.evaluation.curves import (
     equity_curve,
     fan_chart,
     pit_section,
+    pit_values,
     reliability_curve,
     thinned,
 )
@@ -29,22 +30,25 @@ def gaussian(scale: float) -> Predictive:
 
 
 def test_pit_of_the_truth_lies_in_its_band_and_that_of_a_narrow_forecast_is_a_u() -> None:
-    section = pit_section({"model": gaussian(1e-3), "garch": gaussian(5e-4)}, Y, horizon_bars=1)
+    pit = pit_values({"model": gaussian(1e-3), "garch": gaussian(5e-4)}, Y)
+    section = pit_section(pit, horizon_bars=1)
     assert section is not None
     truth, narrow = (np.array(one.counts) for one in section.histograms)
     assert truth.sum() == narrow.sum() == ROWS
     assert ((truth > section.low) & (truth < section.high)).sum() >= 17  # 95 % of 20
     assert narrow[0] > 2 * section.expected < 2 * narrow[-1]
     assert narrow[9] < section.low
-    wide = pit_section({"model": gaussian(1e-3)}, Y, horizon_bars=9)
+    wide = pit_section({"model": pit["model"]}, horizon_bars=9)
     assert wide is not None
     assert wide.high - wide.expected == pytest.approx(3 * (section.high - section.expected))
     point = Predictive(Family.POINT, np.zeros(ROWS))
-    assert pit_section({"model": point}, Y, horizon_bars=1) is None
+    assert pit_section(pit_values({"model": point}, Y), horizon_bars=1) is None
 
 
 def test_coverage_is_near_its_nominal_value_and_its_interval_holds_it() -> None:
-    rows = coverage_rows({"model": gaussian(1e-3)}, Y, horizon_bars=1)
+    forecasts = {"model": gaussian(1e-3)}
+    rows = coverage_rows(forecasts, pit_values(forecasts, Y), Y, horizon_bars=1)
+    assert rows == coverage_rows(forecasts, {}, Y, horizon_bars=1)  # by quantiles: the same
     assert [row.nominal for row in rows] == [0.5, 0.8, 0.95]
     for row in rows:
         assert row.low < row.nominal < row.high
@@ -53,7 +57,9 @@ def test_coverage_is_near_its_nominal_value_and_its_interval_holds_it() -> None:
         Family.QUANTILES, np.zeros(ROWS), quantiles=np.tile([-2, -1, 0, 1, 2.0], (ROWS, 1)),
         levels=LEVELS,
     )  # fmt: skip
-    assert [row.nominal for row in coverage_rows({"model": quantiles}, Y, horizon_bars=1)] == [0.5]
+    assert [row.nominal for row in coverage_rows({"model": quantiles}, {}, Y, horizon_bars=1)] == [
+        0.5
+    ]
 
 
 def test_reliability_of_known_probabilities() -> None:
