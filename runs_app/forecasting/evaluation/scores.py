@@ -92,9 +92,14 @@ def quantile(p: Predictive, level: float) -> FloatArray:
     scale, df = _density(p)
     if level == 0.5:
         return p.location
-    standard = ndtri(level) if df is None else stdtrit(df, level)
+    standard = ndtri(level) if df is None else stdtrit(_shared(df), level)
     value: FloatArray = p.location + scale * standard
     return value
+
+
+def _shared(df: FloatArray) -> FloatArray | float:
+    """One number where all rows [N] have the same: the inverse of the Student-t is slow."""
+    return float(df[0]) if len(df) and bool((df == df[0]).all()) else df
 
 
 def can_quantile(p: Predictive, level: float) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from runs_app.forecasting.evaluation import remarks
 from runs_app.forecasting.evaluation.breakdown import by_hour, by_volatility
@@ -24,27 +23,21 @@ from runs_app.forecasting.evaluation.directions import hit_rate
 from runs_app.forecasting.evaluation.report import Report
 from runs_app.forecasting.evaluation.trading import BASIS_POINT, Fills, accounts, trading_check
 from runs_app.forecasting.evaluation.verdict import MODEL, compare, judge, loss_table
-from runs_app.forecasting.training.predictive import float64, predictive_of
-from runs_app.forecasting.training.rivals import outcomes_of, rivals_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor
-
-    from runs_app.forecasting.data.prepare import PreparedData
-    from runs_app.forecasting.evaluation.curves import Int64Array
     from runs_app.forecasting.evaluation.documents import (
         LeakCheck,
         TradingCheck,
         TradingRule,
         Verdict,
     )
-    from runs_app.forecasting.evaluation.predictive import FloatArray, Predictive
-    from runs_app.forecasting.evaluation.report import Coverage, ReliabilityCurve
+    from runs_app.forecasting.evaluation.predictive import FloatArray
+    from runs_app.forecasting.evaluation.report import Coverage
     from runs_app.forecasting.evaluation.trading import Account
-    from runs_app.forecasting.losses.forecast import Forecast
     from runs_app.forecasting.training.assembly import Fit
+    from runs_app.forecasting.training.evidence import Evidence
 
 LOG = logging.getLogger(__name__)
 
@@ -58,32 +51,8 @@ class Judgement:
     report: Report
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The test part as arrays [N], and what every forecaster says about it."""
-
-    data: PreparedData
-    rows: Int64Array
-    y: FloatArray
-    forecasts: dict[str, Predictive]
-    """``model`` first."""
-    reliability: tuple[ReliabilityCurve, ...]
-    horizon_bars: int
-
-    @property
-    def model(self) -> Predictive:
-        """The forecasts that are judged."""
-        return self.forecasts[MODEL]
-
-    @property
-    def baselines(self) -> dict[str, Predictive]:
-        """By key of ``BASELINES``."""
-        return {k: one for k, one in self.forecasts.items() if not k.startswith(MODEL)}
-
-
-def judge_fit(fit: Fit, forecast: Forecast, leaks: LeakCheck | None = None) -> Judgement:
-    """Judge the ``forecast`` of the test part."""
-    evidence = gather(fit, forecast)
+def judge_fit(fit: Fit, evidence: Evidence, leaks: LeakCheck | None = None) -> Judgement:
+    """Judge the test part."""
     costs, horizon = fit.config.costs, evidence.horizon_bars
     tries = _context(fit.run_dir).tries
     losses = loss_table(evidence.model, evidence.baselines, evidence.y)
@@ -111,32 +80,6 @@ def judge_fit(fit: Fit, forecast: Forecast, leaks: LeakCheck | None = None) -> J
         remarks=tuple(sentence for sentence in said if sentence),
     )
     return Judgement(verdict, trading, _report(evidence, losses, pit, coverage, account, fills))
-
-
-def gather(fit: Fit, forecast: Forecast) -> Evidence:
-    """The network's and the baselines' forecasts of the test part, on exactly the same rows."""
-    data, config = fit.data, fit.config
-    rows = data.splits["test"].numpy()
-    horizon = config.horizons.next_bars
-    model = predictive_of(forecast, config.loss.kind, target_scale=fit.table.target_scale)
-    return Evidence(
-        data=data,
-        rows=rows,
-        y=outcomes_of(data, "test"),
-        forecasts={MODEL: model, **rivals_of(fit.baselines, data, "test")},
-        reliability=tuple(
-            reliability_curve(name, probabilities, label, calibrated=False)
-            for name, probabilities, label in (
-                ("short", _probabilities(forecast.short_logits), data.short_label.numpy()[rows]),
-                ("long", _probabilities(forecast.long_logits), data.long_label.numpy()[rows]),
-            )
-        ),
-        horizon_bars=horizon,
-    )
-
-
-def _probabilities(logits: Tensor) -> FloatArray:
-    return float64(torch.softmax(logits.double(), dim=-1))
 
 
 def _fills(evidence: Evidence) -> Fills:
@@ -171,7 +114,10 @@ def _report(
         score=score,
         pit=pit_section(pit, horizon_bars=evidence.horizon_bars),
         coverage=coverage,
-        reliability=evidence.reliability,
+        reliability=tuple(
+            reliability_curve(name, one.probabilities, one.label, calibrated=False)
+            for name, one in evidence.directions.items()
+        ),
         breakdowns=(
             by_hour(score, deciding, time),
             by_volatility(score, deciding, volatility[rows], volatility[train]),

@@ -13,13 +13,14 @@ from runs_app.forecasting.events import (
     Reason,
 )
 from runs_app.forecasting.training.checkpoint import load_checkpoint
+from runs_app.forecasting.training.evidence import gather
 from runs_app.forecasting.training.judgement import judge_fit
 from runs_app.forecasting.training.predictions import prediction_table, write_predictions
 from runs_app.forecasting.training.summary import write_summary, write_whole
 
 if TYPE_CHECKING:
     from runs_app.forecasting.training.assembly import Fit
-    from runs_app.forecasting.training.judgement import Judgement
+    from runs_app.forecasting.training.evidence import Evidence
 
     Scores = dict[str, float | None]
 
@@ -33,11 +34,13 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
     network = fit.module.network.to(fit.device)
     network.load_state_dict(load_checkpoint(fit.store.best_path, device=fit.device)["network"])
     scores: dict[str, Scores] = {}
+    evidence: dict[str, Evidence] = {}
     tables = []
     for split in SCORED:
         rows = fit.rows(split)
         forecast = fit.evaluator.forecast(network, rows)
         scores[split] = fit.evaluator.score(forecast, rows)
+        evidence[split] = gather(fit, split, forecast)
         tables.append(
             prediction_table(
                 fit.data,
@@ -48,7 +51,7 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
             )
         )
     write_predictions(fit.run_dir / PREDICTIONS_FILE, tables)
-    judgement = judge_fit(fit, forecast)  # the test part comes last
+    judgement = judge_fit(fit, evidence["test"])
     write_whole(fit.run_dir / REPORT_FILE, judgement.report.model_dump_json())
     message = f"Completed {record.epochs} epochs; the best was epoch {record.best_epoch}."
     if record.stopped_early:
@@ -60,9 +63,16 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
     LOG.info(_score_line(scores))
     for sentence in (judgement.verdict.sentence, *judgement.verdict.remarks):
         LOG.info(sentence)
-    return _finish(
-        fit, Reason.COMPLETED, message, scores, judgement, device=device, seconds=seconds
-    )
+    summary = {
+        "scores": {split: one.scores() for split, one in evidence.items()},
+        "directions": {split: one.direction_scores() for split, one in evidence.items()},
+        "verdict": judgement.verdict.model_dump(mode="json"),
+        "trading": judgement.trading.model_dump(mode="json"),
+        "device": device,
+        "seconds": round(seconds, 3),
+    }
+    finished = _finish(fit, Reason.COMPLETED, message, scores, summary)
+    return finished.model_copy(update={"verdict": judgement.verdict})
 
 
 def cancel(fit: Fit, *, device: str, seconds: float) -> FitFinished:
@@ -73,7 +83,9 @@ def cancel(fit: Fit, *, device: str, seconds: float) -> FitFinished:
         fit.saver.save()
     message = f"Cancelled on request after {step} steps and {record.epochs} whole epochs."
     LOG.info(message)
-    return _finish(fit, Reason.CANCELLED, message, {}, None, device=device, seconds=seconds)
+    return _finish(
+        fit, Reason.CANCELLED, message, {}, {"device": device, "seconds": round(seconds, 3)}
+    )
 
 
 def _finish(
@@ -81,33 +93,18 @@ def _finish(
     reason: Reason,
     message: str,
     scores: dict[str, Scores],
-    judgement: Judgement | None,
-    *,
-    device: str,
-    seconds: float,
+    more: dict[str, Any],
 ) -> FitFinished:
     if fit.store.saved_step:
-        summary = _summary(fit, scores) | {"device": device, "seconds": round(seconds, 3)}
-        if judgement is not None:
-            summary |= {
-                "verdict": judgement.verdict.model_dump(mode="json"),
-                "trading": judgement.trading.model_dump(mode="json"),
-            }
-        write_summary(
-            fit.run_dir / METRICS_FILE, {"reason": reason.value, "message": message, **summary}
-        )
+        summary = {"reason": reason.value, "message": message, **_summary(fit, scores), **more}
+        write_summary(fit.run_dir / METRICS_FILE, summary)
     short = {"validation": "val", "test": "test"}
     metrics = {
         f"{short[split]}_{name}": value
         for split, values in scores.items()
         for name, value in values.items()
     }
-    return FitFinished(
-        reason=reason,
-        message=message,
-        metrics=metrics,
-        verdict=None if judgement is None else judgement.verdict,
-    )
+    return FitFinished(reason=reason, message=message, metrics=metrics)
 
 
 def _summary(fit: Fit, scores: dict[str, Scores]) -> dict[str, Any]:

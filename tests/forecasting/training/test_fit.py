@@ -169,6 +169,17 @@ def test_a_completed_run_is_judged_on_the_test_part(finished: Path, data: Prepar
     assert [one.score for one in verdict.comparisons] == ["crps"] * 4 + ["nll"] * 4
     crps = scipy_crps(finished)
     assert verdict.comparisons[0].model == pytest.approx(crps, rel=2e-3)
+    test = summary["scores"]["test"]
+    assert set(test) == {"model", *BASELINES}
+    for one in verdict.comparisons:
+        assert (test["model"][one.score], test[one.baseline][one.score]) == pytest.approx(
+            (one.model, one.reference)
+        )
+    assert test["model"]["nll"] == pytest.approx(summary["test"]["nll"])
+    directions = summary["directions"]["test"]
+    assert directions["next"]["rate"] == pytest.approx(summary["test"]["da"])
+    assert directions["short"]["f1"] == pytest.approx(summary["test"]["f1_short"])
+    assert sum(directions["long"]["prior"]) == pytest.approx(1.0)
     trading = TradingCheck.model_validate(summary["trading"])
     assert (trading.fee_bps, trading.slippage_bps, trading.tries) == (10.0, 2.0, 1)
     assert trading.periods == verdict.rows - 1

@@ -1,0 +1,122 @@
+"""One part of the data as arrays: what came, and what every forecaster had said about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from runs_app.forecasting.config.timeframes import duration_seconds
+from runs_app.forecasting.evaluation.directions import class_scores, hit_rate
+from runs_app.forecasting.evaluation.scorecard import mean_scores
+from runs_app.forecasting.evaluation.verdict import MODEL
+from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
+from runs_app.forecasting.training.predictive import float64, predictive_of
+from runs_app.forecasting.training.rivals import outcomes_of, rivals_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from runs_app.forecasting.data.prepare import PreparedData
+    from runs_app.forecasting.evaluation.predictive import FloatArray, Predictive
+    from runs_app.forecasting.losses.forecast import Forecast
+    from runs_app.forecasting.training.assembly import Fit
+
+    Int64Array = NDArray[np.int64]
+
+NEXT = "next"
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One direction of N decisions: ``probabilities`` [N, 3], ``label`` [N], ``prior`` [3]."""
+
+    probabilities: FloatArray
+    label: Int64Array
+    prior: FloatArray
+    horizon_bars: int
+    """Decision bars until the label is known."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """N decisions of one part in order of time."""
+
+    data: PreparedData
+    rows: Int64Array
+    """[N] which decisions of ``data`` they are."""
+    y: FloatArray
+    """[N] log-returns that came."""
+    forecasts: dict[str, Predictive]
+    """``model`` first, then the baselines by key of ``BASELINES``."""
+    directions: dict[str, Direction]
+    """``short`` and ``long``."""
+    horizon_bars: int
+
+    @property
+    def model(self) -> Predictive:
+        """The forecasts that are judged."""
+        return self.forecasts[MODEL]
+
+    @property
+    def baselines(self) -> dict[str, Predictive]:
+        """By key of ``BASELINES``."""
+        return {k: one for k, one in self.forecasts.items() if not k.startswith(MODEL)}
+
+    def scores(self) -> dict[str, dict[str, float | None]]:
+        """Mean scores of every forecaster, named as in ``evaluation.scorecard``."""
+        return {
+            name: mean_scores(forecast, self.y, levels=QUANTILE_LEVELS)
+            for name, forecast in self.forecasts.items()
+        }
+
+    def direction_scores(self) -> dict[str, dict[str, Any] | None]:
+        """``next``: the hit rate of the sign (None without moves); ``short``, ``long``: classes."""
+        hits = hit_rate(self.model.location, self.y, horizon_bars=self.horizon_bars)
+        found: dict[str, dict[str, Any] | None] = {NEXT: None if hits is None else asdict(hits)}
+        for name, one in self.directions.items():
+            found[name] = asdict(
+                class_scores(one.probabilities, one.label, one.prior, horizon_bars=one.horizon_bars)
+            )
+        return found
+
+
+def gather(fit: Fit, split: str, forecast: Forecast) -> Evidence:
+    """The network's ``forecast`` of ``split`` and the baselines', on exactly the same rows."""
+    data, config = fit.data, fit.config
+    rows = data.splits[split].numpy()
+    model = predictive_of(forecast, config.loss.kind, target_scale=fit.table.target_scale)
+    bar = duration_seconds(data.bars.timeframe)
+    directions = {
+        name: Direction(
+            probabilities=_probabilities(logits),
+            label=label.numpy()[rows],
+            prior=prior,
+            horizon_bars=duration_seconds(horizon) // bar,
+        )
+        for name, logits, label, prior, horizon in (
+            (
+                "short", forecast.short_logits, data.short_label, fit.baselines.short_prior,
+                config.horizons.short,
+            ),
+            (
+                "long", forecast.long_logits, data.long_label, fit.baselines.long_prior,
+                config.horizons.long,
+            ),
+        )
+    }  # fmt: skip
+    return Evidence(
+        data=data,
+        rows=rows,
+        y=outcomes_of(data, split),
+        forecasts={MODEL: model, **rivals_of(fit.baselines, data, split)},
+        directions=directions,
+        horizon_bars=config.horizons.next_bars,
+    )
+
+
+def _probabilities(logits: Tensor) -> FloatArray:
+    return float64(torch.softmax(logits.double(), dim=-1))
