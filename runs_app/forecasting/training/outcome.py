@@ -15,6 +15,7 @@ from runs_app.forecasting.events import (
 from runs_app.forecasting.training.checkpoint import load_checkpoint
 from runs_app.forecasting.training.evidence import gather
 from runs_app.forecasting.training.judgement import judge_fit
+from runs_app.forecasting.training.leak_check import check_leaks, log_leaks
 from runs_app.forecasting.training.predictions import prediction_table, write_predictions
 from runs_app.forecasting.training.summary import write_summary, write_whole
 
@@ -51,7 +52,9 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
             )
         )
     write_predictions(fit.run_dir / PREDICTIONS_FILE, tables)
-    judgement = judge_fit(fit, evidence["test"])
+    leaks = check_leaks(fit.config, fit.data, check_stop=fit.stop.check)
+    log_leaks(leaks)
+    judgement = judge_fit(fit, evidence["test"], leaks)
     write_whole(fit.run_dir / REPORT_FILE, judgement.report.model_dump_json())
     message = f"Completed {record.epochs} epochs; the best was epoch {record.best_epoch}."
     if record.stopped_early:
@@ -68,11 +71,12 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
         "directions": {split: one.direction_scores() for split, one in evidence.items()},
         "verdict": judgement.verdict.model_dump(mode="json"),
         "trading": judgement.trading.model_dump(mode="json"),
+        "leaks": leaks.model_dump(mode="json"),
         "device": device,
         "seconds": round(seconds, 3),
     }
     finished = _finish(fit, Reason.COMPLETED, message, scores, summary)
-    return finished.model_copy(update={"verdict": judgement.verdict})
+    return finished.model_copy(update={"verdict": judgement.verdict, "leaks": leaks})
 
 
 def cancel(fit: Fit, *, device: str, seconds: float) -> FitFinished:
