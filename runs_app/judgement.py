@@ -123,15 +123,15 @@ def judgement(run: TrainingRun) -> Judgement | None:
     """What the card of ``run`` says; None while the run has not ended."""
     if not run.is_final:
         return None
-    verdict = _stored(Verdict, run.verdict)
+    verdict = stored(Verdict, run.verdict)
     return Judgement(
         verdict=verdict,
         not_judged="" if verdict else _why_not(run),
-        leaks=_stored(LeakCheck, run.leaks),
+        leaks=stored(LeakCheck, run.leaks),
     )
 
 
-def _stored(kind: type[Found], value: Any) -> Found | None:
+def stored(kind: type[Found], value: Any) -> Found | None:
     """The record in a column; None where there is none, or one of another version's shape."""
     try:
         return None if value is None else kind.model_validate(value)

@@ -68,6 +68,7 @@ class RunLine:
     seconds: float | None = about("Running time so far or in all; None before it started.")
     cancelling: bool = about("True from the wish to cancel until the run has ended.")
     badge: Badge | None = about("The outcome of the verdict; None where it was not judged.")
+    group: str = about("Public id of its group; empty for a single run.")
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,15 @@ class RunFilter:
 
     search: str = ""
     status: str = ""
+    group: str = ""
     sort: str = "created"
     descending: bool = True
     page: int = 1
 
     @property
     def is_default(self) -> bool:
-        """True when no search and no status narrow the table."""
-        return not self.search and not self.status
+        """True when no search, no status and no group narrow the table."""
+        return not (self.search or self.status or self.group)
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,8 @@ def filter_runs(wanted: RunFilter) -> QuerySet[TrainingRun]:
         runs = runs.filter(Q(name__icontains=wanted.search) | Q(uid__icontains=wanted.search))
     if wanted.status in RunStatus.values:
         runs = runs.filter(status=wanted.status)
+    if wanted.group:
+        runs = runs.filter(group__uid=wanted.group)
     column = SORTS[wanted.sort][0]
     order = OrderBy(F(column), descending=wanted.descending, nulls_last=True)
     if column == "created_at":
@@ -195,6 +199,7 @@ def run_lines(ids: list[int]) -> list[RunLine]:
             loss=KT("config__loss__kind"),
             source=KT("config__data__source"),
             max_epochs=KT("config__train__max_epochs"),
+            group_uid=F("group__uid"),
         )
     }
     return [_run_line(found[key]) for key in ids if key in found]
@@ -211,6 +216,7 @@ def _run_line(run: Any) -> RunLine:
         seconds=running_seconds(run),
         cancelling=is_cancelling(run),
         badge=badge_of(run),
+        group=run.group_uid or "",
     )
 
 

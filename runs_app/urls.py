@@ -8,6 +8,7 @@ from runs_app.views.artifacts import artifact, artifact_list
 from runs_app.views.builder import builder, new
 from runs_app.views.datasets import datasets
 from runs_app.views.detail import run_cancel, run_delete, run_detail, run_live, run_retry
+from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
 from runs_app.views.report import run_report
 from runs_app.views.runs import run_list
@@ -26,5 +27,9 @@ urlpatterns = [
     path("runs/<slug:uid>/delete", run_delete, name="run_delete"),
     path("runs/<slug:uid>/artifacts", artifact_list, name="artifact_list"),
     path("runs/<slug:uid>/artifacts/<path:path>", artifact, name="artifact"),
+    path("groups", group_list, name="group_list"),
+    path("groups/<slug:uid>", group_detail, name="group_detail"),
+    path("groups/<slug:uid>/cancel", group_cancel, name="group_cancel"),
+    path("groups/<slug:uid>/delete", group_delete, name="group_delete"),
     path("datasets", datasets, name="datasets"),
 ]

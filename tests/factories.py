@@ -22,7 +22,7 @@ from runs_app.forecasting.evaluation.documents import (
     Record,
     Verdict,
 )
-from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, RunGroup, TrainingRun
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 """The instant at which factory objects happen, unless a test says otherwise."""
@@ -123,3 +123,29 @@ def make_leak_check(*, passed: bool = True) -> LeakCheck:
 def as_stored(record: Record) -> Any:
     """A record of the core as a column holds it."""
     return json.loads(record.model_dump_json())
+
+
+def make_group(folds: int = 2, seeds: int = 2, **fields: Any) -> RunGroup:
+    """A group of completed runs, all judged alike; ``skill`` differs a little from run to run."""
+    config = make_config(train={"seed": 7})
+    group = RunGroup.objects.create(
+        name=fields.get("name", "a group"), folds=folds, seeds=seeds,
+        scheme="expanding" if folds > 1 else "", config=config.model_dump(mode="json"),
+    )  # fmt: skip
+    for fold in range(1, folds + 1):
+        dates = {
+            "test_start": f"2024-0{fold}-01T00:00:00Z", "test_end": f"2024-0{fold + 1}-01T00:00:00Z"
+        }  # fmt: skip
+        for seed in range(7, 7 + seeds):
+            made = make_config(data=dates if folds > 1 else {}, train={"seed": seed})
+            base = make_verdict()
+            shift = 0.001 * fold + 0.0001 * (seed - 7)
+            comparisons = tuple(
+                one.model_copy(update={"skill": one.skill + shift}) for one in base.comparisons
+            )
+            verdict = base.model_copy(update={"comparisons": comparisons})
+            make_completed_run(
+                group=group, fold=fold, seed=seed, name=f"fold {fold} seed {seed}",
+                config=made.model_dump(mode="json"), outcome="beats", verdict=as_stored(verdict),
+            )  # fmt: skip
+    return group

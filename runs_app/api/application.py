@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from runs_app.api import datasets, problems, runs
+from runs_app.api import datasets, groups, problems, runs
 
 api = NinjaAPI(
     title="AiStemPre",
@@ -16,4 +16,5 @@ api = NinjaAPI(
 )
 problems.add_handlers(api)
 api.add_router("", runs.router)
+api.add_router("", groups.router)
 api.add_router("", datasets.router)

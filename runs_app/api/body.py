@@ -47,15 +47,21 @@ def read_json(request: HttpRequest) -> Any:
 
 def split_run_request(body: Any) -> tuple[Any, Any]:
     """The ``config`` and the ``name`` of a request to create a run. Raises ``BadRequest``."""
+    given = take_keys(body, ("config", "name"))
+    return given["config"], given.get("name") or ""
+
+
+def take_keys(body: Any, keys: tuple[str, ...]) -> dict[str, Any]:
+    """A request's body, which may hold these keys and must hold ``config``; or ``BadRequest``."""
     if not isinstance(body, dict):
         raise _refuse('must be an object such as {"config": {"data_source": "..."}}')
     errors = []
-    for key in body.keys() - {"config", "name"}:
-        nearest = closest(key, ("config", "name"))
+    for key in body.keys() - set(keys):
+        nearest = closest(key, keys)
         hint = f"did you mean {nearest}?" if nearest else "put the run's settings inside config"
         errors.append(FieldError(key, f"is not a known key; {hint}"))
     if "config" not in body:
         errors.append(FieldError("config", "is required"))
     if errors:
         raise BadRequest(sorted(errors, key=lambda error: error.path))
-    return body["config"], body.get("name") or ""
+    return body

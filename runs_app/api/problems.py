@@ -10,6 +10,7 @@ from ninja.errors import ValidationError
 
 from runs_app.errors import (
     ArtifactNotFound,
+    GroupNotFound,
     ReportMissing,
     RunError,
     RunNotCancellable,
@@ -51,6 +52,7 @@ class BadRequest(Exception):
 
 _STATUS: dict[type[RunError], int] = {
     RunNotFound: 404,
+    GroupNotFound: 404,
     ArtifactNotFound: 404,
     ReportMissing: 404,
     RunNotCancellable: 409,

@@ -1,4 +1,4 @@
-"""What POST /runs takes, for the OpenAPI document; made from the schema of a run."""
+"""What POST /runs and POST /groups take, for the OpenAPI document; from the schema of a run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ninja import Schema
 from pydantic import Field
 
 from runs_app.forecasting.config.request import FlatConfig
+from runs_app.forecasting.data.walk_forward import MAX_FOLDS, MAX_SEEDS, Scheme
 
 EXAMPLE = {
     "config": {
@@ -32,11 +33,36 @@ class CreateRunRequest(Schema):
     name: str = Field("", max_length=200, description="What the run is called in lists.")
 
 
+class CreateGroupRequest(CreateRunRequest):
+    """Runs to create together, from one `config` as POST /runs takes it.
+
+    `folds` runs train anew on a time that moves on and are tested on the stretch that follows it;
+    each is repeated with `seeds` seeds. At least one of the two is 2 or more.
+    """
+
+    folds: int = Field(1, ge=1, le=MAX_FOLDS, description="Walk-forward folds; 1: none.")
+    seeds: int = Field(1, ge=1, le=MAX_SEEDS, description="Seeds: config's own and the next ones.")
+    scheme: Scheme = Field(
+        Scheme.EXPANDING,
+        description="expanding: a fold learns from everything before its test; rolling: from as "
+        "long a time as the first fold.",
+    )
+
+
 def request_document() -> dict[str, Any]:
     """The ``requestBody`` of POST /runs."""
-    schema = CreateRunRequest.model_json_schema()
+    return _document(CreateRunRequest, EXAMPLE)
+
+
+def group_document() -> dict[str, Any]:
+    """The ``requestBody`` of POST /groups."""
+    return _document(CreateGroupRequest, EXAMPLE | {"folds": 5, "seeds": 3})
+
+
+def _document(request: type[Schema], example: dict[str, Any]) -> dict[str, Any]:
+    schema = request.model_json_schema()
     definitions = schema.pop("$defs")
-    content = {"schema": _inlined(schema, definitions), "example": EXAMPLE}
+    content = {"schema": _inlined(schema, definitions), "example": example}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 

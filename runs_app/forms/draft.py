@@ -28,10 +28,14 @@ class Draft:
     """By dotted schema path, as the form sent it."""
     name: str = ""
     overrides: str = ""
+    size: dict[str, str] = field(default_factory=dict)
+    """Texts of ``folds``, ``seeds`` and ``scheme``; what is absent is 1, or expanding."""
     visited: list[str] = field(default_factory=list)
     """Keys of the steps that were left with Next."""
     run: str = ""
     """Public id of the run that was started from the draft."""
+    group: str = ""
+    """Public id of the group that was started from the draft."""
 
     def shown(self, path: str) -> Any:
         """The value a field shows: what was typed, else the preset's."""
@@ -93,6 +97,8 @@ def save(session: SessionBase, draft: Draft) -> None:
         "overrides": draft.overrides[:MAX_TEXT],
         "visited": draft.visited,
         "run": draft.run,
+        "group": draft.group,
+        "size": {key: text[:20] for key, text in draft.size.items()},
     }
     while len(drafts) > MAX_DRAFTS:
         drafts.pop(next(iter(drafts)))

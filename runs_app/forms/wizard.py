@@ -10,6 +10,7 @@ from runs_app.forecasting.config.schema import Variant
 from runs_app.forecasting.errors import FieldError
 from runs_app.forms.build import BuilderField, build_field, errors_by_field, form_name
 from runs_app.forms.draft import Draft
+from runs_app.forms.repetition import size_fields
 from runs_app.forms.steps import STEPS, Step, step_of
 from runs_app.queries import about
 
@@ -63,6 +64,7 @@ class BuilderPage:
     other_errors: list[tuple[Step | None, str]] = about("Errors of other pages, on the last page.")
     overrides_errors: tuple[str, ...] = about("What is wrong with the additional overrides.")
     name_errors: tuple[str, ...] = about("What is wrong with the run's name.")
+    size_fields: list[BuilderField] = about("Folds, seeds and scheme, on the last page.")
     summary: list[SummaryPart] = about("All values, on the last page.")
     presets: list[Preset] = about("The cards, on the model page.")
     previous: Step | None = about("The step before, if any.")
@@ -98,6 +100,7 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
         other_errors=_other_errors(step, errors) if last else [],
         overrides_errors=errors.get("overrides", ()) if last else (),
         name_errors=errors.get("name", ()) if last else (),
+        size_fields=size_fields(draft.size, errors) if last else [],
         summary=_summary(draft) if last else [],
         presets=presets(draft) if step.key == "model" else [],
         previous=STEPS[index - 1] if index else None,
@@ -128,7 +131,7 @@ def _other_errors(current: Step, errors: Errors) -> list[tuple[Step | None, str]
     found = []
     for path, messages in errors.items():
         step = step_of(path)
-        if step is current or path in {"overrides", "name"}:
+        if step is current or path in {"overrides", "name", "folds", "seeds", "scheme"}:
             continue
         label = build_field(path, "").label if step and path in step.all_paths else path
         found += [(step, f"{label}: {message}" if label else message) for message in messages]

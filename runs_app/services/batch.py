@@ -1,4 +1,4 @@
-"""Many runs from one file: a list of runs, or a base and a grid of what varies."""
+"""Many runs from one file: a list of runs or groups, or a base and a grid of what varies."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from runs_app.forecasting.config.document import parse_yaml
 from runs_app.forecasting.config.faults import show
 from runs_app.forecasting.config.paths import closest
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
+from runs_app.services.groups import MAX_RUNS, ONE, SIZE_KEYS, Size, plan_group, read_size
 from runs_app.services.launch import clean_name, resolve
 
-MAX_RUNS = 1000
 _KEYS = ("runs", "base", "grid", "name")
 
 
@@ -23,20 +23,28 @@ class PlannedRun:
 
     payload: dict[str, Any]
     name: str
+    size: Size = ONE
+
+    @property
+    def runs(self) -> int:
+        """Runs it comes to: a group has several."""
+        return self.size.folds * self.size.seeds
 
 
 def plan_batch(text: str) -> list[PlannedRun]:
     """The runs that a YAML text asks for, each one checked against schema and data.
 
     The text is a list of runs, ``{runs: [...]}``, or ``{base: {...}, grid: {key: [values]}}``: one
-    run for every combination. A run is a flat payload, a configuration, or ``{name, config}``.
+    run for every combination. A run is a flat payload, a configuration, or ``{name, config}``; with
+    ``folds``, ``seeds`` and ``scheme`` beside them it is a group.
     Raises ``ConfigInvalid`` naming the faults of every run; then nothing is created.
     """
     planned = _expand(parse_yaml(text))
+    _check_number(sum(run.runs for run in planned))
     errors = []
     for number, run in enumerate(planned, 1):
         try:
-            resolve(run.payload)
+            plan_group(run.payload, run.size) if run.size.is_group else resolve(run.payload)
         except ConfigInvalid as invalid:
             where = f"run {number}" + (f" ({run.name})" if run.name else "")
             errors += [
@@ -80,12 +88,23 @@ def _one(item: Any, number: int) -> PlannedRun:
     if not isinstance(item, dict):
         raise _refuse(f"run {number}", f"must be a group of keys, not {show(item)}")
     if "config" in item:
-        extra = [key for key in item if key not in ("config", "name")]
+        extra = [key for key in item if key not in ("config", "name", *SIZE_KEYS)]
         if extra:
             raise _refuse(f"run {number}, {extra[0]}", "belongs inside config")
-        return PlannedRun(item["config"], clean_name(item.get("name") or ""))
-    payload = dict(item)
-    return PlannedRun(payload, clean_name(payload.pop("name", None) or ""))
+        return PlannedRun(item["config"], clean_name(item.get("name") or ""), _size(item, number))
+    payload = {key: value for key, value in item.items() if key not in SIZE_KEYS}
+    name = clean_name(payload.pop("name", None) or "")
+    return PlannedRun(payload, name, _size(item, number))
+
+
+def _size(item: dict[str, Any], number: int) -> Size:
+    try:
+        return read_size(**{key: item[key] for key in SIZE_KEYS if item.get(key) is not None})
+    except ConfigInvalid as invalid:
+        where = f"run {number}"
+        raise ConfigInvalid(
+            [FieldError(f"{where}, {error.path}", error.message) for error in invalid.errors]
+        ) from invalid
 
 
 def _gridded(base: Any, grid: Any, name: Any) -> list[PlannedRun]:
@@ -95,13 +114,15 @@ def _gridded(base: Any, grid: Any, name: Any) -> list[PlannedRun]:
     if not isinstance(grid, dict) or not all(isinstance(v, list) and v for v in grid.values()):
         raise _refuse("grid", "must give each key a list with at least one value")
     _check_number(math.prod(len(values) for values in grid.values()))
+    if "name" in base:
+        raise _refuse("base, name", "belongs beside base")
     label = clean_name(name)
-    runs = []
+    runs: list[PlannedRun] = []
     for values in itertools.product(*grid.values()):
         chosen = dict(zip(grid, values, strict=True))
         says = ", ".join(f"{key}={value}" for key, value in chosen.items())
         title = f"{label}: {says}" if label and says else label or says
-        runs.append(PlannedRun({**base, **chosen}, clean_name(title[:200])))
+        runs.append(_one({**base, **chosen, "name": title[:200]}, len(runs) + 1))
     return runs
 
 

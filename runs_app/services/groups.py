@@ -48,6 +48,13 @@ class Size:
         return self.folds * self.seeds > 1
 
 
+ONE = Size(1, 1, Scheme.EXPANDING)
+"""A single run, which is no group."""
+
+SIZE_KEYS = ("folds", "seeds", "scheme")
+"""What a request says beside its configuration to get a group."""
+
+
 @dataclass(frozen=True)
 class PlannedGroup:
     """A group that was checked and not yet created."""
@@ -66,7 +73,11 @@ def read_size(folds: Any = 1, seeds: Any = 1, scheme: Any = Scheme.EXPANDING) ->
         count = _whole(value)
         if count is None or not 1 <= count <= most:
             faults.append(
-                FieldError(path, f"must be a whole number from 1 to {most}, not {show(value)}")
+                FieldError(
+                    path,
+                    f"must be a whole number from 1 to {most}, not "
+                    f"{show(value if count is None else count)}",
+                )
             )
         counts[path] = count or 1
     if scheme not in list(Scheme):

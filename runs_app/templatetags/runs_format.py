@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from runs_app.judgement import SCORES
+
 register = template.Library()
 
 ABSENT = "–"
@@ -202,6 +204,30 @@ def skill(value: Any, name: str) -> str:
         return _not_finite(number)
     text = f"{number:+.4f} nats" if name.endswith("nll") else f"{100 * number:+.2f} %"
     return text.replace("-", "−")
+
+
+@register.simple_tag
+def skill_unit(name: str) -> str:
+    """The unit of a skill by this score."""
+    return "nats" if name.endswith("nll") else "%"
+
+
+@register.simple_tag
+def bare_skill(value: Any, name: str) -> str:
+    """A skill with its sign and without its unit, which stands in another column."""
+    return str(skill(value, name)).removesuffix(" nats").removesuffix(" %")
+
+
+@register.simple_tag
+def spread(value: Any, name: str) -> str:
+    """A standard deviation of skills, without sign and unit."""
+    return str(bare_skill(value, name)).lstrip("+")
+
+
+@register.filter
+def score_name(name: str) -> str:
+    """A score in words."""
+    return SCORES.get(name, name)
 
 
 @register.filter

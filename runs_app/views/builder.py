@@ -20,6 +20,7 @@ from runs_app.forms.draft import Draft, load, new_draft, save
 from runs_app.forms.steps import STEP_KEYS, STEPS, Step, get_step
 from runs_app.forms.wizard import Errors, builder_page, group, wrong_on
 from runs_app.services.datasets import list_data_sets
+from runs_app.services.groups import SIZE_KEYS, Size, launch_group, plan_group, read_size
 from runs_app.services.launch import clean_name, launch_run, resolve
 from runs_app.views.request import HtmxRequest
 
@@ -63,6 +64,8 @@ def builder(request: HtmxRequest, step: str) -> HttpResponse:
 
 
 def _submitted(request: HtmxRequest, draft: Draft, step: Step) -> HttpResponse:
+    if draft.group:
+        return redirect("runs:group_detail", draft.group)
     if draft.run:
         return redirect("runs:run_detail", draft.run)
     _take(draft, step, request.POST)
@@ -99,12 +102,13 @@ def _take(draft: Draft, step: Step, posted: Any) -> None:
     if step is STEPS[-1]:
         draft.name = posted.get("name", "").strip()
         draft.overrides = posted.get("overrides", "").replace("\r\n", "\n").strip()
+        draft.size = {key: posted[key].strip() for key in SIZE_KEYS if posted.get(key)}
 
 
 def _faults(draft: Draft) -> Errors:
     checks: tuple[tuple[Callable[[Any], object], Any], ...] = (
         (clean_name, draft.name),
-        (resolve, draft.payload()),
+        (_plan, draft),
     )
     faults: list[FieldError] = []
     for check, given in checks:
@@ -115,14 +119,37 @@ def _faults(draft: Draft) -> Errors:
     return group(faults)
 
 
+def _plan(draft: Draft) -> None:
+    """Check what the draft would start: one run, or a group."""
+    size = _size(draft)
+    plan_group(draft.payload(), size) if size.is_group else resolve(draft.payload())
+
+
+def _size(draft: Draft) -> Size:
+    """How many runs the draft asks for; raises ``ConfigInvalid`` with the faults of the rest."""
+    try:
+        return read_size(**draft.size)
+    except ConfigInvalid as invalid:
+        try:
+            resolve(draft.payload())
+        except ConfigInvalid as others:
+            raise ConfigInvalid([*invalid.errors, *others.errors]) from invalid
+        raise
+
+
 def _start(request: HtmxRequest, draft: Draft) -> HttpResponse:
     try:
-        run = launch_run(draft.payload(), name=draft.name)
+        size = _size(draft)
+        if size.is_group:
+            draft.group = launch_group(draft.payload(), size=size, name=draft.name).uid
+        else:
+            draft.run = launch_run(draft.payload(), name=draft.name).uid
     except ConfigInvalid as invalid:
         return _show(request, draft, STEPS[-1], group(invalid.errors), status=422)
-    draft.run = run.uid
     save(request.session, draft)
-    return redirect("runs:run_detail", run.uid)
+    if draft.group:
+        return redirect("runs:group_detail", draft.group)
+    return redirect("runs:run_detail", draft.run)
 
 
 def _show(

@@ -40,6 +40,8 @@ class Member:
     fold: int
     seed: int
     verdict: Verdict
+    leaks: bool = False
+    """True where a leak check of the run failed."""
 
 
 class Spread(Record):
@@ -87,7 +89,7 @@ class GroupVerdict(Record):
     outcome: Outcome | None
     """None while nothing has been judged."""
     edge: bool
-    """True where every baseline is beaten and every planned run was judged."""
+    """True where every baseline is beaten, every planned run was judged, and none leaks."""
     sentence: str
     baseline: str | None
     """The baseline that decides: the hardest to beat."""
@@ -111,10 +113,10 @@ def judge_group(members: Sequence[Member], *, planned: int) -> GroupVerdict:
     rows = sum(round(fmean(one.verdict.rows for one in fold)) for fold in _by_fold(members))
     hardest = _hardest(comparisons)
     outcome = None if hardest is None else outcome_against(hardest.baseline, comparisons)
-    complete = len(members) == planned
+    believable = len(members) == planned and not any(member.leaks for member in members)
     return GroupVerdict(
         outcome=outcome,
-        edge=outcome is Outcome.BEATS and complete,
+        edge=outcome is Outcome.BEATS and believable,
         sentence=_sentence(members, hardest, outcome, comparisons, planned=planned, rows=rows),
         baseline=hardest.baseline if hardest else None,
         planned=planned,
@@ -280,6 +282,18 @@ def _sentence(
     p_value = "p < 0.0001" if hardest.p_value < 1e-4 else f"p = {hardest.p_value:.2g}"
     folds = f"better in {hardest.folds_better} of {hardest.folds} folds, " * (hardest.folds > 1)
     counted = f"{len(members)} of {planned} runs, {rows:,} test decisions"
-    missing = planned - len(members)
-    claim = f" {missing} planned run{'s' * (missing > 1)} could not be judged: no claim is made."
-    return f"{says}: {compared}, {folds}{p_value}{objection}; {counted}.{claim * bool(missing)}"
+    return f"{says}: {compared}, {folds}{p_value}{objection}; {counted}.{_doubts(members, planned)}"
+
+
+def _doubts(members: Sequence[Member], planned: int) -> str:
+    """Why nothing is claimed although figures stand here; empty where nothing is in the way."""
+    missing, leaking = planned - len(members), sum(member.leaks for member in members)
+    doubts = [
+        f"{number} {what}"
+        for number, what in (
+            (missing, f"planned run{'s' * (missing > 1)} could not be judged"),
+            (leaking, f"run{'s' * (leaking > 1)} failed a leak check"),
+        )
+        if number
+    ]
+    return f" {' and '.join(doubts)}: no claim is made." if doubts else ""

@@ -16,6 +16,7 @@ from runs_app.forecasting.config.document import MAX_BYTES
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import TrainingRun
 from runs_app.services.batch import PlannedRun, plan_batch
+from runs_app.services.groups import launch_group
 from runs_app.services.launch import launch_run
 
 POLL_SECONDS = 1.0
@@ -26,7 +27,8 @@ class Command(BaseCommand):
 
     help = (
         "Launch the runs that a YAML file asks for: a list of runs, or {base: {...}, grid: {key: "
-        "[values]}} for every combination. All are checked before the first is created."
+        "[values]}} for every combination. A run with folds or seeds above 1 is a group. All are "
+        "checked before the first is created."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -66,9 +68,15 @@ class Command(BaseCommand):
     def _launch(self, planned: list[PlannedRun]) -> list[str]:
         uids = []
         for number, run in enumerate(planned, 1):
-            created = launch_run(run.payload, name=run.name)
-            uids.append(created.uid)
-            self.stdout.write(f"{number}/{len(planned)} {created.uid} {created.name}".rstrip())
+            if run.size.is_group:
+                group = launch_group(run.payload, size=run.size, name=run.name)
+                made = list(group.runs.order_by("pk").values_list("uid", flat=True))
+                told = f"group {group.uid} of {len(made)} runs {group.name}"
+            else:
+                created = launch_run(run.payload, name=run.name)
+                made, told = [created.uid], f"{created.uid} {created.name}"
+            uids += made
+            self.stdout.write(f"{number}/{len(planned)} {told}".rstrip())
         return uids
 
     def _wait(self, uids: list[str]) -> dict[str, str]:

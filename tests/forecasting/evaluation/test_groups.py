@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import NormalDist, fmean, stdev
 
 import numpy as np
@@ -125,6 +126,14 @@ def test_a_missing_run_is_said_and_no_edge_is_claimed() -> None:
     assert not part.edge
     assert "1 planned run could not be judged" in part.sentence
     assert "3 of 4 runs" in part.sentence
+
+
+def test_a_run_that_leaks_spoils_the_group() -> None:
+    members = [member(fold, 7, compared("garch", 0.05, 0.01)) for fold in (1, 2, 3)]
+    members[1] = replace(members[1], leaks=True)
+    verdict = judge_group(members, planned=3)
+    assert (verdict.outcome, verdict.edge) == (Outcome.BEATS, False)
+    assert "1 run failed a leak check: no claim is made" in verdict.sentence
 
 
 def test_a_group_without_a_judged_run_says_so() -> None:

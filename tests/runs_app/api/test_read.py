@@ -181,6 +181,7 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
         "/api/runs", "/api/runs/{uid}", "/api/runs/{uid}/cancel", "/api/runs/{uid}/retry",
         "/api/runs/{uid}/report", "/api/runs/{uid}/metrics", "/api/runs/{uid}/logs",
         "/api/runs/{uid}/artifacts", "/api/runs/{uid}/artifacts/{artifact_path}", "/api/datasets",
+        "/api/groups", "/api/groups/{uid}", "/api/groups/{uid}/cancel",
     }  # fmt: skip
     body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
     config = body["schema"]["properties"]["config"]["properties"]

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from runs_app.choices import RunStatus
 from runs_app.management.commands import launch_runs
-from runs_app.models import TrainingRun
+from runs_app.models import RunGroup, TrainingRun
 
 pytestmark = pytest.mark.django_db
 
@@ -98,3 +98,35 @@ def test_an_unreadable_file_gets_a_sentence(file: Path, content: bytes, words: s
 def test_a_missing_file_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be read: No such file"):
         launch(tmp_path / "none.yaml")
+
+
+def test_a_run_with_folds_or_seeds_is_a_group(candles: Path, runs_root: Path, file: Path) -> None:
+    file.write_text(
+        "- {data_source: BTCUSDT_1m, variant: tiny, timeframes: [15m], folds: 2, seeds: 2}\n"
+        "- {name: wide, seeds: 3, config: {data_source: BTCUSDT_1m, variant: tiny}}\n"
+        "- {data_source: BTCUSDT_1m, variant: tiny}\n"
+    )
+    out = launch(file)
+    groups = list(RunGroup.objects.order_by("pk"))
+    assert [(group.folds, group.seeds, group.name) for group in groups] == [
+        (2, 2, ""), (1, 3, "wide")
+    ]  # fmt: skip
+    assert TrainingRun.objects.count() == 8
+    assert f"1/3 group {groups[0].uid} of 4 runs" in out
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{data_source: BTCUSDT_1m, folds: 99}", "run 1, folds: must be a whole number"),
+        ("{data_source: BTCUSDT_1m, seeds: 50, folds: 50}", "2,500 runs"),
+        ("{data_source: BTCUSDT_1m, seeds: 2, epochs: 2}", "run 1, epochs: is not a known key"),
+    ],
+)
+def test_a_bad_group_launches_nothing(
+    candles: Path, runs_root: Path, file: Path, line: str, words: str
+) -> None:
+    file.write_text(f"- {line}\n")
+    with pytest.raises(CommandError, match=words):
+        launch(file)
+    assert not TrainingRun.objects.exists()

@@ -1,0 +1,63 @@
+"""Groups of runs: the list, one group, and its buttons."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from runs_app import group_queries
+from runs_app.errors import GroupNotFound, RunError
+from runs_app.models import RunGroup
+from runs_app.services.groups import cancel_group, delete_group, find_group
+from runs_app.views.request import HtmxRequest
+
+
+def _group_or_404(uid: str) -> RunGroup:
+    try:
+        return find_group(uid)
+    except GroupNotFound as error:
+        raise Http404(str(error)) from error
+
+
+@require_safe
+def group_list(request: HtmxRequest) -> HttpResponse:
+    """Every group, the newest first."""
+    number = request.GET.get("page", "1")
+    plain = number.isascii() and number.isdigit() and len(number) < 9
+    page = group_queries.group_list(int(number) if plain else 1)
+    return render(request, "groups/list.html", {"page": page})
+
+
+@require_safe
+def group_detail(request: HtmxRequest, uid: str) -> HttpResponse:
+    """One group; its live part alone for htmx."""
+    page = group_queries.group_page(_group_or_404(uid))
+    template = "groups/detail.html#live" if request.htmx else "groups/detail.html"
+    return render(request, template, {"page": page})
+
+
+@require_POST
+def group_cancel(request: HtmxRequest, uid: str) -> HttpResponse:
+    """Cancel every run of the group that has not ended."""
+    _group_or_404(uid)
+    asked = cancel_group(uid)
+    if asked:
+        messages.success(request, f"{asked} run{'s' * (asked > 1)} cancelled or asked to stop.")
+    else:
+        messages.error(request, "Every run of this group has ended already.")
+    return redirect("runs:group_detail", uid)
+
+
+@require_POST
+def group_delete(request: HtmxRequest, uid: str) -> HttpResponse:
+    """Delete the group with all its runs and their files."""
+    group = _group_or_404(uid)
+    try:
+        delete_group(uid)
+    except RunError as error:
+        messages.error(request, str(error))
+        return redirect("runs:group_detail", uid)
+    messages.success(request, f"Group {group} was deleted with all its runs.")
+    return redirect("runs:group_list")
