@@ -154,6 +154,8 @@ def _in_words(item: BuilderField) -> str:
         return ", ".join(choice.title for choice in item.choices if choice.chosen) or "none"
     if item.kind == "checkbox":
         return "yes" if item.value else "no"
+    if item.path.startswith("data.test_") and not item.value:
+        return "by the fractions" if item.path == "data.test_start" else "to the end"
     return item.value or {"date": "whole file", "number": "all"}.get(item.kind, "–")
 
 

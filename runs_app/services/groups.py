@@ -160,10 +160,9 @@ def launch_group(payload: Any, *, size: Size, name: str = "") -> RunGroup:
 
 
 def run_name(label: str, size: Size, fold: int, seed: int) -> str:
-    """A run's name: the group's, then what sets the run apart in it."""
+    """A run's name: what sets it apart in the group, then the group's."""
     apart = [f"fold {fold}/{size.folds}"] * (size.folds > 1) + [f"seed {seed}"] * (size.seeds > 1)
-    suffix = " · ".join(apart)
-    return f"{label[: MAX_NAME - len(suffix) - 3]} · {suffix}" if label else suffix
+    return " · ".join([*apart, *[label] * bool(label)])[:MAX_NAME]
 
 
 def find_group(uid: str) -> RunGroup:

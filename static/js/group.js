@@ -1,6 +1,5 @@
 // The skill of every run of a group: a dot each, and per baseline a line through the folds' means.
 const HEIGHT = 250;
-const COLOURS = { random_walk: "--chart-train", constant: "--chart-base", ewma: "--chart-ewma", garch: "--chart-val" };
 const DOT = 3.5;
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -40,7 +39,7 @@ function drawDots(held, series, x, dots) {
   ctx.stroke();
   ctx.globalAlpha = 0.75;
   series.forEach(({ key }, index) => {
-    ctx.fillStyle = css(COLOURS[key] ?? "--chart-base");
+    ctx.fillStyle = css(`--chart-${key}`);
     x.forEach((at, place) => {
       for (const skill of dots[place][index]) {
         ctx.beginPath();
@@ -78,7 +77,7 @@ function options(box, chart, x, dots) {
       { label: by, value: (_, value) => (value === null || value === undefined ? "–" : String(Math.round(value))) },
       ...series.map(({ key, label }) => ({
         label,
-        stroke: css(COLOURS[key] ?? "--chart-base"),
+        stroke: css(`--chart-${key}`),
         width: by === "fold" ? 1.5 : 0,
         spanGaps: true,
         points: { show: false },

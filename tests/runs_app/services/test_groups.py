@@ -47,7 +47,7 @@ def test_folds_times_seeds_are_ordinary_runs(
     runs = list(group.runs.order_by("pk"))
     assert (group.planned, group.scheme, len(runs)) == (6, "expanding", 6)
     assert [(run.fold, run.seed) for run in runs] == [(f, s) for f in (1, 2, 3) for s in (7, 8)]
-    assert runs[0].name == "real · fold 1/3 · seed 7"
+    assert runs[0].name == "fold 1/3 · seed 7 · real"
     for run in runs:
         config = validate(run.config)
         assert (run.status, config.train.seed) == (RunStatus.PENDING, run.seed)
