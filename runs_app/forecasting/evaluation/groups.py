@@ -18,17 +18,8 @@ from runs_app.forecasting.evaluation.documents import (
     Record,
     Verdict,
 )
-
-SIGNIFICANCE = 0.01
-"""The p-value below which a difference counts, as in the verdict of a single run."""
-
-SCORES: dict[str, str] = {
-    "crps": "CRPS",
-    "nll": "NLL",
-    "pinball": "pinball loss",
-    "squared_error": "squared error",
-}
-"""Scores that runs are compared by, in words; a head has one of the first, third and fourth."""
+from runs_app.forecasting.evaluation.rule import WORST_FIRST, combined, outcome_of
+from runs_app.forecasting.evaluation.words import SCORES, p_words
 
 _NORMAL = NormalDist()
 
@@ -129,9 +120,7 @@ def judge_group(members: Sequence[Member], *, planned: int) -> GroupVerdict:
 def outcome_against(baseline: str, comparisons: Iterable[GroupComparison]) -> Outcome:
     """How the group does against one baseline: its first score decides, the others may object."""
     first, *others = (one.outcome for one in comparisons if one.baseline == baseline)
-    if first is Outcome.BEATS and Outcome.LOSES in others:
-        return Outcome.TIES
-    return first
+    return combined(first, others)
 
 
 def _by_fold(members: Sequence[Member]) -> list[list[Member]]:
@@ -214,9 +203,7 @@ def _p_value(statistic: float) -> float:
 
 
 def _outcome(statistic: float) -> Outcome:
-    if _p_value(statistic) >= SIGNIFICANCE:
-        return Outcome.TIES
-    return Outcome.BEATS if statistic > 0 else Outcome.LOSES
+    return outcome_of(_p_value(statistic), better=statistic > 0)
 
 
 def _spread(folds: Sequence[Sequence[float]]) -> Spread:
@@ -233,15 +220,15 @@ def _spread(folds: Sequence[Sequence[float]]) -> Spread:
     )
 
 
-_ORDER = (Outcome.LOSES, Outcome.TIES, Outcome.BEATS)
-
-
 def _hardest(comparisons: Sequence[GroupComparison]) -> GroupComparison | None:
     """The first score of the baseline against which the group stands worst."""
     first = {one.baseline: one for one in reversed(comparisons)}
     return min(
         first.values(),
-        key=lambda one: (_ORDER.index(outcome_against(one.baseline, comparisons)), one.statistic),
+        key=lambda one: (
+            WORST_FIRST.index(outcome_against(one.baseline, comparisons)),
+            one.statistic,
+        ),
         default=None,
     )
 
@@ -279,7 +266,7 @@ def _sentence(
         ),
         "",
     )
-    p_value = "p < 0.0001" if hardest.p_value < 1e-4 else f"p = {hardest.p_value:.2g}"
+    p_value = p_words(hardest.p_value)
     folds = f"better in {hardest.folds_better} of {hardest.folds} folds, " * (hardest.folds > 1)
     counted = f"{len(members)} of {planned} runs, {rows:,} test decisions"
     return f"{says}: {compared}, {folds}{p_value}{objection}; {counted}.{_doubts(members, planned)}"

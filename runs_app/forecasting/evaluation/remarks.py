@@ -13,7 +13,7 @@ from runs_app.forecasting.evaluation.documents import (
     TradingRule,
 )
 from runs_app.forecasting.evaluation.report import Coverage
-from runs_app.forecasting.evaluation.verdict import SIGNIFICANCE
+from runs_app.forecasting.evaluation.rule import SIGNIFICANCE
 from runs_app.forecasting.evaluation.words import baseline_words, joined, p_words
 
 

@@ -2,9 +2,9 @@
 
 Decided on the test part by the proper score that suits what the model says: the CRPS of a density,
 the pinball loss of quantiles, the squared error of a point. A baseline is beaten where the score is
-lower with a Diebold-Mariano p below ``SIGNIFICANCE``; a density must not have a significantly worse
-NLL besides. A model has an edge only where it beats every baseline, so that chance would have to
-strike against all of them at once.
+lower with a Diebold-Mariano p below ``rule.SIGNIFICANCE``; a density must not have a significantly
+worse NLL besides. A model has an edge only where it beats every baseline, so that chance would have
+to strike against all of them at once.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from runs_app.forecasting.evaluation import scores
 from runs_app.forecasting.evaluation.bootstrap import skill_difference, skill_ratio
 from runs_app.forecasting.evaluation.documents import Comparison, LeakCheck, Outcome, Verdict
 from runs_app.forecasting.evaluation.predictive import Family, FloatArray, Predictive
+from runs_app.forecasting.evaluation.rule import WORST_FIRST, combined, outcome_of
 from runs_app.forecasting.evaluation.significance import diebold_mariano
 from runs_app.forecasting.evaluation.words import (
     SCORES,
@@ -26,7 +27,6 @@ from runs_app.forecasting.evaluation.words import (
     percent,
 )
 
-SIGNIFICANCE = 0.01
 POINT_BASELINES = ("random_walk", "constant")
 """The others differ from these in their spread alone, which a point forecast has none of."""
 
@@ -85,9 +85,6 @@ def _compared(
     test = diebold_mariano(own, other, horizon_bars=horizon_bars)
     skill_of = skill_difference if name == "nll" else skill_ratio
     skill = skill_of(own, other, horizon_bars=horizon_bars)
-    outcome = Outcome.TIES
-    if test.p_value < SIGNIFICANCE:
-        outcome = Outcome.BEATS if test.mean_difference < 0.0 else Outcome.LOSES
     return Comparison(
         baseline=baseline,
         score=name,
@@ -98,7 +95,7 @@ def _compared(
         skill_high=skill.high,
         statistic=test.statistic,
         p_value=test.p_value,
-        outcome=outcome,
+        outcome=outcome_of(test.p_value, better=test.mean_difference < 0.0),
     )
 
 
@@ -111,13 +108,8 @@ class Duel:
 
     @property
     def outcome(self) -> Outcome:
-        """By the deciding score; a significantly worse NLL takes one step away from it."""
-        if self.nll is None or self.nll.outcome is not Outcome.LOSES:
-            return self.decider.outcome
-        return Outcome.TIES if self.decider.outcome is Outcome.BEATS else Outcome.LOSES
-
-
-_HARDEST = (Outcome.LOSES, Outcome.TIES, Outcome.BEATS)
+        """By the deciding score, with the objection of the NLL."""
+        return combined(self.decider.outcome, () if self.nll is None else (self.nll.outcome,))
 
 
 def judge(
@@ -129,7 +121,7 @@ def judge(
 ) -> Verdict:
     """The verdict on ``rows`` test decisions; ``comparisons`` as ``compare`` gives them."""
     duels = _duels(comparisons)
-    hardest = min(duels, key=lambda duel: (_HARDEST.index(duel.outcome), duel.decider.skill))
+    hardest = min(duels, key=lambda duel: (WORST_FIRST.index(duel.outcome), duel.decider.skill))
     sentence = _sentence(hardest, len(duels), rows)
     failed = [] if leaks is None else [f.name for f in leaks.findings if not f.passed]
     if leaks is not None and not leaks.passed:
