@@ -78,10 +78,10 @@ class DecisionTable:
         """The decisions ``index`` [B], int64 on the table's device."""
         return Batch(
             gather(self.features, self.last_bar, index, self.context_bars),
-            self.log_volatility[index],
-            self.target[index],
-            self.short_label[index],
-            self.long_label[index],
+            self.log_volatility.index_select(0, index),
+            self.target.index_select(0, index),
+            self.short_label.index_select(0, index),
+            self.long_label.index_select(0, index),
             index,
         )
 

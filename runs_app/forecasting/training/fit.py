@@ -34,6 +34,7 @@ from runs_app.forecasting.training.device import (
 )
 from runs_app.forecasting.training.event_log import EventLog
 from runs_app.forecasting.training.failures import explain
+from runs_app.forecasting.training.memory import keep_freed_memory
 from runs_app.forecasting.training.optimizer import warmup_length
 from runs_app.forecasting.training.outcome import cancel, complete
 from runs_app.forecasting.training.resume import Resumption, resume
@@ -115,6 +116,7 @@ def _fit(
         config = read_config(run_dir)
         device = choose_device(config.train.accelerator)
         use_available_cores()
+        keep_freed_memory()
         data = prepare(config, data_root)
         fit = assemble(run_dir, config, data, device=device, log=log, stop=stop, progress=progress)
         if config.train.compile:

@@ -80,17 +80,16 @@ class ForecastModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One optimizer step. Raises ``NonFiniteLoss`` before any weight has been touched."""
-        loss = self.forward_loss(batch)
-        self.backward_loss(loss)
-        self.update(loss, batch)
+        self.update(self.backward_loss(self.forward_loss(batch)), batch)
 
     def forward_loss(self, batch: Batch) -> Tensor:
         """The loss of one batch -> []."""
         return self.loss_terms(batch).total
 
-    def backward_loss(self, loss: Tensor) -> None:
-        """New gradients."""
+    def backward_loss(self, loss: Tensor) -> Tensor:
+        """New gradients; the loss without its graph -> []."""
         loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
     def update(self, loss: Tensor, batch: Batch) -> None:
         """Clip the gradients by their L2 norm and step; linear warm-up, then cosine decay."""
@@ -98,7 +97,7 @@ class ForecastModule(pl.LightningModule):
         assert optimizer is not None
         norm = torch.nn.utils.clip_grad_norm_(self.parameter_list, train.gradient_clip)
         # One read of both, since each waits for a GPU.
-        self.loss, self.grad_norm = torch.stack((loss.detach(), norm)).tolist()
+        self.loss, self.grad_norm = torch.stack((loss, norm)).tolist()
         if not math.isfinite(self.loss + self.grad_norm):
             raise describe_fault(self, batch)
         share = learning_rate_share(
