@@ -14,6 +14,7 @@ ROOT = environment.ROOT
 DATA_ROOT = ENV.data_root
 MEDIA_ROOT = ENV.media_root
 RUNS_ROOT = MEDIA_ROOT / "runs"
+DATASETS_ROOT = MEDIA_ROOT / "datasets"
 RUN_SLOTS = ENV.run_slots
 
 # Local mode: one user, no login, this computer only. The Host header is checked against loopback

@@ -55,6 +55,33 @@ class JobKind(models.TextChoices):
     IMPORT = "import", "Import"
 
 
+class DataSetState(models.TextChoices):
+    """What is known of a candle file; the last four are the words of its report."""
+
+    WAITING = "waiting", "Waiting to be read"
+    READING = "reading", "Being read"
+    USABLE = "usable", "Usable"
+    REPAIRABLE = "repairable", "Usable with repair"
+    QUESTION = "question", "Has a question"
+    REFUSED = "refused", "Cannot be used"
+
+    @classmethod
+    def pending(cls) -> frozenset[str]:
+        """The states that end by themselves."""
+        return frozenset({cls.WAITING, cls.READING})
+
+
+DATA_SET_COLOURS: dict[str, str] = {
+    DataSetState.WAITING: "secondary",
+    DataSetState.READING: "blue",
+    DataSetState.USABLE: "green",
+    DataSetState.REPAIRABLE: "orange",
+    DataSetState.QUESTION: "purple",
+    DataSetState.REFUSED: "red",
+}
+"""Tabler colour of each state's badge."""
+
+
 class EventKind(models.TextChoices):
     """Kinds of stream event, with the words of the WebSocket messages."""
 

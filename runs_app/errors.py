@@ -33,3 +33,7 @@ class ReportMissing(RunError):
 
 class DataSourceNotFound(RunError):
     """The data source names neither a data set nor a file inside DATA_ROOT."""
+
+
+class DataSetNotFound(RunError):
+    """No data set has this number, or its file is gone."""

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from runs_app.choices import RunStatus
 from runs_app.execution import jobs, lifecycle, slots, wakeups
+from runs_app.execution.intake import data_waits, import_waiting
 from runs_app.execution.supervisor import Supervisor
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting.cores import threads_for
@@ -26,6 +27,7 @@ STOPPING = threading.Event()
 """Set when this worker was asked to end."""
 
 SWEEP_WAKES = 10
+_IMPORTING = threading.Lock()
 
 
 @shared_task(name=wakeups.RUN_TRAINING, ignore_result=True, acks_late=False)
@@ -59,6 +61,18 @@ def sweep() -> None:
     wakeups.wake_oldest(SWEEP_WAKES)
     jobs.settle_lost()
     jobs.wake_waiting(SWEEP_WAKES)
+    if data_waits():
+        wakeups.wake_import()
+
+
+@shared_task(name=wakeups.IMPORT_DATA, ignore_result=True)
+def import_data() -> None:
+    """Read the candle files that wait, one at a time: each may take gigabytes while it is read."""
+    if _IMPORTING.acquire(blocking=False):
+        try:
+            import_waiting()
+        finally:
+            _IMPORTING.release()
 
 
 @shared_task(name=jobs.CARRY_OUT, ignore_result=True, acks_late=False)

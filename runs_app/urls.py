@@ -6,11 +6,12 @@ from django.urls import path
 
 from runs_app.views.artifacts import artifact, artifact_list
 from runs_app.views.builder import builder, new
-from runs_app.views.datasets import datasets
+from runs_app.views.datasets import dataset, datasets
 from runs_app.views.detail import run_cancel, run_delete, run_detail, run_live, run_retry
 from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
 from runs_app.views.report import run_report
+from runs_app.views.rows import rows
 from runs_app.views.runs import run_list
 
 app_name = "runs"
@@ -18,6 +19,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("runs", run_list, name="run_list"),
     path("runs/new", new, name="new"),
+    path("runs/new/rows", rows, name="rows"),
     path("runs/new/<slug:step>", builder, name="builder"),
     path("runs/<slug:uid>", run_detail, name="run_detail"),
     path("runs/<slug:uid>/live", run_live, name="run_live"),
@@ -32,4 +34,5 @@ urlpatterns = [
     path("groups/<slug:uid>/cancel", group_cancel, name="group_cancel"),
     path("groups/<slug:uid>/delete", group_delete, name="group_delete"),
     path("datasets", datasets, name="datasets"),
+    path("datasets/<int:pk>", dataset, name="dataset"),
 ]

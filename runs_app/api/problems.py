@@ -10,6 +10,7 @@ from ninja.errors import ValidationError
 
 from runs_app.errors import (
     ArtifactNotFound,
+    DataSetNotFound,
     GroupNotFound,
     ReportMissing,
     RunError,
@@ -55,9 +56,17 @@ _STATUS: dict[type[RunError], int] = {
     GroupNotFound: 404,
     ArtifactNotFound: 404,
     ReportMissing: 404,
+    DataSetNotFound: 404,
     RunNotCancellable: 409,
     RunStillLive: 409,
 }
+
+
+def located(error: FieldError) -> FieldError:
+    """The error with its path from the root of the body."""
+    if error.path == "name":
+        return error
+    return FieldError(f"config.{error.path}" if error.path else "config", error.message)
 
 
 def problems(errors: list[FieldError]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from runs_app.api.body import read_json, split_run_request
 from runs_app.api.download import download
-from runs_app.api.problems import BadRequest, Problems, Refusal
+from runs_app.api.problems import BadRequest, Problems, Refusal, located
 from runs_app.api.representations import (
     ArtifactList,
     History,
@@ -30,7 +30,7 @@ from runs_app.api.representations import (
 from runs_app.api.request_document import request_document
 from runs_app.choices import EventKind
 from runs_app.errors import RunNotFound
-from runs_app.forecasting.errors import ConfigInvalid, FieldError
+from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import TrainingRun
 from runs_app.queries import RunFilter, filter_runs, get_run
 from runs_app.services.cancel import cancel_run
@@ -74,13 +74,6 @@ def find_run(uid: str) -> TrainingRun:
     return get_run(uid)
 
 
-def _located(error: FieldError) -> FieldError:
-    """The error with its path from the root of the body."""
-    if error.path == "name":
-        return error
-    return FieldError(f"config.{error.path}" if error.path else "config", error.message)
-
-
 @router.post(
     "/runs",
     response={201: RunCreated, 413: Problems, 415: Problems, 422: Problems, 507: Refusal},
@@ -93,7 +86,7 @@ def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any
     try:
         run = launch_run(config, name=name)
     except ConfigInvalid as invalid:
-        raise BadRequest([_located(error) for error in invalid.errors]) from invalid
+        raise BadRequest([located(error) for error in invalid.errors]) from invalid
     except OSError as error:
         raise HttpError(507, f"The run's files cannot be written: {error.strerror}.") from error
     response["Location"] = f"/runs/{run.uid}"
@@ -141,7 +134,7 @@ def retry(request: HttpRequest, response: HttpResponse, uid: str) -> Status[dict
     try:
         run = retry_run(find_run(uid).uid)
     except ConfigInvalid as invalid:
-        raise BadRequest([_located(error) for error in invalid.errors]) from invalid
+        raise BadRequest([located(error) for error in invalid.errors]) from invalid
     response["Location"] = f"/runs/{run.uid}"
     return Status(201, run_created(run))
 

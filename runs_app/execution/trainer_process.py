@@ -16,7 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from runs_app.execution.trainer_child import Order
+from runs_app.forecasting.data.imports import STORE_VARIABLE
 
 logger = logging.getLogger(__name__)
 
@@ -209,7 +212,8 @@ class TrainerServer:
 def child_environment(threads: int) -> dict[str, str]:
     """What a process of the core sees of the environment, and on how many cores it may work."""
     environ = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return {"OMP_NUM_THREADS": str(threads)} | environ
+    own = {"OMP_NUM_THREADS": str(threads), STORE_VARIABLE: str(settings.DATASETS_ROOT)}
+    return own | environ
 
 
 def _send(connection: socket.socket, **message: Any) -> None:

@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 RUN_TRAINING = "runs_app.run_training"
 """Name of the task in ``tasks.py``, which stands above this file and so is called by name."""
 
+IMPORT_DATA = "runs_app.import_data"
+"""The same for the task that reads candle files."""
+
 EXPIRES_SECONDS = 60
 """An older message would only repeat what the sweep has sent since."""
 
@@ -25,6 +28,14 @@ def wake(run_pk: int) -> None:
         current_app.send_task(RUN_TRAINING, args=[run_pk], expires=EXPIRES_SECONDS)
     except (OperationalError, OSError) as error:
         logger.warning("No worker could be woken for run %s yet: %s", run_pk, error)
+
+
+def wake_import() -> None:
+    """Tell one worker that candle files wait. Never raises when the broker is away."""
+    try:
+        current_app.send_task(IMPORT_DATA, expires=EXPIRES_SECONDS)
+    except (OperationalError, OSError) as error:
+        logger.warning("No worker could be woken to read candle files yet: %s", error)
 
 
 def wake_oldest(count: int = 1) -> int:

@@ -40,6 +40,18 @@ class DataInvalid(ForecastingError):
         super().__init__(message)
 
 
+class ReadingAmbiguous(DataInvalid):
+    """Several readings of a candle file hold; only a person can say which is meant.
+
+    ``field`` is the field of ``RunConfig.data`` that takes the answer, ``readings`` what it may be.
+    """
+
+    def __init__(self, message: str, *, field: str, readings: tuple[str, ...]) -> None:
+        self.field = field
+        self.readings = readings
+        super().__init__(f"{message}, or say which with data.{field}={' or '.join(readings)}")
+
+
 class NonFiniteLoss(ForecastingError):
     """The training loss became NaN or infinite; the message has the step and the batch's dates."""
 

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from runs_app.forecasting.config.fields import Timeframe
 from runs_app.forecasting.config.paths import FIELDS
+from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
 from runs_app.forecasting.config.schema import Indicator, LossKind, Variant
 from runs_app.forecasting.config.timeframes import TIMEFRAMES
 
@@ -29,6 +30,13 @@ CHOICE_TITLES: dict[str, tuple[str, str]] = {
     LossKind.STUDENT_T: ("Student-t", "Heavy tails, as returns have them: mean, scale and tail"),
     LossKind.QUANTILE: ("Quantile", "Five quantiles from 5 % to 95 %, of any shape"),
     LossKind.MSE: ("Deterministic (MSE)", "The mean alone; no intervals, no NLL"),
+    DateOrder.AUTO: ("Automatic", "As the file itself shows"),
+    DateOrder.DAY_FIRST: ("Day first", "01/02/2024 is the first of February"),
+    DateOrder.MONTH_FIRST: ("Month first", "01/02/2024 is the second of January"),
+    ColumnOrder.OHLC: ("Open, high, low, close", "As most vendors write them"),
+    ColumnOrder.OCHL: ("Open, close, high, low", "As Bitfinex writes them"),
+    ColumnOrder.BID: ("Bid", "The bid side of a file of quotes"),
+    ColumnOrder.ASK: ("Ask", "The ask side of a file of quotes"),
     Variant.TINY: ("Tiny", "Minutes on a laptop"),
     Variant.BASE: ("Base", "A first serious run"),
     Variant.MEDIUM: ("Medium", "Wants a GPU"),

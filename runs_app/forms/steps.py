@@ -31,7 +31,7 @@ STEPS: tuple[Step, ...] = (
         ),
         (
             "data.train_fraction", "data.validation_fraction", "data.test_start", "data.test_end",
-            "data.embargo", "data.max_gap_bars",
+            "data.embargo", "data.max_gap_bars", "data.date_order", "data.column_order",
         ),
     ),
     Step(

@@ -6,20 +6,20 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from runs_app.errors import DataSourceNotFound
-from runs_app.forecasting.config.timeframes import duration_seconds
-from runs_app.forecasting.data.candles import SUFFIXES as SUFFIXES
-from runs_app.forecasting.data.inspect import CandleFacts, inspect_candles
-from runs_app.forecasting.data.sample import FILE_NAME
-from runs_app.forecasting.errors import DataInvalid
+from runs_app.choices import DataSetState
+from runs_app.errors import DataSetNotFound, DataSourceNotFound
+from runs_app.execution import intake, wakeups
+from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
+from runs_app.forecasting.data.endings import FILE_NAME, suffix_of
+from runs_app.forecasting.data.inspect import CandleFacts
+from runs_app.forecasting.data.report import DataReport
+from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.models import DataSet
-
-SAMPLE_FILE = FILE_NAME
-"""The synthetic sample; a file of this name is always shown as synthetic."""
 
 MAX_FILES = 1000
 MAX_DEPTH = 4
@@ -30,13 +30,6 @@ MAX_NAMED = 10
 def data_root() -> Path:
     """DATA_ROOT with links resolved, so that 'inside' means one thing."""
     return Path(settings.DATA_ROOT).resolve()
-
-
-def suffix_of(name: str) -> str | None:
-    """The ending that makes ``name`` a candle file, the longest first, or None."""
-    lower = name.lower()
-    matching = [suffix for suffix in SUFFIXES if lower.endswith(suffix) and lower != suffix]
-    return max(matching, key=len, default=None)
 
 
 def _files(root: Path) -> Iterator[str]:
@@ -80,60 +73,41 @@ def _name_for(relative: str) -> str:
     raise DataSourceNotFound(f"No free name of up to 100 characters is left for {relative}.")
 
 
-def _inspected(relative: str, path: Path, state: os.stat_result) -> dict[str, object]:
-    """Field values of the file as it is now."""
-    values: dict[str, object] = {
-        "size_bytes": state.st_size,
-        "modified_ns": state.st_mtime_ns,
-        "synthetic": relative == SAMPLE_FILE,
-        "timeframe": "",
-        "bars": None,
-        "first_open": None,
-        "last_open": None,
-        "problem": "",
-    }
-    try:
-        facts = inspect_candles(path)
-    except DataInvalid as error:
-        values["problem"] = str(error)
-    except OSError as error:
-        values["problem"] = f"The file cannot be read: {error.strerror}."
-    else:
-        values["timeframe"] = facts.timeframe
-        values["bars"] = facts.bars
-        values["first_open"] = facts.first_open
-        values["last_open"] = facts.last_open
-    return values
-
-
 def refresh_one(relative: str) -> DataSet:
     """The data set of a file inside DATA_ROOT, read again when the file changed.
 
-    Raises ``DataSourceNotFound`` when there is no such regular file.
+    Waits until it has been read. Raises ``DataSourceNotFound`` when there is no such regular file.
     """
     root = data_root()
     state = _regular_inside(root / relative, root)
     if state is None:
         raise DataSourceNotFound(f"{relative} is not a regular file inside DATA_ROOT.")
+    row = _noticed(relative, state)
+    return intake.wait_for(row.pk) if row.is_pending else row
+
+
+def _noticed(relative: str, state: os.stat_result) -> DataSet:
+    """The row of a file as it is now; it waits to be read where it is new or has changed."""
     row = DataSet.objects.filter(path=relative).first()
-    if row and (row.size_bytes, row.modified_ns) == (state.st_size, state.st_mtime_ns):
-        return row
-    values = _inspected(relative, root / relative, state)
+    seen = {"size_bytes": state.st_size, "modified_ns": state.st_mtime_ns}
     if row is None:
-        return _add(relative, values)
-    DataSet.objects.filter(pk=row.pk).update(**values)
-    row.refresh_from_db()
+        return _add(relative, seen)
+    if any(getattr(row, name) != value for name, value in seen.items()):
+        DataSet.objects.filter(pk=row.pk).update(**seen, state=DataSetState.WAITING)
+        row.refresh_from_db()
     return row
 
 
-def _add(relative: str, values: dict[str, object]) -> DataSet:
+def _add(relative: str, seen: dict[str, Any]) -> DataSet:
     """The new row of a file, or the one that another process has added meanwhile."""
     tries = 3
     while True:
         name = _name_for(relative)
         try:
             with transaction.atomic():
-                return DataSet.objects.create(path=relative, name=name, **values)
+                return DataSet.objects.create(
+                    path=relative, name=name, synthetic=relative == FILE_NAME, **seen
+                )
         except IntegrityError:  # the file has been added, or its name taken, since we looked
             row = DataSet.objects.filter(path=relative).first()
             tries -= 1
@@ -144,32 +118,85 @@ def _add(relative: str, values: dict[str, object]) -> DataSet:
 
 
 def refresh() -> None:
-    """Bring the data sets in line with DATA_ROOT: new, changed and vanished files."""
-    present = list(_files(data_root()))
+    """Bring the data sets in line with DATA_ROOT: new, changed and vanished files.
+
+    Reads none of them; those that wait are read by a worker, who is woken.
+    """
+    root = data_root()
+    present = list(_files(root))
     for relative in present:
-        try:
-            refresh_one(relative)
-        except DataSourceNotFound:  # removed between the listing and the look
-            continue
-    DataSet.objects.exclude(path__in=present).delete()
+        state = _regular_inside(root / relative, root)
+        if state is not None:
+            _noticed(relative, state)
+    for gone in DataSet.objects.exclude(path__in=present):
+        gone.delete()
+        intake.forget(gone.store_key)
+    if intake.data_waits():
+        transaction.on_commit(wakeups.wake_import)
 
 
 def list_data_sets() -> list[DataSet]:
-    """All data sets by name, brought up to date first."""
+    """All data sets by name, brought up to date first; new files may still wait to be read."""
     refresh()
     return list(DataSet.objects.all())
 
 
+def find_data_set(pk: int) -> DataSet:
+    """One data set, noticed again if its file has changed. Raises ``DataSetNotFound``."""
+    row = DataSet.objects.filter(pk=pk).first()
+    root = data_root()
+    state = None if row is None else _regular_inside(root / row.path, root)
+    if row is None or state is None:
+        raise DataSetNotFound("There is no such data set; its file may have been removed.")
+    row = _noticed(row.path, state)
+    if row.state == DataSetState.WAITING:
+        transaction.on_commit(wakeups.wake_import)
+    return row
+
+
+def answer(row: DataSet, date_order: str, column_order: str) -> None:
+    """Take a person's answers to what the file leaves open, and have it read again.
+
+    Raises ``ConfigInvalid`` where an answer is none of those there are.
+    """
+    told = {"date_order": date_order, "column_order": column_order}
+    kinds: dict[str, type[DateOrder | ColumnOrder]] = {
+        "date_order": DateOrder, "column_order": ColumnOrder,
+    }  # fmt: skip
+    errors = [
+        FieldError(name, f"must be one of {', '.join(kinds[name])}, not {value!r:.50}")
+        for name, value in told.items()
+        if value not in set(kinds[name])
+    ]
+    if errors:
+        raise ConfigInvalid(errors)
+    DataSet.objects.filter(pk=row.pk).update(**told, state=DataSetState.WAITING)
+    transaction.on_commit(wakeups.wake_import)
+
+
+def report_of(row: DataSet) -> DataReport | None:
+    """What was found in the file; None until it has been read."""
+    return DataReport.model_validate(row.report) if row.report and not row.is_pending else None
+
+
 def facts_of(data_set: DataSet) -> CandleFacts | None:
-    """What was found in the file, or None where it could not be read."""
-    if data_set.bars is None or data_set.first_open is None or data_set.last_open is None:
+    """What the file holds, with repair where it takes repair; None where it cannot be used."""
+    report = report_of(data_set)
+    if report is None or report.state not in {"usable", "repairable"}:
+        return None
+    return report_facts(report)
+
+
+def report_facts(report: DataReport) -> CandleFacts | None:
+    """The facts of a report whose file can be used."""
+    if not report.bars or report.first_open is None or report.last_open is None:
         return None
     return CandleFacts(
-        timeframe=data_set.timeframe,
-        bar_seconds=duration_seconds(data_set.timeframe),
-        bars=data_set.bars,
-        first_open=data_set.first_open,
-        last_open=data_set.last_open,
+        timeframe=report.timeframe,
+        bar_seconds=int(report.bar_seconds or 0),
+        bars=report.bars,
+        first_open=report.first_open,
+        last_open=report.last_open,
     )
 
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from runs_app.errors import DataSourceNotFound
+from runs_app.execution.core_process import CoreFailed
+from runs_app.execution.intake import examine_file
 from runs_app.execution.lifecycle import create_run
 from runs_app.forecasting.config.document import check_tree
 from runs_app.forecasting.config.paths import get_path, set_path
+from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
 from runs_app.forecasting.config.request import RunRequest, as_sent, parse_request
 from runs_app.forecasting.config.schema import RunConfig
-from runs_app.forecasting.data.inspect import CandleFacts, check_against, inspect_candles
-from runs_app.forecasting.errors import ConfigInvalid, DataInvalid, FieldError
-from runs_app.models import TrainingRun
-from runs_app.services.datasets import data_root, facts_of, refresh_one, resolve_source
+from runs_app.forecasting.data.inspect import CandleFacts, check_against
+from runs_app.forecasting.data.report import DataReport
+from runs_app.forecasting.errors import ConfigInvalid, FieldError
+from runs_app.models import DataSet, TrainingRun
+from runs_app.services.datasets import (
+    data_root,
+    refresh_one,
+    report_facts,
+    report_of,
+    resolve_source,
+)
 
 SOURCE = "data.source"
 MAX_NAME = 200
@@ -42,9 +52,11 @@ def resolve(payload: Any) -> tuple[RunConfig, RunRequest]:
     except ConfigInvalid as invalid:
         others = [error for error in invalid.errors if error.path not in {f.path for f in faults}]
         raise ConfigInvalid([*faults, *others]) from invalid
-    faults = faults or [request.own_name(error) for error in _faults_of_data(config)]
     if faults:
         raise ConfigInvalid(faults)
+    config, data_faults = _fitted_to_data(config)
+    if data_faults:
+        raise ConfigInvalid([request.own_name(error) for error in data_faults])
     return config, request
 
 
@@ -63,31 +75,58 @@ def _find_source(request: RunRequest) -> list[FieldError]:
     return []
 
 
-def _faults_of_data(config: RunConfig) -> list[FieldError]:
-    """What in the configuration does not fit the candles: dates, bars, length."""
+def _fitted_to_data(config: RunConfig) -> tuple[RunConfig, list[FieldError]]:
+    """The configuration with the answers about its file, and what does not fit the candles."""
     try:
-        return check_against(config, candle_facts(config))
+        config = _with_answers(config, refresh_one(config.data.source))
+        return config, check_against(config, candle_facts(config))
+    except DataSourceNotFound as error:
+        return config, [FieldError(SOURCE, str(error))]
     except ConfigInvalid as invalid:
-        return list(invalid.errors)
+        return config, list(invalid.errors)
+
+
+def _with_answers(config: RunConfig, data_set: DataSet) -> RunConfig:
+    """What a person answered about the file holds where the request leaves it open."""
+    told: dict[str, Any] = {}
+    if config.data.date_order == DateOrder.AUTO:
+        told["date_order"] = DateOrder(data_set.date_order)
+    if config.data.column_order == ColumnOrder.AUTO:
+        told["column_order"] = ColumnOrder(data_set.column_order)
+    return config.model_copy(update={"data": config.data.model_copy(update=told)})
 
 
 def candle_facts(config: RunConfig) -> CandleFacts:
     """What the configuration's candle file holds. Raises ``ConfigInvalid`` at ``data.source``."""
     try:
         data_set = refresh_one(config.data.source)
+        report = _report(config, data_set)
     except DataSourceNotFound as error:
-        raise ConfigInvalid([FieldError(SOURCE, str(error))]) from error
-    facts = facts_of(data_set)
-    if facts is None and config.data.repair:
-        try:
-            facts = inspect_candles(data_root() / data_set.path, repair=True)
-        except (DataInvalid, OSError) as error:
-            sentence = f"cannot be used, even repaired: {error}"
-            raise ConfigInvalid([FieldError(SOURCE, sentence)]) from error
-    if facts is None:
-        sentence = f"cannot be used as it is: {data_set.problem}"
-        raise ConfigInvalid([FieldError(SOURCE, sentence)])
+        raise _refused(str(error)) from error
+    except CoreFailed as error:
+        raise _refused(f"cannot be read: {error}") from error
+    if report is None:
+        sentence = data_set.problem or "its file is still being read; try again in a moment"
+        raise _refused(f"cannot be used: {sentence}")
+    if report.problem and not config.data.repair:
+        raise _refused(f"cannot be used as it is: {report.problem}")
+    facts = report_facts(report)
+    if report.repaired_problem or facts is None:
+        sentence = report.repaired_problem or report.problem
+        raise _refused(f"cannot be used, even repaired: {sentence}")
     return facts
+
+
+def _refused(sentence: str) -> ConfigInvalid:
+    return ConfigInvalid([FieldError(SOURCE, sentence)])
+
+
+def _report(config: RunConfig, data_set: DataSet) -> DataReport | None:
+    """The report of the file as this configuration reads it."""
+    asked = config.data.reading
+    if (asked.date_order, asked.column_order) == (data_set.date_order, data_set.column_order):
+        return report_of(data_set)
+    return examine_file(data_root() / data_set.path, asked)
 
 
 def clean_name(name: Any) -> str:

@@ -19,7 +19,7 @@ from runs_app.forms.build import form_name, read_values
 from runs_app.forms.draft import Draft, load, new_draft, save
 from runs_app.forms.steps import STEP_KEYS, STEPS, Step, get_step
 from runs_app.forms.wizard import Errors, builder_page, group, wrong_on
-from runs_app.services.datasets import list_data_sets
+from runs_app.services.datasets import find_data_set, list_data_sets
 from runs_app.services.groups import SIZE_KEYS, Size, launch_group, plan_group, read_size
 from runs_app.services.launch import clean_name, launch_run, resolve
 from runs_app.views.request import HtmxRequest
@@ -33,8 +33,15 @@ def _address(step_key: str, draft: Draft) -> str:
 
 @require_safe
 def new(request: HtmxRequest) -> HttpResponse:
-    """Begin a draft. ``?sample`` begins one that is complete: the sample data, the tiny preset."""
+    """Begin a draft; ``?data`` names its data set by number.
+
+    ``?sample`` begins one that is complete: the sample data, the tiny preset.
+    """
     draft = new_draft()
+    if request.GET.get("data", "").isdecimal():
+        draft.values["data.source"] = find_data_set(int(request.GET["data"])).path
+        save(request.session, draft)
+        return redirect(_address("data", draft))
     if "sample" not in request.GET:
         return redirect(_address("data", draft))
     sample = queries.home().sample

@@ -11,7 +11,10 @@ async function save() {
   body.set("go", "save");
   try {
     const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
-    if (answer.ok && mark === changes) saved.textContent = "Draft saved";
+    if (answer.ok && mark === changes) {
+      saved.textContent = "Draft saved";
+      document.getElementById("rows")?.dispatchEvent(new Event("draft-saved"));
+    }
     if (!answer.ok) saved.textContent = "Draft not saved";
   } catch {
     saved.textContent = "Draft not saved: the server does not answer";

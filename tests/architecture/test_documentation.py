@@ -33,6 +33,7 @@ def test_nothing_else_reads_the_environment() -> None:
         "aistempre/env.py",
         "runs_app/execution/trainer_process.py",  # passes an allow-list on to trainers
         "runs_app/forecasting/__main__.py",  # DATA_ROOT of its command line
+        "runs_app/forecasting/data/imports.py",  # where imports lie, told by what starts a process
         "runs_app/forecasting/training/device.py",  # the devices a trainer may see
     }
     found = {

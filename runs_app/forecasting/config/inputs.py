@@ -17,6 +17,7 @@ from runs_app.forecasting.config.fields import (
     as_tuple,
     lower,
 )
+from runs_app.forecasting.config.reading import ColumnOrder, DateOrder, Reading
 from runs_app.forecasting.config.timeframes import duration_seconds
 
 
@@ -59,6 +60,19 @@ class DataConfig(Section):
         title="Repair faulty rows",
         description="Off: a duplicate, unreadable or inconsistent row stops the run and is named. "
         "On: such rows are removed, and the log says how many and why.",
+    )
+    date_order: Annotated[DateOrder, BeforeValidator(lower)] = Field(
+        default=DateOrder.AUTO,
+        title="Order of dates",
+        description="Whether 01/02/2024 begins with the day or the month. Automatic: the file's "
+        "own rows must show it; where they do not, the file is refused and this is asked.",
+    )
+    column_order: Annotated[ColumnOrder, BeforeValidator(lower)] = Field(
+        default=ColumnOrder.AUTO,
+        title="Order of prices",
+        description="For files without a header: which column is open, high, low and close, or "
+        "which side of a file of quotes is meant. Automatic: it is what holds on every row; where "
+        "several readings hold, the file is refused and this is asked.",
     )
     train_fraction: float = Field(
         default=0.7,
@@ -135,6 +149,11 @@ class DataConfig(Section):
         if self.end is not None and ordered and ordered[-1][1] > self.end:
             name = ordered[-1][0]
             raise FieldFault(name, f"must not be after the end date {self.end:%Y-%m-%d %H:%M} UTC")
+
+    @property
+    def reading(self) -> Reading:
+        """The answers to what the file leaves open."""
+        return Reading(self.date_order, self.column_order)
 
     @property
     def ordered_timeframes(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from runs_app.forecasting.config.reading import AS_WRITTEN, Reading
 from runs_app.forecasting.config.timeframes import (
     TIMEFRAMES,
     WEEK_ANCHOR_SECONDS,
@@ -15,7 +16,6 @@ from runs_app.forecasting.config.timeframes import (
 )
 from runs_app.forecasting.data.faults import Rows, duplicate_fault, grid_fault, row_faults, settle
 from runs_app.forecasting.data.instants import read_instants
-from runs_app.forecasting.data.source import SUFFIXES as SUFFIXES
 from runs_app.forecasting.data.table import CandleTable, read_candle_table
 from runs_app.forecasting.errors import DataInvalid
 
@@ -23,7 +23,7 @@ FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
 
 MS = 1000
-_LONGEST_BAR_SECONDS = duration_seconds(TIMEFRAMES[-1])
+LONGEST_BAR_SECONDS = duration_seconds(TIMEFRAMES[-1])
 
 LEAST_SHARE_KEPT = 0.5
 """A file that loses more than half of its rows to repair is not what it was taken for."""
@@ -66,7 +66,9 @@ class Candles:
         )  # fmt: skip
 
 
-def read_candles(path: Path, *, repair: bool) -> tuple[Candles, tuple[str, ...]]:
+def read_candles(
+    path: Path, *, repair: bool, reading: Reading = AS_WRITTEN
+) -> tuple[Candles, tuple[str, ...]]:
     """Read a candle file; the second value are notes for the log.
 
     CSV (.csv, .txt, also .gz and .zip), JSON, Parquet and Feather with named columns, Binance kline
@@ -75,25 +77,31 @@ def read_candles(path: Path, *, repair: bool) -> tuple[Candles, tuple[str, ...]]
     and the reason; with ``repair`` such rows are left out (of duplicates the last one in the file
     stays: an unfinished candle is often followed by the final one) and the notes say how many.
     """
-    table = read_candle_table(path)
-    instants = read_instants(table.time)
-    rows = Rows(table, instants)
-    notes = [*table.notes, *instants.notes]
+    table = read_candle_table(path, reading)
+    instants = read_instants(table.time, reading.date_order)
+    candles, notes = clean_candles(Rows(table, instants), path.name, repair=repair)
+    return candles, (*table.notes, *instants.notes, *notes)
+
+
+def clean_candles(rows: Rows, name: str, *, repair: bool) -> tuple[Candles, tuple[str, ...]]:
+    """Candles of the rows of the file ``name``, and what repair left out; raises ``DataInvalid``."""
+    table = rows.table
+    notes: list[str] = []
     notes += settle(rows, row_faults(rows), repair=repair)
     duplicates = duplicate_fault(rows)
     notes += settle(rows, duplicates, repair=repair)
     open_time = rows.sorted_times()
     if len(open_time) < 2:
         raise DataInvalid(
-            f"{path.name} holds {len(open_time)} usable candle(s); at least 2 are needed to know "
+            f"{name} holds {len(open_time)} usable candle(s); at least 2 are needed to know "
             "the length of a bar"
         )
-    bar_ms = _most_common_step(open_time)
+    bar_ms = most_common_step(open_time)
     if bar_ms % MS:
         raise DataInvalid(
             f"the most common step between candles is {bar_ms} ms; bars must last whole seconds"
         )
-    if bar_ms > _LONGEST_BAR_SECONDS * MS:
+    if bar_ms > LONGEST_BAR_SECONDS * MS:
         raise DataInvalid(
             f"the candles are {bar_ms // MS / 86_400:g} days apart, and bars may last a week at "
             "most (months have no fixed length); choose weekly or shorter candles"
@@ -108,7 +116,8 @@ def read_candles(path: Path, *, repair: bool) -> tuple[Candles, tuple[str, ...]]
     return _candles(table, rows, bar_ms // MS), tuple(notes)
 
 
-def _most_common_step(open_time: Int64Array) -> int:
+def most_common_step(open_time: Int64Array) -> int:
+    """The bar's length in ms of ascending times, at least two: what most neighbours lie apart."""
     steps, counts = np.unique(np.diff(open_time), return_counts=True)
     return int(steps[np.argmax(counts)])
 

@@ -46,8 +46,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of fault: the rows that have it [rows], its column, and words for one row."""
+    """One kind of fault: the rows that have it [rows], its column, and words for one row.
 
+    ``kind`` groups faults that a person counts as one, such as a missing open and a missing close.
+    """
+
+    kind: str
     rows: BoolArray
     column: str | None
     reason: Callable[[int], str]
@@ -62,6 +66,11 @@ def utc_text(milliseconds: int) -> str:
 
 def row_faults(rows: Rows) -> list[Fault]:
     """Faults that a row has by itself; each row is given its first one only."""
+    return _first_only(all_row_faults(rows))
+
+
+def all_row_faults(rows: Rows) -> list[Fault]:
+    """Every fault that a row has by itself; a row may have several."""
     table, readable = rows.table, rows.instants.readable
     names = table.column_names
     columns = {
@@ -73,35 +82,35 @@ def row_faults(rows: Rows) -> list[Fault]:
     time_name = names["time"]
     found: list[Fault] = [
         Fault(
-            ~readable, time_name,
+            "unreadable_time", ~readable, time_name,
             lambda row: f"the time {_raw(table, row)} in column {time_name} cannot be read; write "
             "ISO text such as 2024-01-31T12:00:00Z, or epoch seconds, milli-, micro- or "
             "nanoseconds",
             "the time cannot be read",
         )
     ]  # fmt: skip
-    found += [_not_a_number(columns[role], names.get(role, role)) for role in columns]
+    found += [_not_a_number(role, columns[role], names.get(role, role)) for role in columns]
     found += [_not_positive(columns[role], names[role]) for role in PRICES]
     found += [
         Fault(
-            table.high < top, names["high"],
+            "high_low", table.high < top, names["high"],
             lambda row: f"the high {table.high[row]:g} is below the open {table.open[row]:g} or "
             f"the close {table.close[row]:g}",
             "the high is below open or close",
         ),
         Fault(
-            table.low > bottom, names["low"],
+            "high_low", table.low > bottom, names["low"],
             lambda row: f"the low {table.low[row]:g} is above the open {table.open[row]:g} or the "
             f"close {table.close[row]:g}",
             "the low is above open or close",
         ),
         Fault(
-            table.volume < 0, names.get("volume"),
+            "negative_volume", table.volume < 0, names.get("volume"),
             lambda row: f"the volume {table.volume[row]:g} is negative",
             "the volume is negative",
         ),
     ]  # fmt: skip
-    return _first_only(found)
+    return found
 
 
 def duplicate_fault(rows: Rows) -> list[Fault]:
@@ -121,7 +130,7 @@ def duplicate_fault(rows: Rows) -> list[Fault]:
         )
 
     summary = "the time comes again further down (the last row of each time was kept)"
-    return [Fault(repeated, table.column_names["time"], reason, summary)]
+    return [Fault("duplicate", repeated, table.column_names["time"], reason, summary)]
 
 
 def grid_fault(rows: Rows, bar_ms: int) -> list[Fault]:
@@ -140,7 +149,7 @@ def grid_fault(rows: Rows, bar_ms: int) -> list[Fault]:
         )
 
     column = rows.table.column_names["time"]
-    return [Fault(off, column, reason, f"the time is off the grid of {bar_ms // 1000} seconds")]
+    return [Fault("off_grid", off, column, reason, f"the time is off the grid of {bar_ms // 1000} seconds")]
 
 
 def settle(rows: Rows, faults: list[Fault], *, repair: bool) -> list[str]:
@@ -198,17 +207,19 @@ def _first_only(faults: list[Fault]) -> list[Fault]:
     for fault in faults:
         mine = fault.rows & ~taken
         taken |= fault.rows
-        out.append(Fault(mine, fault.column, fault.reason, fault.summary))
+        out.append(Fault(fault.kind, mine, fault.column, fault.reason, fault.summary))
     return out
 
 
-def _not_a_number(values: npt.NDArray[np.float64], name: str) -> Fault:
+def _not_a_number(role: str, values: npt.NDArray[np.float64], name: str) -> Fault:
     text = f"the value in column {name} is missing or not a number"
-    return Fault(np.isnan(values), name, lambda _: text, text)
+    kind = "missing_volume" if role == "volume" else "missing_price"
+    return Fault(kind, np.isnan(values), name, lambda _: text, text)
 
 
 def _not_positive(values: npt.NDArray[np.float64], name: str) -> Fault:
     return Fault(
+        "price_not_positive",
         values <= 0,
         name,
         lambda row: f"the price {values[row]:g} in column {name} is not above zero",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.config.timeframes import TIMEFRAMES, duration_seconds
-from runs_app.forecasting.data.candles import Candles, read_candles
 from runs_app.forecasting.data.splits import LEAST_DECISIONS
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.errors import FieldError
+
+if TYPE_CHECKING:  # it brings pandas and pyarrow, which the web side does without
+    from runs_app.forecasting.data.candles import Candles
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = (("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
@@ -32,16 +34,6 @@ class CandleFacts:
     def last_close(self) -> datetime:
         """When the last bar closes (UTC): the end of what is known."""
         return self.last_open + timedelta(seconds=self.bar_seconds)
-
-
-def inspect_candles(path: Path, *, repair: bool = False) -> CandleFacts:
-    """Read the whole file and say what it holds.
-
-    Raises ``DataInvalid`` as ``read_candles`` does, so that a file that passes here can be
-    trained on; with ``repair`` faulty rows are left out, and the notes say so.
-    """
-    candles, notes = read_candles(path, repair=repair)
-    return facts_of(candles, notes)
 
 
 def facts_of(candles: Candles, notes: tuple[str, ...] = ()) -> CandleFacts:

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from runs_app.forecasting.config.reading import DateOrder
 from runs_app.forecasting.data.written_dates import UNREAD, read_written_dates
 
 Int64Array = npt.NDArray[np.int64]
@@ -37,33 +38,45 @@ _NAIVE_NOTE = "times without an offset were taken as UTC"
 
 @dataclass(frozen=True)
 class Instants:
-    """``milliseconds`` since 1970 UTC [rows]; 0 where not ``readable`` [rows]."""
+    """``milliseconds`` since 1970 UTC [rows]; 0 where not ``readable`` [rows].
+
+    ``forms`` are the ways in which the times are written; ``zoned`` is False where some have no
+    zone and were taken as UTC.
+    """
 
     milliseconds: Int64Array
     readable: BoolArray
     notes: tuple[str, ...]
+    forms: tuple[str, ...] = ()
+
+    @property
+    def zoned(self) -> bool:
+        """Whether every time names its instant without an assumption about its zone."""
+        return _NAIVE_NOTE not in self.notes
 
 
-def read_instants(column: pa.ChunkedArray) -> Instants:
+def read_instants(column: pa.ChunkedArray, order: DateOrder = DateOrder.AUTO) -> Instants:
     """Read ISO text with any offset, dates, timestamps, epoch s, ms, us or ns, or written dates.
 
     A time without an offset is taken as UTC, which a note says. A value that is no time is marked
-    unreadable; raises ``DataInvalid`` only where most dates have no certain order of day and month.
+    unreadable; raises ``DataInvalid`` only where most dates have no certain order of day and month
+    and ``order`` does not say it.
     """
-    instants = _read(column)
+    instants = _read(column, order)
     possible = (instants.milliseconds >= _EARLIEST_MS) & (instants.milliseconds < _LATEST_MS)
     readable = instants.readable & possible
-    return Instants(np.where(readable, instants.milliseconds, 0), readable, instants.notes)
+    milliseconds = np.where(readable, instants.milliseconds, 0)
+    return Instants(milliseconds, readable, instants.notes, instants.forms)
 
 
-def _read(column: pa.ChunkedArray) -> Instants:
+def _read(column: pa.ChunkedArray, order: DateOrder) -> Instants:
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return _from_timestamps(column)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _from_epoch(column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return _from_text(column)
+        return _from_text(column, order)
     rows = len(column)
     return Instants(np.zeros(rows, np.int64), np.zeros(rows, np.bool_), ())
 
@@ -80,7 +93,7 @@ def _from_timestamps(column: pa.ChunkedArray) -> Instants:
         readable &= np.abs(values) < _LATEST_MS  # or the product may not fit into 64 bits
         milliseconds = np.where(readable, values, 0) * factor
     notes = (_NAIVE_NOTE,) if column.type.tz is None else ()
-    return Instants(milliseconds.astype(np.int64), readable, notes)
+    return Instants(milliseconds.astype(np.int64), readable, notes, ("timestamps",))
 
 
 def _from_epoch(column: pa.ChunkedArray) -> Instants:
@@ -109,10 +122,10 @@ def _scale_epoch(values: npt.NDArray[np.number], readable: BoolArray) -> Instant
         else:
             out[mask] = (chosen // round(1 / factor)).astype(np.int64)
     notes = (f"the time column mixes {' and '.join(units)} since 1970",) if len(units) > 1 else ()
-    return Instants(out, known, notes)
+    return Instants(out, known, notes, tuple(f"epoch {unit}" for unit in units))
 
 
-def _from_text(column: pa.ChunkedArray) -> Instants:
+def _from_text(column: pa.ChunkedArray, order: DateOrder) -> Instants:
     text = pc.utf8_trim_whitespace(pc.fill_null(column, "")).combine_chunks()
     series = pd.Series(text.to_pandas(), dtype="str")
     parsed = pd.to_datetime(series, format="ISO8601", utc=True, errors="coerce")
@@ -123,17 +136,20 @@ def _from_text(column: pa.ChunkedArray) -> Instants:
         pc.match_substring_regex(text, _OFFSET), pc.match_substring(text, _TIME_OF_DAY)
     ).to_numpy(zero_copy_only=False)
     notes: tuple[str, ...] = (_NAIVE_NOTE,) if bool((readable & ~with_offset).any()) else ()
+    forms: tuple[str, ...] = ("ISO text",) if bool(readable.any()) else ()
     rest = ~readable
     if rest.any():
         numbers = pd.to_numeric(series[rest], errors="coerce").fillna(0.0).to_numpy(np.float64)
         epoch = _scale_epoch(numbers, np.isfinite(numbers))
         out[rest], readable[rest] = epoch.milliseconds, epoch.readable
         notes += epoch.notes
+        forms += epoch.forms
         rest = ~readable
     if rest.any():
-        written = read_written_dates(series[rest], of_rows=len(series))
-        known = written != UNREAD
-        out[rest], readable[rest] = np.where(known, written, 0), known
+        written = read_written_dates(series[rest], of_rows=len(series), order=order)
+        known = written.milliseconds != UNREAD
+        out[rest], readable[rest] = np.where(known, written.milliseconds, 0), known
+        forms += written.forms
         if bool(known.any()) and _NAIVE_NOTE not in notes:
             notes += (_NAIVE_NOTE,)
-    return Instants(out, readable, notes)
+    return Instants(out, readable, notes, forms)

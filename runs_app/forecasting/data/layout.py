@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from runs_app.forecasting.errors import DataInvalid
+from runs_app.forecasting.config.reading import ColumnOrder
+from runs_app.forecasting.errors import DataInvalid, ReadingAmbiguous
 
 PRICES: tuple[str, ...] = ("open", "high", "low", "close")
 
@@ -25,11 +26,13 @@ Epoch columns come before text ones, because they cannot be misread.
 _CLOSE_NAMES = ("closelast", "price")
 """What Nasdaq and Investing.com call the close; taken only where no column is called close."""
 
-_HEADERLESS_ORDERS: dict[str, tuple[int, int, int, int]] = {
-    "time, open, high, low, close, volume": (1, 2, 3, 4),
-    "time, open, close, high, low, volume (Bitfinex)": (1, 3, 4, 2),
+_HEADERLESS_ORDERS: dict[ColumnOrder, tuple[str, tuple[int, int, int, int]]] = {
+    ColumnOrder.OHLC: ("time, open, high, low, close, volume", (1, 2, 3, 4)),
+    ColumnOrder.OCHL: ("time, open, close, high, low, volume (Bitfinex)", (1, 3, 4, 2)),
 }
-"""Positions of open, high, low, close for each column order that a file without header may have."""
+"""Words, and positions of open, high, low, close, for each order that a headerless file may have."""
+
+_QUOTE_COLUMNS = 11
 
 HEADERLESS_COLUMNS: tuple[int, ...] = (6, 7, 12)
 """Column counts known without a header: OHLCV, OHLCV and trades (Kraken), Binance klines."""
@@ -58,6 +61,12 @@ class Layout:
     def prices(self) -> tuple[int, int, int, int]:
         """Positions of open, high, low and close."""
         return self.open, self.high, self.low, self.close
+
+
+_QUOTES: dict[ColumnOrder, Layout] = {
+    ColumnOrder.BID: Layout(0, 1, 2, 3, 4, 5, ("quotes: the bid side was read",)),
+    ColumnOrder.ASK: Layout(0, 6, 7, 8, 9, 10, ("quotes: the ask side was read",)),
+}
 
 
 def plain_name(name: str) -> str:
@@ -100,7 +109,9 @@ def layout_by_name(names: Sequence[str]) -> Layout:
 
 
 def layout_without_header(
-    columns: Sequence[npt.NDArray[np.float64]], line_of: Callable[[int], int]
+    columns: Sequence[npt.NDArray[np.float64]],
+    line_of: Callable[[int], int],
+    order: ColumnOrder = ColumnOrder.AUTO,
 ) -> Layout:
     """The layout of a file without header.
 
@@ -108,9 +119,12 @@ def layout_without_header(
     ``line_of`` tells the line of a row, for the message.
     Twelve columns are a Binance kline file. Otherwise the one order of open, high, low and close
     is taken that holds on every row (no high below, no low above another price); where two hold,
-    or none, the file is refused, since a guess would silently exchange prices.
+    or none, the file is refused unless ``order`` says which is meant, since a guess would silently
+    exchange prices.
     """
     count = len(columns) + 1
+    if order in _QUOTES:
+        return _quotes(count, order)
     if count not in HEADERLESS_COLUMNS:
         raise DataInvalid(
             f"the file has no header and {count} columns, which is no known layout; add a first "
@@ -128,20 +142,42 @@ def layout_without_header(
             "the file has no header and 7 columns, of which the last is no count of trades; add a "
             "first line such as time,open,high,low,close,volume"
         )
-    breaks = {name: _first_break(columns, order) for name, order in _HEADERLESS_ORDERS.items()}
-    fitting = [name for name, row in breaks.items() if row is None]
-    if len(fitting) != 1:
-        orders = " and ".join(
-            f"'{name}'" + ("" if row is None else f" (breaks on line {line_of(row)})")
-            for name, row in breaks.items()
-        )
+    if order != ColumnOrder.AUTO:
+        name, places = _HEADERLESS_ORDERS[order]
+        return Layout(0, *places, 5, (f"no header: the columns were said to be {name}",))
+    order = _only_order(columns, line_of)
+    name, places = _HEADERLESS_ORDERS[order]
+    return Layout(0, *places, 5, (f"no header: the columns were recognised as {name}",))
+
+
+def _quotes(count: int, side: ColumnOrder) -> Layout:
+    if count != _QUOTE_COLUMNS:
         raise DataInvalid(
-            f"the file has no header, and its column order cannot be told: of {orders} "
-            f"{'both fit' if fitting else 'neither fits'} every row (the high must be the highest "
-            "price, the low the lowest). Add a first line that names the columns"
+            f"the order of prices is given as {side}, but the file holds no quotes ({count} columns "
+            f"instead of {_QUOTE_COLUMNS}); choose auto, {ColumnOrder.OHLC} or {ColumnOrder.OCHL}"
         )
-    order = _HEADERLESS_ORDERS[fitting[0]]
-    return Layout(0, *order, 5, (f"no header: the columns were recognised as {fitting[0]}",))
+    return _QUOTES[side]
+
+
+def _only_order(
+    columns: Sequence[npt.NDArray[np.float64]], line_of: Callable[[int], int]
+) -> ColumnOrder:
+    breaks = {o: _first_break(columns, places) for o, (_, places) in _HEADERLESS_ORDERS.items()}
+    fitting = [order for order, row in breaks.items() if row is None]
+    if len(fitting) == 1:
+        return fitting[0]
+    orders = " and ".join(
+        f"'{_HEADERLESS_ORDERS[order][0]}'"
+        + ("" if row is None else f" (breaks on line {line_of(row)})")
+        for order, row in breaks.items()
+    )
+    raise ReadingAmbiguous(
+        f"the file has no header, and its column order cannot be told: of {orders} "
+        f"{'both fit' if fitting else 'neither fits'} every row (the high must be the highest "
+        "price, the low the lowest). Add a first line that names the columns",
+        field="column_order",
+        readings=tuple(_HEADERLESS_ORDERS),
+    )
 
 
 def _first_break(

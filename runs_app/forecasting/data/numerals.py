@@ -16,7 +16,7 @@ _MAGNITUDES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 
 def read_numbers(column: pa.ChunkedArray) -> FloatArray:
-    """A column as float64 [rows], NaN where there is no finite number.
+    """A column as float64 [rows], NaN where there is no finite number; not to be written to.
 
     Text may have a dollar sign, thousands set off by commas, and K, M, B or T behind it
     (``863.34K``). ``1,234`` is read as one thousand only where another value of the column shows
@@ -24,7 +24,7 @@ def read_numbers(column: pa.ChunkedArray) -> FloatArray:
     """
     kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-        values: FloatArray = column.cast(pa.float64(), safe=False).to_numpy().copy()
+        values: FloatArray = column.cast(pa.float64(), safe=False).to_numpy()
     elif pa.types.is_null(kind):
         return np.full(len(column), np.nan)
     else:
@@ -33,8 +33,8 @@ def read_numbers(column: pa.ChunkedArray) -> FloatArray:
         odd = np.isnan(values)
         if odd.any():
             values[odd] = _read_decorated(text[odd])
-    values[~np.isfinite(values)] = np.nan
-    return values
+    finite = np.isfinite(values)
+    return values if bool(finite.all()) else np.where(finite, values, np.nan)
 
 
 def _read_decorated(text: pd.Series) -> FloatArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from runs_app.forecasting.config.schema import RunConfig
-from runs_app.forecasting.data.candles import Candles, read_candles
+from runs_app.forecasting.data.candles import Candles
 from runs_app.forecasting.data.faults import utc_text
 from runs_app.forecasting.data.inspect import check_against, facts_of
 from runs_app.forecasting.data.inputs import (
@@ -24,8 +23,10 @@ from runs_app.forecasting.data.inputs import (
     volatility_per_bar,
 )
 from runs_app.forecasting.data.ledger import chosen_time, lay_out
+from runs_app.forecasting.data.loading import load_candles
 from runs_app.forecasting.data.resample import Bars
 from runs_app.forecasting.data.scaling import Scaler, fit_scaler
+from runs_app.forecasting.data.source import source_path
 from runs_app.forecasting.data.volatility import floor_of
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.data.windows import feature_tensor
@@ -51,6 +52,7 @@ class PreparedData:
     of a single bar, learnt on the train part. ``short_label``, ``long_label``:
     int64 [N], 0 down, 1 flat, 2 up. ``splits``: per part int64 indices into N; a decision near a
     border is in none. ``scalers``: plain data for the checkpoint. ``notes``: lines for the log.
+    ``fingerprint``: SHA-256 of all candles of the file, empty for candles that came from none.
     """
 
     timeframes: tuple[str, ...]
@@ -70,6 +72,7 @@ class PreparedData:
     scalers: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     candles: Candles
+    fingerprint: str = ""
 
 
 def prepare(config: RunConfig, data_root: Path) -> PreparedData:
@@ -79,17 +82,26 @@ def prepare(config: RunConfig, data_root: Path) -> PreparedData:
     when the file is at fault or too little is left, ``ConfigInvalid`` with field paths when the
     configuration asks for what the file does not hold.
     """
-    candles, notes = read_candles(
-        source_path(config.data.source, data_root), repair=config.data.repair
+    loaded = load_candles(
+        source_path(config.data.source, data_root),
+        repair=config.data.repair,
+        reading=config.data.reading,
     )
-    errors = check_against(config, facts_of(candles))
+    errors = check_against(config, facts_of(loaded.candles))
     if errors:
         raise ConfigInvalid(errors)
-    return prepare_candles(config, chosen_time(config, candles), notes)
+    notes = (*loaded.notes, f"the candles of the file have the SHA-256 {loaded.fingerprint}")
+    return prepare_candles(
+        config, chosen_time(config, loaded.candles), notes, fingerprint=loaded.fingerprint
+    )
 
 
 def prepare_candles(
-    config: RunConfig, candles: Candles, notes: tuple[str, ...] = ()
+    config: RunConfig,
+    candles: Candles,
+    notes: tuple[str, ...] = (),
+    *,
+    fingerprint: str = "",
 ) -> PreparedData:
     """``prepare`` for candles in memory; all of them are used."""
     made = lay_out(config, candles)
@@ -124,17 +136,8 @@ def prepare_candles(
             *_span_notes(parts, made.time),
         ),
         candles=candles,
+        fingerprint=fingerprint,
     )
-
-
-def source_path(source: str, data_root: Path) -> Path:
-    """The candle file that ``data.source`` names; a relative one may not leave ``data_root``."""
-    if Path(source).is_absolute():
-        return Path(source)
-    inside = os.path.normpath(source)
-    if inside.startswith(".."):
-        raise DataInvalid(f"the data source {source} leads out of DATA_ROOT; name a file inside it")
-    return data_root / inside
 
 
 def _scaled_features(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from runs_app.forecasting.data.candles import Candles
+from runs_app.forecasting.data.endings import FILE_NAME as FILE_NAME
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -35,7 +36,6 @@ DEFAULT_BARS = 86_400
 """60 days."""
 
 DEFAULT_SEED = 7
-FILE_NAME = "synthetic_garch_1m.csv"
 
 _MINUTE_MS = 60_000
 _BURN_IN_BARS = 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as parquet
 
+from runs_app.forecasting.data.endings import SUFFIXES
 from runs_app.forecasting.errors import DataInvalid
 
 MAX_BYTES = 2 * 1024**3
@@ -22,11 +24,6 @@ MAX_BYTES = 2 * 1024**3
 
 MAX_ROWS = 30_000_000
 """Most rows of a Parquet or Feather file: 57 years of 1-minute candles."""
-
-SUFFIXES: tuple[str, ...] = (
-    ".csv", ".csv.gz", ".txt", ".txt.gz", ".zip", ".json", ".json.gz", ".parquet", ".feather",
-)  # fmt: skip
-"""Endings of candle files, lower case."""
 
 _CHUNK = 16 * 1024**2
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -93,6 +90,16 @@ def _refuse_rows(path: Path, rows: int) -> None:
         raise DataInvalid(
             f"{path.name} has {rows:,} rows; at most {MAX_ROWS:,} can be read. Split it by time"
         )
+
+
+def source_path(source: str, data_root: Path) -> Path:
+    """The candle file that ``data.source`` names; a relative one may not leave ``data_root``."""
+    if Path(source).is_absolute():
+        return Path(source)
+    inside = os.path.normpath(source)
+    if inside.startswith(".."):
+        raise DataInvalid(f"the data source {source} leads out of DATA_ROOT; name a file inside it")
+    return data_root / inside
 
 
 @contextmanager

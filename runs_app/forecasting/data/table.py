@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from runs_app.forecasting.config.reading import AS_WRITTEN, ColumnOrder, Reading
 from runs_app.forecasting.data.header import Header, read_header
 from runs_app.forecasting.data.json_rows import read_json_rows
 from runs_app.forecasting.data.layout import (
@@ -48,6 +50,8 @@ class CandleTable:
     volume: FloatArray
     column_names: dict[str, str]
     notes: tuple[str, ...] = ()
+    header: str = ""
+    """What tells the columns apart, in words."""
     ragged: tuple[tuple[int, int], ...] = ()
     columns_expected: int = 0
     _text: bytes | None = field(default=None, repr=False)
@@ -62,30 +66,35 @@ class CandleTable:
         """1-based place in the file of a row counted from 0; blank lines and the header count."""
         if self._text is None:
             return row + 1
-        return _line_of(row, self._text, self._start, {line for line, _ in self.ragged})
+        return self._row_lines(row)
+
+    @cached_property
+    def _row_lines(self) -> Callable[[int], int]:
+        return row_lines(self._text or b"", self._start, {line for line, _ in self.ragged})
 
 
-def read_candle_table(path: Path) -> CandleTable:
+def read_candle_table(path: Path, reading: Reading = AS_WRITTEN) -> CandleTable:
     """Read the columns that make candles; raises ``DataInvalid`` when they cannot be told apart."""
     if is_json(path):
-        return _from_json(read_text(path))
+        return _from_json(read_text(path), reading.column_order)
     if is_text(path):
-        return _from_text(read_text(path))
+        return _from_text(read_text(path), reading.column_order)
     table = read_table(path)
     layout = layout_by_name([str(name) for name in table.column_names])
-    return _build(table, layout, [str(name) for name in table.column_names])
+    return _build(table, layout, [str(name) for name in table.column_names], header="named columns")
 
 
-def _from_json(data: bytes) -> CandleTable:
+def _from_json(data: bytes, order: ColumnOrder) -> CandleTable:
     table, names = read_json_rows(data)
     if names is not None:
-        return _build(table, layout_by_name(names), names)
+        return _build(table, layout_by_name(names), names, header="a list of objects")
     numbers = [read_numbers(table.column(i)) for i in range(1, table.num_columns)]
-    layout = layout_without_header(numbers, lambda row: row + 1)
-    return _build(table, layout, [f"{i + 1}" for i in range(table.num_columns)])
+    layout = layout_without_header(numbers, lambda row: row + 1, order)
+    names = [f"{i + 1}" for i in range(table.num_columns)]
+    return _build(table, layout, names, header="a list of lists")
 
 
-def _from_text(data: bytes) -> CandleTable:
+def _from_text(data: bytes, order: ColumnOrder) -> CandleTable:
     header = read_header(data)
     start = header.start
     layout: Layout | None = None
@@ -99,11 +108,16 @@ def _from_text(data: bytes) -> CandleTable:
     names = header.names or tuple(f"{i + 1}" for i in range(header.columns))
     if layout is None:
         skipped = {line for line, _ in ragged}
-        layout = _recognised(table, header, lambda row: _line_of(row, data, start, skipped))
+        layout = _recognised(
+            table, header, lambda row: row_lines(data, start, skipped)(row), order
+        )
     layout = replace(layout, notes=(*header.notes, *layout.notes))
+    separator = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}[header.delimiter]
+    found = "no header" if header.names is None else "a header with names"
     return _build(
-        table, layout, list(names), columns=len(names), text=data, start=start, ragged=ragged
-    )
+        table, layout, list(names), columns=len(names), text=data, start=start, ragged=ragged,
+        header=f"{found}, values set apart by a {separator}",
+    )  # fmt: skip
 
 
 def _with_clock(layout: Layout, header: Header) -> Layout:
@@ -112,7 +126,9 @@ def _with_clock(layout: Layout, header: Header) -> Layout:
     return replace(layout, time=header.date, clock=header.clock)
 
 
-def _recognised(table: pa.Table, header: Header, line_of: Callable[[int], int]) -> Layout:
+def _recognised(
+    table: pa.Table, header: Header, line_of: Callable[[int], int], order: ColumnOrder
+) -> Layout:
     """The layout of a table without header; a date and a time of day count as one column."""
     shift = 0 if header.clock is None else 1
     numbers = [read_numbers(table.column(i)) for i in range(1 + shift, header.columns)]
@@ -122,8 +138,8 @@ def _recognised(table: pa.Table, header: Header, line_of: Callable[[int], int]) 
             "the file has no header, and its first column holds no times, so that it is no candle "
             "file; add a time column and a first line such as time,open,high,low,close,volume"
         )
-    scale = lean_price_scale(times, numbers)
-    layout = layout_without_header(numbers, line_of)
+    scale = lean_price_scale(times, numbers, order)
+    layout = layout_without_header(numbers, line_of, order)
     if scale != 1.0:
         note = "the layout of Lean: prices were divided by 10,000, times are those of the exchange"
         layout = replace(layout, price_scale=scale, notes=(*layout.notes, note))
@@ -208,17 +224,14 @@ def _ragged_lines(
     return tuple((lines[row - 1], values) for row, values in ragged)
 
 
-def _line_of(row: int, data: bytes, start: int, ragged: set[int]) -> int:
-    """1-based line of a parsed row: blank lines and ragged rows are in the file, not parsed."""
-    before = data.count(b"\n", 0, start)
+def row_lines(data: bytes, start: int, ragged: set[int]) -> Callable[[int], int]:
+    """From a parsed row to its 1-based line: blank lines and ragged rows are in the file only."""
+    first = data.count(b"\n", 0, start) + 1
     if not ragged and data.find(b"\n\n", start) < 0:
-        return before + row + 1
-    seen = -1
-    for number, text in enumerate(data[start:].split(b"\n"), before + 1):
-        seen += bool(text) and number not in ragged
-        if seen == row:
-            return number
-    raise IndexError(row)
+        return lambda row: first + row
+    texts = enumerate(data[start:].split(b"\n"), first)
+    lines = np.array([number for number, text in texts if text and number not in ragged])
+    return lambda row: int(lines[row])
 
 
 def _build(
@@ -230,6 +243,7 @@ def _build(
     text: bytes | None = None,
     start: int = 0,
     ragged: tuple[tuple[int, int], ...] = (),
+    header: str,
 ) -> CandleTable:
     volume = (
         np.zeros(table.num_rows)
@@ -247,8 +261,9 @@ def _build(
         time = pc.binary_join_element_wise(time, table.column(layout.clock), " ")
     open_, high, low, close = (read_numbers(table.column(place)) for place in layout.prices())
     if layout.price_scale != 1.0:
-        for prices in (open_, high, low, close):
-            prices *= layout.price_scale
+        open_, high, low, close = (
+            prices * layout.price_scale for prices in (open_, high, low, close)
+        )
     return CandleTable(
         time=time,
         open=open_,
@@ -258,6 +273,7 @@ def _build(
         volume=volume,
         column_names={role: names[place] for role, place in places.items()},
         notes=layout.notes,
+        header=header,
         ragged=ragged,
         columns_expected=columns,
         _text=text,

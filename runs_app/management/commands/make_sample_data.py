@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from runs_app.forecasting.data.sample import DEFAULT_BARS, DEFAULT_SEED, write_sample
-from runs_app.services.datasets import SAMPLE_FILE, data_root, refresh_one
+from runs_app.forecasting.data.sample import DEFAULT_BARS, DEFAULT_SEED, FILE_NAME, write_sample
+from runs_app.services.datasets import data_root, refresh_one
 
 MIN_BARS = 1000
 MAX_BARS = 10_000_000
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     """Write the synthetic sample and register it as a data set that says it is synthetic."""
 
     help = (
-        f"Write {SAMPLE_FILE} into DATA_ROOT: synthetic 1-minute candles from a GARCH process with "
+        f"Write {FILE_NAME} into DATA_ROOT: synthetic 1-minute candles from a GARCH process with "
         "Student-t shocks, whose true distribution is known. An existing file is kept."
     )
 
@@ -35,14 +35,14 @@ class Command(BaseCommand):
             raise CommandError(f"--bars must be from {MIN_BARS:,} to {MAX_BARS:,}, not {bars:,}.")
         if seed < 0:
             raise CommandError(f"--seed must not be negative, but is {seed}.")
-        path = data_root() / SAMPLE_FILE
+        path = data_root() / FILE_NAME
         kept = path.exists() and not options["force"]
         if not kept:
             try:
                 write_sample(path, bars=bars, seed=seed)
             except OSError as error:
                 raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
-        row = refresh_one(SAMPLE_FILE)
+        row = refresh_one(FILE_NAME)
         verb = "Kept" if kept else "Wrote"
         bars_text = f"{row.bars:,} synthetic {row.timeframe} candles" if row.bars else row.problem
         self.stdout.write(f"{verb} {path}: {bars_text}")

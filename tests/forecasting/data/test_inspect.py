@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from runs_app.forecasting.data.candles import read_candles
 from runs_app.forecasting.data.inspect import (
     CandleFacts,
     bar_name,
     check_against,
     facts_of,
-    inspect_candles,
 )
 from runs_app.forecasting.data.prepare import prepare_candles
 from runs_app.forecasting.errors import DataInvalid
@@ -36,7 +36,7 @@ def _errors(facts: CandleFacts, **sections: dict[str, Any]) -> dict[str, str]:
 
 def test_facts_are_those_of_the_file(tmp_path: Path) -> None:
     path = write_candles(tmp_path / "a.csv", random_candles(100, bar_seconds=300))
-    facts = inspect_candles(path)
+    facts = facts_of(*read_candles(path, repair=False))
     assert facts == CandleFacts(
         "5m", 300, 100,
         datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, 8, 15, tzinfo=UTC),
@@ -49,8 +49,8 @@ def test_a_faulty_file_is_refused_unless_repair_is_asked_for(tmp_path: Path) -> 
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines, lines[-1]]))
     with pytest.raises(DataInvalid, match="line 101: .* comes again on line 102"):
-        inspect_candles(path)
-    facts = inspect_candles(path, repair=True)
+        facts_of(*read_candles(path, repair=False))
+    facts = facts_of(*read_candles(path, repair=True))
     assert facts.bars == 100
     assert "1 row(s) left out" in facts.notes[0]
 

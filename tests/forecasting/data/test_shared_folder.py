@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runs_app.forecasting.data.candles import read_candles
-from runs_app.forecasting.data.inspect import inspect_candles
+from runs_app.forecasting.data.inspect import facts_of
 from runs_app.forecasting.errors import DataInvalid
 
 LOADED = [
@@ -144,7 +144,8 @@ REFUSED = [
         "fx_equity/oanda_eurusd_hour.zip",
         "the file holds quotes in the layout of Lean, bid and ask candles side by side, and "
         "no trades; which price is meant is yours to say: keep columns 1 to 6 (bid) or 1 and "
-        "7 to 11 (ask) under a first line time,open,high,low,close,volume",
+        "7 to 11 (ask) under a first line time,open,high,low,close,volume, or say which with "
+        "data.column_order=bid or ask",
     ),
 ]
 
@@ -179,7 +180,7 @@ def test_every_file_of_the_folder_is_in_one_of_the_tables(shared_data: Path) -> 
 
 
 def _check(path: Path, *, repair: bool, expected: tuple[int, str, str, str]) -> None:
-    facts = inspect_candles(path, repair=repair)
+    facts = facts_of(*read_candles(path, repair=repair))
     first, last = f"{facts.first_open:%Y-%m-%d %H:%M}", f"{facts.last_open:%Y-%m-%d %H:%M}"
     assert (facts.bars, facts.timeframe, first, last) == expected
     assert any(note.startswith("repair") for note in facts.notes) is repair

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from runs_app.choices import RunStatus
+from runs_app.execution.intake import import_waiting
 from runs_app.models import TrainingRun
 
 pytestmark = pytest.mark.django_db
@@ -169,7 +170,11 @@ def test_retry_and_delete(run: TrainingRun, runs_root: Path) -> None:
 
 
 def test_data_sets(candles: Path) -> None:
+    (waiting,) = get("/datasets").json()["datasets"]
+    assert (waiting["state"], waiting["bars"]) == ("waiting", None)
+    import_waiting()
     (entry,) = get("/datasets").json()["datasets"]
+    assert entry["state"] == "usable"
     assert (entry["name"], entry["timeframe"], entry["bars"]) == ("BTCUSDT_1m", "1m", 86_400)
     assert entry["first_open"] == "2024-01-01T00:00:00.000Z"
     assert entry["synthetic"] is False
@@ -182,6 +187,7 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
         "/api/runs/{uid}/report", "/api/runs/{uid}/metrics", "/api/runs/{uid}/logs",
         "/api/runs/{uid}/artifacts", "/api/runs/{uid}/artifacts/{artifact_path}", "/api/datasets",
         "/api/groups", "/api/groups/{uid}", "/api/groups/{uid}/cancel",
+        "/api/datasets/{pk}", "/api/datasets/rows",
     }  # fmt: skip
     body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
     config = body["schema"]["properties"]["config"]["properties"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from runs_app.forecasting.data.endings import FILE_NAME
 from runs_app.models import DataSet
-from runs_app.services.datasets import SAMPLE_FILE
 
 pytestmark = pytest.mark.django_db
 
@@ -23,19 +23,19 @@ def make(*options: str) -> str:
 def test_the_sample_is_written_and_says_it_is_synthetic(data_root: Path) -> None:
     out = make("--bars", "2000")
     row = DataSet.objects.get()
-    assert (row.path, row.bars, row.timeframe, row.synthetic) == (SAMPLE_FILE, 2000, "1m", True)
+    assert (row.path, row.bars, row.timeframe, row.synthetic) == (FILE_NAME, 2000, "1m", True)
     assert "2,000 synthetic 1m candles" in out
 
 
 def test_an_existing_file_is_kept_unless_forced(data_root: Path) -> None:
     make("--bars", "2000")
-    first = (data_root / SAMPLE_FILE).read_bytes()
+    first = (data_root / FILE_NAME).read_bytes()
     assert make("--bars", "3000").startswith("Kept")
-    assert (data_root / SAMPLE_FILE).read_bytes() == first
+    assert (data_root / FILE_NAME).read_bytes() == first
     assert make("--bars", "3000", "--force").startswith("Wrote")
     assert DataSet.objects.get().bars == 3000
     make("--bars", "2000", "--force")
-    assert (data_root / SAMPLE_FILE).read_bytes() == first
+    assert (data_root / FILE_NAME).read_bytes() == first
 
 
 @pytest.mark.parametrize("options", [["--bars", "5"], ["--bars", "999999999"], ["--seed", "-1"]])

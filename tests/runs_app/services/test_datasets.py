@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from runs_app.choices import DataSetState
 from runs_app.errors import DataSourceNotFound
+from runs_app.execution import intake
+from runs_app.forecasting.data.endings import suffix_of
 from runs_app.forecasting.data.sample import FILE_NAME, write_sample
 from runs_app.models import DataSet
 from runs_app.services import datasets
@@ -17,7 +20,6 @@ from runs_app.services.datasets import (
     list_data_sets,
     refresh_one,
     resolve_source,
-    suffix_of,
 )
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +119,8 @@ def test_the_list_follows_the_files(candles: Path, sample_file: Path) -> None:
     (root / "broken.csv").write_text("time,open\n1,2\n")
     (root / ".hidden.csv").write_bytes(sample_file.read_bytes())
     (root / "link.csv").symlink_to(sample_file)
+    assert {row.state for row in list_data_sets()} == {DataSetState.WAITING}
+    intake.import_waiting()
     found = {row.name: row for row in list_data_sets()}
     assert found.keys() == {"BTCUSDT_1m", "BTCUSDT_1m.csv", "broken", "synthetic_garch_1m"}
     assert found["BTCUSDT_1m.csv"].path == "sub/BTCUSDT_1m.csv"
@@ -131,6 +135,8 @@ def test_the_list_follows_the_files(candles: Path, sample_file: Path) -> None:
 
     (root / "broken.csv").unlink()
     write_sample(root / "BTCUSDT_1m.csv", bars=2000)
+    list_data_sets()
+    intake.import_waiting()
     found = {row.name: row for row in list_data_sets()}
     assert "broken" not in found
     assert found["BTCUSDT_1m"].bars == 2000
@@ -140,20 +146,19 @@ def test_an_unchanged_file_is_not_read_again(
     candles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = refresh_one("BTCUSDT_1m.csv")
-    reads: list[Path] = []
-    monkeypatch.setattr(datasets, "inspect_candles", reads.append)
+    reads: list[DataSet] = []
+    monkeypatch.setattr(intake, "_read", reads.append)
     assert refresh_one("BTCUSDT_1m.csv") == first
     assert reads == []
 
 
-def test_a_file_that_cannot_be_read_is_listed_with_its_problem(
-    candles: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def deny(path: Path) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(datasets, "inspect_candles", deny)
-    assert list_data_sets()[0].problem == "The file cannot be read: Permission denied."
+def test_a_file_that_vanishes_before_it_is_read_is_told(candles: Path) -> None:
+    list_data_sets()
+    candles.unlink()
+    intake.import_waiting()
+    row = DataSet.objects.get()
+    assert row.state == DataSetState.REFUSED
+    assert row.problem == "BTCUSDT_1m.csv cannot be read: No such file or directory"
 
 
 def test_data_sets_are_listed_once_whatever_their_number(

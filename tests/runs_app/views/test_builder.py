@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from runs_app.execution.intake import import_waiting
 from runs_app.forecasting.data.sample import FILE_NAME
 from runs_app.forms.build import build_field, form_name
 from runs_app.forms.steps import STEPS
@@ -182,6 +183,8 @@ def test_the_sample_is_two_clicks_away(
 
 
 def test_data_sets_are_offered_with_their_facts(browser: Client, candles: Path) -> None:
+    assert "Waiting to be read" in browser.get("/runs/new/data?draft=d1").content.decode()
+    import_waiting()
     page = browser.get("/runs/new/data?draft=d1").content.decode()
     assert 'value="BTCUSDT_1m.csv" data-timeframe="1m"' in page
     assert "86,400 bars of 1m · 2024-01-01 00:00" in page
