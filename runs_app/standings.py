@@ -32,13 +32,23 @@ class Score:
     factor: float
     """From the stored unit (log-return, nats) to the one shown."""
     meaning: str
+    baselines: tuple[str, ...] = tuple(BASELINES)
+    """The baselines that have a score of their own by it."""
 
 
 SCORES: dict[str, Score] = {
     "val_nll": Score("val_nll", "NLL", "nats", 1, "Negative log-likelihood of what happened"),
     "val_crps": Score("val_crps", "CRPS", "bp", 1e4, "Continuous ranked probability score"),
     "val_pinball": Score("val_pinball", "Pinball loss", "bp", 1e4, "Mean over all quantiles"),
-    "val_rmse": Score("val_rmse", "RMSE", "bp", 1e4, "Root mean squared error of the forecast"),
+    # The volatility baselines forecast the random walk's zero: a point tells them not apart.
+    "val_rmse": Score(
+        "val_rmse",
+        "RMSE",
+        "bp",
+        1e4,
+        "Root mean squared error of the forecast",
+        ("random_walk", "constant"),
+    ),
 }
 
 
@@ -84,16 +94,19 @@ def standings(run: TrainingRun) -> Standings:
     best: Mapping[str, Any] = run.metrics.get("best") or {}
     baselines: Mapping[str, Any] = run.metrics.get("baselines") or {}
     model = Row(MODEL, "This model", tuple(Cell(_shown(best, score)) for score in scores))
+    known = [name for name in baselines if any(name in score.baselines for score in scores)]
     rows = [
         Row(
             name,
             BASELINES.get(name, name),
             tuple(
-                _against(_shown(values, score), cell.value)
+                _against(_shown(baselines[name], score), cell.value)
+                if name in score.baselines
+                else Cell(None)
                 for score, cell in zip(scores, model.cells, strict=True)
             ),
         )
-        for name, values in baselines.items()
+        for name in known
     ]
     return Standings(scores, (model, *rows), best.get("epoch"), scored=bool(baselines))
 

@@ -109,6 +109,14 @@ def write_report(run: TrainingRun, runs_root: Path, **metrics: Any) -> Path:
             "garch": {"nll": "NaN", "crps": 0.0006, "pinball": None, "rmse": 0.0012},
         }
     }
-    content = {"trading": trading, "scores": scores} | metrics
+    shares = [0.4, 0.2, 0.4]
+    trend = {
+        "f1": 0.2, "shares": shares, "prior": shares, "log_loss": 1.01, "prior_log_loss": 1.02,
+        "log_loss_p_value": 0.3, "brier": 0.6, "prior_brier": 0.61, "brier_skill": 0.016,
+        "ece": 0.031, "prior_ece": 0.004, "accuracy": 0.41, "prior_accuracy": 0.4,
+    }  # fmt: skip
+    hits = {"rate": 0.51, "low": 0.5, "high": 0.52, "coin": 0.5, "majority": 0.503, "moves": 990}
+    directions = {"test": {"next": hits, "short": trend, "long": trend}}
+    content = {"trading": trading, "scores": scores, "directions": directions} | metrics
     (folder / "metrics.json").write_text(json.dumps(content))
     return folder

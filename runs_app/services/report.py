@@ -81,6 +81,24 @@ class ReportPage:
         ]
 
     @property
+    def test_directions(self) -> dict[str, Any]:
+        """How well directions were told on the test part: ``next``, ``short`` and ``long``."""
+        found: dict[str, Any] = (self.metrics.get("directions") or {}).get("test") or {}
+        return found
+
+    @property
+    def trends(self) -> list[tuple[str, dict[str, Any]]]:
+        """Scores of the class probabilities by horizon."""
+        known = self.test_directions
+        return [(name, known[name]) for name in ("short", "long") if known.get(name)]
+
+    @property
+    def shows_pit(self) -> bool:
+        """True where the model has a density."""
+        pit = self.report.pit
+        return pit is not None and any(one.forecaster == "model" for one in pit.histograms)
+
+    @property
     def coverage(self) -> list[CoverageLine]:
         """One line per forecaster."""
         lines: dict[str, list[Coverage]] = {}

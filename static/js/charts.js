@@ -83,8 +83,8 @@ function epochColumns({ epochs }, pick) {
 const column = (rows, index, scale = 1) =>
   rows.map((row) => (row[index] === null ? null : row[index] * scale));
 
-const baselinesWith = ({ baselines }, key) =>
-  Object.keys(DASHES).filter((name) => typeof baselines[name]?.[key] === "number");
+const baselinesWith = ({ baselines }, { score, baselines: wanted }) =>
+  wanted.split(" ").filter((name) => typeof baselines[name]?.[score] === "number");
 
 // The model's score by epoch; each baseline is a line from before the first epoch to the newest.
 function scoreChart(box, names) {
@@ -92,13 +92,13 @@ function scoreChart(box, names) {
   const factor = Number(box.dataset.factor);
   const series = (store) => [
     { label: "model", colour: "--chart-val", points: true },
-    ...baselinesWith(store, key).map((name) => ({
+    ...baselinesWith(store, box.dataset).map((name) => ({
       label: names[name], colour: colourOf(name), width: 1.5, dash: DASHES[name],
     })),
   ];
   const read = (store) => {
     const [x, model] = epochColumns(store, (rows) => [column(rows, SCORES[key], factor)]);
-    const lines = baselinesWith(store, key);
+    const lines = baselinesWith(store, box.dataset);
     if (!lines.length) return [x, model];
     const wide = [0, ...x, ...(x.length ? [] : [1])];
     return [

@@ -63,9 +63,15 @@ def test_the_verdict_comes_by_itself_and_the_report_draws(
     assert page.evaluate("window.sameDocument"), "the page was loaded again"
     expect(card).to_contain_text("not investment advice")
     expect(card.locator("tbody tr")).to_have_count(8)
-    live = card.inner_text()
+    for score in ("val_nll", "val_crps"):
+        legend = page.locator(f"#chart-{score} .u-legend")
+        expect(legend).to_contain_text("GARCH(1,1)-t")
+        expect(legend).to_contain_text("random walk")
+    baselines = page.locator("#panel-baselines tbody tr")
+    expect(baselines).to_have_count(5)
+    live = (card.inner_text(), baselines.all_inner_texts())
     page.reload()
-    assert card.inner_text() == live
+    assert (card.inner_text(), baselines.all_inner_texts()) == live
 
     card.get_by_role("link", name="Open the report").click()
     plots = page.locator("[data-plot]")

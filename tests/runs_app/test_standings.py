@@ -36,6 +36,11 @@ def test_the_difference_is_below_zero_where_the_model_is_better() -> None:
     assert garch.cells[0].value is None
 
 
+def test_a_point_forecast_is_compared_with_the_points_that_differ() -> None:
+    found = standings(run("mse", baselines=BASELINES))
+    assert [row.key for row in found.rows] == ["model", "random_walk"]
+
+
 def test_every_head_has_its_scores() -> None:
     assert set(SCORES_OF_LOSS) == set(LossKind)
     assert [score.label for score in standings(run("mse")).scores] == ["RMSE"]

@@ -43,10 +43,23 @@ def test_the_page_has_the_verdict_every_plot_and_every_table(
     assert "This model −5.4000 5.0000 12.000" in text
     assert "GARCH(1,1)-t NaN 6.0000 12.000" in text
     assert "51.0 49.0 to 53.0" in text
+    assert "short 40.0 · 20.0 · 40.0 40.0 · 20.0 · 40.0 0.200 41.0 40.0 1.010 1.020 0.300" in text
+    assert "hit rate 51.0 % (95 % interval 50.0 to 52.0) over 990 moves" in text
     assert "Net return, % −1.00 −1.00 −1.00" in text
     assert "Probabilistic Sharpe &lt; 0.0001" in text
     assert "Try no. 7 on this data set." in text
     assert "3 fills waited" in text
+
+
+def test_a_head_without_density_has_no_pit_of_its_own(
+    browser: Client, run: TrainingRun, runs_root: Path
+) -> None:
+    pit = make_report().pit
+    assert pit is not None
+    others = pit.model_copy(update={"histograms": pit.histograms[1:]})
+    report = make_report(pit=others)
+    (runs_root / run.uid / "report.json").write_text(report.model_dump_json())
+    assert 'data-plot="pit"' not in browser.get(f"/runs/{run.uid}/report").content.decode()
 
 
 def test_a_page_without_density_leaves_the_pit_out(
