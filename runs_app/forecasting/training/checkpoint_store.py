@@ -111,6 +111,26 @@ class CheckpointStore:
         self._epochs.append(epoch)
         self._prune()
 
+    def amend_best(self, more: dict[str, Any], record: FitRecord) -> None:
+        """Write the best checkpoint anew with ``more`` in it, whole or not at all."""
+        name = EPOCH_NAME.format(self._best)
+        is_last = (self._folder / LAST).samefile(self._folder / name)
+        content = torch.load(self._folder / name, map_location="cpu", weights_only=True) | more
+        newest = self.saved_step
+        event = self._write(
+            name,
+            content,
+            epoch=content["epoch"],
+            step=content["step"],
+            val_loss=record.best_loss,
+            best=True,
+        )
+        self.saved_step = newest
+        self._link(name, BEST)
+        if is_last:
+            self._link(name, LAST)
+        self._announce(event.model_copy(update={"is_last": is_last}))
+
     def save_last(self, content: dict[str, Any], *, epoch: int, step: int) -> None:
         """Write ``last.ckpt`` alone: the middle of an epoch."""
         event = self._write(LAST, content, epoch=epoch, step=step, val_loss=None, best=False)

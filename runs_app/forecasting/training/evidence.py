@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from runs_app.forecasting.config.timeframes import duration_seconds
-from runs_app.forecasting.evaluation.directions import class_scores, hit_rate
+from runs_app.forecasting.evaluation.directions import class_scores, hit_rate, macro_f1
 from runs_app.forecasting.evaluation.scorecard import mean_scores
 from runs_app.forecasting.evaluation.verdict import MODEL
 from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Int64Array = NDArray[np.int64]
 
 NEXT = "next"
+UNCALIBRATED = "model_uncalibrated"
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,13 @@ class Evidence:
     y: FloatArray
     """[N] log-returns that came."""
     forecasts: dict[str, Predictive]
-    """``model`` first, then the baselines by key of ``BASELINES``."""
+    """``model`` first, as it was under ``UNCALIBRATED`` once it is calibrated, then the baselines
+    by key of ``BASELINES``."""
     directions: dict[str, Direction]
     """``short`` and ``long``."""
     horizon_bars: int
+    uncalibrated_directions: dict[str, Direction] = field(default_factory=dict)
+    """As they were, once they are calibrated."""
 
     @property
     def model(self) -> Predictive:
@@ -73,11 +77,25 @@ class Evidence:
             for name, forecast in self.forecasts.items()
         }
 
+    def shipped_scores(self) -> dict[str, float | None]:
+        """Those scores of an epoch that calibration changes, named as there."""
+        means = mean_scores(self.model, self.y)
+        f1 = {
+            f"f1_{name}": macro_f1(one.probabilities.argmax(-1), one.label)
+            for name, one in self.directions.items()
+        }
+        both = 0.5 * (f1["f1_short"] + f1["f1_long"])
+        return {name: means[name] for name in ("nll", "crps", "pinball")} | f1 | {"f1": both}
+
     def direction_scores(self) -> dict[str, dict[str, Any] | None]:
-        """``next``: the hit rate of the sign (None without moves); ``short``, ``long``: classes."""
+        """``next``: the hit rate of the sign (None without moves); ``short``, ``long``: classes.
+
+        ``short_uncalibrated`` and ``long_uncalibrated`` are the classes as they were.
+        """
         hits = hit_rate(self.model.location, self.y, horizon_bars=self.horizon_bars)
         found: dict[str, dict[str, Any] | None] = {NEXT: None if hits is None else asdict(hits)}
-        for name, one in self.directions.items():
+        before = {f"{name}_uncalibrated": d for name, d in self.uncalibrated_directions.items()}
+        for name, one in {**self.directions, **before}.items():
             found[name] = asdict(
                 class_scores(one.probabilities, one.label, one.prior, horizon_bars=one.horizon_bars)
             )

@@ -115,8 +115,12 @@ def _report(
         pit=pit_section(pit, horizon_bars=evidence.horizon_bars),
         coverage=coverage,
         reliability=tuple(
-            reliability_curve(name, one.probabilities, one.label, calibrated=False)
-            for name, one in evidence.directions.items()
+            reliability_curve(name, one.probabilities, one.label, calibrated=is_calibrated)
+            for is_calibrated, directions in (
+                (True, evidence.directions),
+                (False, evidence.uncalibrated_directions),
+            )
+            for name, one in directions.items()
         ),
         breakdowns=(
             by_hour(score, deciding, time),

@@ -12,6 +12,7 @@ from runs_app.forecasting.events import (
     FitFinished,
     Reason,
 )
+from runs_app.forecasting.training.calibration import calibrate, calibrated, calibration_line
 from runs_app.forecasting.training.checkpoint import load_checkpoint
 from runs_app.forecasting.training.evidence import gather
 from runs_app.forecasting.training.judgement import judge_fit
@@ -36,21 +37,17 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
     network.load_state_dict(load_checkpoint(fit.store.best_path, device=fit.device)["network"])
     scores: dict[str, Scores] = {}
     evidence: dict[str, Evidence] = {}
-    tables = []
     for split in SCORED:
         rows = fit.rows(split)
         forecast = fit.evaluator.forecast(network, rows)
         scores[split] = fit.evaluator.score(forecast, rows)
         evidence[split] = gather(fit, split, forecast)
-        tables.append(
-            prediction_table(
-                fit.data,
-                fit.config.loss.kind,
-                split=split,
-                forecast=forecast,
-                target_scale=fit.table.target_scale,
-            )
-        )
+    calibration = calibrate(evidence["validation"])
+    fit.store.amend_best({"calibration": calibration.model_dump(mode="json")}, record)
+    evidence = {split: calibrated(one, calibration) for split, one in evidence.items()}
+    for split, one in evidence.items():
+        scores[split] |= one.shipped_scores()
+    tables = [prediction_table(one, split=split) for split, one in evidence.items()]
     write_predictions(fit.run_dir / PREDICTIONS_FILE, tables)
     leaks = check_leaks(fit.config, fit.data, check_stop=fit.stop.check)
     log_leaks(leaks)
@@ -63,12 +60,14 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
             f"without a lower validation loss; the best was epoch {record.best_epoch}."
         )
     LOG.info(message)
+    LOG.info(calibration_line(calibration))
     LOG.info(_score_line(scores))
     for sentence in (judgement.verdict.sentence, *judgement.verdict.remarks):
         LOG.info(sentence)
     summary = {
         "scores": {split: one.scores() for split, one in evidence.items()},
         "directions": {split: one.direction_scores() for split, one in evidence.items()},
+        "calibration": calibration.model_dump(mode="json"),
         "verdict": judgement.verdict.model_dump(mode="json"),
         "trading": judgement.trading.model_dump(mode="json"),
         "leaks": leaks.model_dump(mode="json"),

@@ -170,7 +170,7 @@ def test_a_completed_run_is_judged_on_the_test_part(finished: Path, data: Prepar
     crps = scipy_crps(finished)
     assert verdict.comparisons[0].model == pytest.approx(crps, rel=2e-3)
     test = summary["scores"]["test"]
-    assert set(test) == {"model", *BASELINES}
+    assert set(test) == {"model", "model_uncalibrated", *BASELINES}
     for one in verdict.comparisons:
         assert (test["model"][one.score], test[one.baseline][one.score]) == pytest.approx(
             (one.model, one.reference)
