@@ -23,6 +23,14 @@ class RunStillLive(RunError):
     """The run is pending or running, so it cannot be deleted or retried yet."""
 
 
+class NoCheckpoint(RunError):
+    """The run has no checkpoint, so nothing can be done with its model."""
+
+
+class PredictionNotFound(RunError):
+    """The run has no prediction of this id."""
+
+
 class ArtifactNotFound(RunError):
     """No regular file of the run has this path."""
 

@@ -12,6 +12,7 @@ from runs_app.errors import (
     ArtifactNotFound,
     DataSetNotFound,
     GroupNotFound,
+    PredictionNotFound,
     ReportMissing,
     RunError,
     RunNotCancellable,
@@ -57,6 +58,7 @@ _STATUS: dict[type[RunError], int] = {
     ArtifactNotFound: 404,
     ReportMissing: 404,
     DataSetNotFound: 404,
+    PredictionNotFound: 404,
     RunNotCancellable: 409,
     RunStillLive: 409,
 }

@@ -42,6 +42,11 @@ def command_of(checkpoint: Path, candles: Path, out: Path, *, last: int, repair:
     )
 
 
+def export_command(checkpoint: Path, folder: Path) -> Command:
+    """Write a checkpoint as safetensors and ONNX into a folder."""
+    return Command(MODULE, ("export", str(checkpoint), str(folder)))
+
+
 def forecast_file(job: Job) -> str:
     """The file of a prediction, relative to the run directory."""
     return f"{FORECAST_DIR}/{job.uid}.parquet"

@@ -52,6 +52,10 @@ class ReadingAmbiguous(DataInvalid):
         super().__init__(f"{message}, or say which with data.{field}={' or '.join(readings)}")
 
 
+class ModelInvalid(ForecastingError):
+    """A checkpoint or an exported model cannot be read, or lacks what a forecast needs."""
+
+
 class NonFiniteLoss(ForecastingError):
     """The training loss became NaN or infinite; the message has the step and the batch's dates."""
 

@@ -1,0 +1,120 @@
+"""Predictions of a run: ask for one, see how far it is, look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from runs_app import queries
+from runs_app.choices import JobState
+from runs_app.errors import PredictionNotFound, RunError, RunNotFound
+from runs_app.execution.predicting import forecast_file
+from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.forecasts import (
+    MAX_SHOWN,
+    ForecastRow,
+    find_prediction,
+    predictions_of,
+)
+from runs_app.models import DataSet, Job, TrainingRun
+from runs_app.services.datasets import list_data_sets
+from runs_app.services.predict import MAX_DECISIONS, prediction_rows, request_prediction
+from runs_app.views.request import HtmxRequest
+
+
+@dataclass(frozen=True)
+class PredictionsPage:
+    """``predictions/list.html``: the form as it was sent, a sentence by field, and the list."""
+
+    run: TrainingRun
+    jobs: list[Job]
+    data_sets: list[DataSet]
+    source: str
+    last: str = "1"
+    repair: bool = False
+    errors: dict[str, str] = field(default_factory=dict)
+    most: int = MAX_DECISIONS
+
+
+@dataclass(frozen=True)
+class PredictionPage:
+    """``predictions/detail.html``. ``rows``: newest first, at most ``MAX_SHOWN`` of ``total``."""
+
+    run: TrainingRun
+    job: Job
+    file: str
+    rows: list[ForecastRow]
+    total: int
+    chart: dict[str, Any]
+    names: dict[str, str] = field(default_factory=dict)
+    """Of forecasters beside the model: none here."""
+    price_columns: tuple[str, ...] = ("0.025", "0.25", "0.5", "0.75", "0.975")
+
+    @property
+    def newest(self) -> ForecastRow | None:
+        """The newest decision's forecast."""
+        return self.rows[0] if self.rows else None
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def predictions(request: HtmxRequest, uid: str) -> HttpResponse:
+    """The form and the earlier predictions; a POST asks for one and goes to its page."""
+    run = _run_or_404(uid)
+    source = str(run.config["data"]["source"])
+    if request.method != "POST":
+        page = PredictionsPage(run, predictions_of(run), list_data_sets(), source)
+        return render(request, "predictions/list.html", {"page": page})
+    source = request.POST.get("source", source)
+    last = request.POST.get("last", "1").strip()
+    repair = "repair" in request.POST
+    errors = {}
+    try:
+        number = int(last) if last.isascii() and last.isdigit() and len(last) < 9 else 0
+        job = request_prediction(run, source=source, last=number, repair=repair)
+    except ConfigInvalid as invalid:
+        errors = {error.path: error.message for error in invalid.errors}
+    except RunError as error:
+        errors = {"": str(error)}
+    else:
+        return redirect("runs:prediction", run.uid, job.uid)
+    page = PredictionsPage(run, predictions_of(run), list_data_sets(), source, last, repair, errors)
+    return render(request, "predictions/list.html", {"page": page}, status=422)
+
+
+@require_safe
+def prediction(request: HtmxRequest, uid: str, job_uid: str) -> HttpResponse:
+    """One prediction; while it is being made the page asks again."""
+    run = _run_or_404(uid)
+    try:
+        job = find_prediction(run, job_uid)
+    except PredictionNotFound as error:
+        raise Http404(str(error)) from error
+    page = _page(run, job)
+    if request.htmx and not job.is_final:
+        return render(request, "predictions/detail.html#state", {"page": page})
+    if request.htmx:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return render(request, "predictions/detail.html", {"page": page})
+
+
+def _page(run: TrainingRun, job: Job) -> PredictionPage:
+    rows = prediction_rows(run, job)
+    return PredictionPage(
+        run=run,
+        job=job,
+        file=forecast_file(job) if job.state == JobState.DONE else "",
+        rows=rows[-MAX_SHOWN:][::-1],
+        total=len(rows),
+        chart={"fan": job.facts.get("chart")},
+    )
+
+
+def _run_or_404(uid: str) -> TrainingRun:
+    try:
+        return queries.get_run(uid)
+    except RunNotFound as error:
+        raise Http404(str(error)) from error
