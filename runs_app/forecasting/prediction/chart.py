@@ -21,7 +21,7 @@ def chart_of(table: pa.Table, bars: Bars, horizon_ms: int) -> dict[str, Any]:
     forecasts whose time has not come, quantiles the head does not have.
     """
     decided = table.column("time").cast(pa.int64()).to_numpy()
-    end = int(np.searchsorted(bars.available_at, decided[-1])) + 1
+    end = int(np.flatnonzero(bars.available_at == decided[-1])[0]) + 1
     shown = slice(max(0, end - max(BARS, len(decided))), end)
     time = bars.available_at[shown]
     target_time = time + horizon_ms
