@@ -13,7 +13,7 @@ from runs_app.execution.intake import import_waiting
 from runs_app.forecasting.data.sample import FILE_NAME
 from runs_app.forms.build import build_field, form_name
 from runs_app.forms.steps import STEPS
-from runs_app.models import TrainingRun
+from runs_app.models import DataSet, TrainingRun
 
 pytestmark = pytest.mark.django_db
 
@@ -188,6 +188,10 @@ def test_data_sets_are_offered_with_their_facts(browser: Client, candles: Path) 
     page = browser.get("/runs/new/data?draft=d1").content.decode()
     assert 'value="BTCUSDT_1m.csv" data-timeframe="1m"' in page
     assert "86,400 bars of 1m · 2024-01-01 00:00" in page
+    assert "so far" not in page
+    for tries, words in ((1, "1 try so far"), (6, "6 tries so far")):
+        DataSet.objects.update(tries=tries)
+        assert words in browser.get("/runs/new/data?draft=d1").content.decode()
 
 
 def test_every_field_of_every_step_is_made_from_the_schema() -> None:
