@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runs_app.forecasting.evaluation.directions import HitRate
+from runs_app.forecasting.evaluation.directions import ClassScores, HitRate
 from runs_app.forecasting.evaluation.documents import (
     Comparison,
     Outcome,
@@ -13,7 +13,7 @@ from runs_app.forecasting.evaluation.documents import (
     TradingRule,
 )
 from runs_app.forecasting.evaluation.report import Coverage
-from runs_app.forecasting.evaluation.rule import SIGNIFICANCE
+from runs_app.forecasting.evaluation.rule import SIGNIFICANCE, outcome_of
 from runs_app.forecasting.evaluation.words import baseline_words, joined, p_words
 
 
@@ -46,6 +46,17 @@ def direction_words(hits: HitRate | None) -> str | None:
         f"Direction hit rate {100 * hits.rate:.1f} % (95 % interval {100 * hits.low:.1f}-"
         f"{100 * hits.high:.1f}; {coin}; always saying the commoner direction gives "
         f"{100 * hits.majority:.1f} %)."
+    )
+
+
+def classes_words(name: str, classes: ClassScores) -> str:
+    """How a direction's probabilities compare with the shares of the training part."""
+    outcome = outcome_of(classes.log_loss_p_value, better=classes.log_loss < classes.prior_log_loss)
+    return (
+        f"The {name} direction {outcome} {'to ' if outcome is Outcome.LOSES else ''}"
+        f"{'with ' if outcome is Outcome.TIES else ''}the shares of the training part: log-loss "
+        f"{classes.log_loss:.4f} against {classes.prior_log_loss:.4f} "
+        f"({p_words(classes.log_loss_p_value)})."
     )
 
 

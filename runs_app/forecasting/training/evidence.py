@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from runs_app.forecasting.data.prepare import PreparedData
+    from runs_app.forecasting.evaluation.directions import ClassScores, HitRate
     from runs_app.forecasting.evaluation.predictive import FloatArray, Predictive
     from runs_app.forecasting.losses.forecast import Forecast
     from runs_app.forecasting.training.assembly import Fit
@@ -40,6 +41,12 @@ class Direction:
     prior: FloatArray
     horizon_bars: int
     """Decision bars until the label is known."""
+
+    def scores(self) -> ClassScores:
+        """Beside those of the prior on the same rows."""
+        return class_scores(
+            self.probabilities, self.label, self.prior, horizon_bars=self.horizon_bars
+        )
 
 
 @dataclass(frozen=True)
@@ -87,19 +94,26 @@ class Evidence:
         both = 0.5 * (f1["f1_short"] + f1["f1_long"])
         return {name: means[name] for name in ("nll", "crps", "pinball")} | f1 | {"f1": both}
 
+    def hits(self) -> HitRate | None:
+        """Of the sign of the next return; None where no price moved."""
+        return hit_rate(self.model.location, self.y, horizon_bars=self.horizon_bars)
+
+    def classes(self) -> dict[str, ClassScores]:
+        """Scores of ``short`` and ``long`` beside those of the class prior."""
+        return {name: one.scores() for name, one in self.directions.items()}
+
     def direction_scores(self) -> dict[str, dict[str, Any] | None]:
         """``next``: the hit rate of the sign (None without moves); ``short``, ``long``: classes.
 
         ``short_uncalibrated`` and ``long_uncalibrated`` are the classes as they were.
         """
-        hits = hit_rate(self.model.location, self.y, horizon_bars=self.horizon_bars)
-        found: dict[str, dict[str, Any] | None] = {NEXT: None if hits is None else asdict(hits)}
-        before = {f"{name}_uncalibrated": d for name, d in self.uncalibrated_directions.items()}
-        for name, one in {**self.directions, **before}.items():
-            found[name] = asdict(
-                class_scores(one.probabilities, one.label, one.prior, horizon_bars=one.horizon_bars)
-            )
-        return found
+        hits = self.hits()
+        before = self.uncalibrated_directions.items()
+        found = self.classes() | {f"{name}_uncalibrated": one.scores() for name, one in before}
+        return {
+            NEXT: None if hits is None else asdict(hits),
+            **{name: asdict(one) for name, one in found.items()},
+        }
 
 
 def gather(fit: Fit, split: str, forecast: Forecast) -> Evidence:

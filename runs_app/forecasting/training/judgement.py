@@ -19,7 +19,6 @@ from runs_app.forecasting.evaluation.curves import (
     pit_values,
     reliability_curve,
 )
-from runs_app.forecasting.evaluation.directions import hit_rate
 from runs_app.forecasting.evaluation.report import Report
 from runs_app.forecasting.evaluation.trading import BASIS_POINT, Fills, accounts, trading_check
 from runs_app.forecasting.evaluation.verdict import MODEL, compare, judge, loss_table
@@ -67,11 +66,11 @@ def judge_fit(fit: Fit, evidence: Evidence, leaks: LeakCheck | None = None) -> J
     coverage = coverage_rows(evidence.forecasts, pit, evidence.y, horizon_bars=horizon)
     said = (
         remarks.tries_words(comparisons, tries),
-        remarks.direction_words(
-            hit_rate(evidence.model.location, evidence.y, horizon_bars=horizon)
-        ),
+        remarks.direction_words(evidence.hits()),
+        *(remarks.classes_words(name, one) for name, one in evidence.classes().items()),
         remarks.trading_words(trading),
         remarks.coverage_words(coverage, MODEL),
+        *(f"{note}." for note in fit.baselines.notes),
     )
     verdict = judge(
         comparisons,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runs_app.forecasting.evaluation.directions import HitRate
+from runs_app.forecasting.evaluation.directions import ClassScores, HitRate
 from runs_app.forecasting.evaluation.documents import (
     Comparison,
     Outcome,
@@ -14,6 +14,7 @@ from runs_app.forecasting.evaluation.documents import (
     TradingRule,
 )
 from runs_app.forecasting.evaluation.remarks import (
+    classes_words,
     coverage_words,
     direction_words,
     trading_words,
@@ -34,6 +35,23 @@ def test_a_hit_rate_never_stands_alone(low: float, high: float, coin: str) -> No
         "always saying the commoner direction gives 50.9 %)."
     )
     assert direction_words(None) is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "p_value", "words"),
+    [(1.05, 0.001, "beats the"), (1.05, 0.3, "ties with the"), (1.2, 0.001, "loses to the")],
+)
+def test_a_direction_is_measured_by_the_training_shares(
+    loss: float, p_value: float, words: str
+) -> None:
+    classes = ClassScores(
+        f1=0.3, shares=(0.3, 0.4, 0.3), prior=(0.3, 0.4, 0.3), log_loss=loss, prior_log_loss=1.1,
+        log_loss_p_value=p_value, brier=0.6, prior_brier=0.6, brier_skill=0.0, ece=0.0,
+        prior_ece=0.0, accuracy=0.4, prior_accuracy=0.4,
+    )  # fmt: skip
+    sentence = classes_words("short", classes)
+    assert sentence.startswith(f"The short direction {words} shares of the training part: ")
+    assert f"log-loss {loss:.4f} against 1.1000 (p = " in sentence
 
 
 def result(rule: TradingRule, **changes: float | None) -> TradingResult:
