@@ -24,6 +24,7 @@ from runs_app.forecasting.config.schema import (
     DataConfig,
     HorizonsConfig,
     LossKind,
+    ModelConfig,
     RunConfig,
     TrainConfig,
 )
@@ -178,7 +179,7 @@ def _small_config(config: RunConfig, seed: int) -> RunConfig:
             short=f"{bar // 60}m",
             long=f"{2 * bar // 60}m",
         ),
-        model=config.model.model_copy(update={"context_bars": CONTEXT_BARS}),
+        model=ModelConfig(context_bars=CONTEXT_BARS, patch_length=CONTEXT_BARS),
         train=TrainConfig(
             batch_size=BATCH_SIZE,
             learning_rate=LEARNING_RATE,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from runs_app.forecasting.config.schema import Indicator, RunConfig
+from runs_app.forecasting.config.compose import preset_tree
+from runs_app.forecasting.config.schema import Indicator, RunConfig, Variant
 from runs_app.forecasting.data import features, inputs
 from runs_app.forecasting.data.resample import Bars, resample
 from runs_app.forecasting.evaluation.documents import LeakFinding
@@ -106,3 +107,10 @@ def test_shuffled_bars_keep_their_shapes_and_nothing_else() -> None:
     assert moves.std() == pytest.approx(real.std(), rel=0.1)
     assert abs(float(np.corrcoef(np.abs(moves[1:]), np.abs(moves[:-1]))[0, 1])) < 0.05
     assert set(np.round(np.unique(made.volume), 9)) <= set(np.round(BARS.volume, 9))
+
+
+@pytest.mark.parametrize("variant", list(Variant))
+def test_every_preset_can_be_controlled(variant: Variant) -> None:
+    tree = preset_tree(variant)
+    tree["data"] |= {"source": "candles.csv", "timeframes": ["1m", "5m"]}
+    assert control(RunConfig.model_validate(tree)).passed
