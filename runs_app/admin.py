@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from runs_app.choices import RunStatus
 from runs_app.errors import RunError
 from runs_app.forecasting.errors import ConfigInvalid
-from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, RunGroup, TrainingRun
 from runs_app.services.cancel import cancel_run
 from runs_app.services.delete import delete_run
 from runs_app.services.retry import retry_run
@@ -142,6 +142,19 @@ def _each(
             messages.success(request, told(run, act(run.uid)))
         except (RunError, ConfigInvalid, OSError) as error:
             messages.error(request, f"{run.uid}: {error}")
+
+
+@admin.register(RunGroup)
+class RunGroupAdmin(ReadOnly):
+    """Groups; they are cancelled and deleted on their own pages."""
+
+    list_display = ("uid", "name", "folds", "seeds", "scheme", "created_at", "page")
+    search_fields = ("uid", "name")
+
+    @admin.display(description="page")
+    def page(self, group: RunGroup) -> SafeString:
+        """Link to the group's page."""
+        return format_html('<a href="{}">Open</a>', reverse("runs:group_detail", args=[group.uid]))
 
 
 @admin.register(RunEvent)

@@ -41,6 +41,14 @@ class RunCreated(Schema):
     created_at: str
 
 
+class PlaceOut(Schema):
+    """Where a run stands in its group."""
+
+    id: str
+    fold: int
+    seed: int
+
+
 class RunSummary(Schema):
     """A run as it stands in the list."""
 
@@ -56,6 +64,7 @@ class RunSummary(Schema):
     metrics: dict[str, Any]
     last_seq: int
     outcome: str
+    group: PlaceOut | None
     url: str
 
 
@@ -216,6 +225,7 @@ def run_summary(run: TrainingRun) -> dict[str, Any]:
         "metrics": _metrics(run),
         "last_seq": run.last_seq,
         "outcome": run.outcome,
+        "group": {"id": run.group.uid, "fold": run.fold, "seed": run.seed} if run.group else None,
         "url": f"/runs/{run.uid}",
     }
 

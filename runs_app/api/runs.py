@@ -58,6 +58,7 @@ class RunQuery(Schema):
     offset: int = Field(0, ge=0, le=10_000_000, description="Runs left out before the first.")
     status: Literal["", "pending", "running", "completed", "failed", "cancelled"] = ""
     search: Word = Field("", description="Part of a run's name or id.")
+    group: Word = Field("", description="Public id of a group.")
 
 
 class EventQuery(Schema):
@@ -96,10 +97,10 @@ def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any
 @router.get("/runs", response={200: RunList, 422: Problems}, summary="List runs")
 def index(request: HttpRequest, wanted: Query[RunQuery]) -> dict[str, Any]:
     """The newest runs with their status and latest metrics."""
-    runs = filter_runs(RunFilter(search=wanted.search, status=wanted.status))
-    page = runs.defer("config", "request", "verdict", "leaks")[
-        wanted.offset : wanted.offset + wanted.limit
-    ]
+    runs = filter_runs(RunFilter(search=wanted.search, status=wanted.status, group=wanted.group))
+    unread = ("config", "request", "verdict", "leaks", "group__config")
+    found = runs.select_related("group").defer(*unread)
+    page = found[wanted.offset : wanted.offset + wanted.limit]
     return {
         "runs": [run_summary(run) for run in page],
         "total": runs.count(),

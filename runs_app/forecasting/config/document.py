@@ -19,6 +19,10 @@ MAX_NODES = 10_000
 _HEADER = "# The resolved configuration of a run. Feed it back to get the same configuration.\n"
 
 
+# A group writes a thousand of these documents; libyaml is not in every build of PyYAML.
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
 class _Loader(yaml.SafeLoader):
     """The safe loader, but a date stays text: the schema reads dates, and only in one way."""
 
@@ -104,7 +108,8 @@ def to_tree(config: RunConfig) -> Tree:
 
 def to_yaml(config: RunConfig) -> str:
     """The configuration as YAML text; ``from_yaml`` gives an equal one back."""
-    return _HEADER + yaml.safe_dump(to_tree(config), sort_keys=False, allow_unicode=True)
+    text = yaml.dump(to_tree(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return f"{_HEADER}{text}"
 
 
 def parse_yaml(text: str) -> Any:

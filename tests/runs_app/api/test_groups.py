@@ -64,6 +64,16 @@ def test_the_verdict_is_over_all_runs_and_none_is_called_the_best() -> None:
     assert "best" not in json.dumps(found)
 
 
+def test_runs_say_their_place_and_are_found_by_group(django_assert_max_num_queries: Any) -> None:
+    make_group(folds=1, seeds=2)
+    group = make_group(folds=2, seeds=3)
+    with django_assert_max_num_queries(2):
+        found = Client().get(f"/runs?group={group.uid}").json()
+    assert found["total"] == 6
+    places = {tuple(run["group"].values()) for run in found["runs"]}
+    assert places == {(group.uid, fold, seed) for fold in (1, 2) for seed in (7, 8, 9)}
+
+
 def test_a_deleted_run_is_counted_and_no_edge_is_claimed() -> None:
     group = make_group(folds=2, seeds=2)
     assert Client().get(f"/groups/{group.uid}").json()["verdict"]["edge"]
