@@ -79,11 +79,14 @@ def coverage_rows(
 ) -> tuple[Coverage, ...]:
     """How many of ``y`` [N] each central interval held; those a forecast cannot name are absent.
 
-    ``pit`` are the ``pit_values`` of the same forecasts.
+    ``pit`` are the ``pit_values`` of the same forecasts. The intervals are ``COVERAGES``, or where
+    the first forecast is one of quantiles those between its levels: 50 and 90 %.
     """
     rows = []
+    levels = next(iter(forecasts.values())).levels
+    nominals = sorted(round(1.0 - 2.0 * low, 12) for low in levels if low < 0.5) or COVERAGES
     for name, forecast in forecasts.items():
-        for nominal in COVERAGES:
+        for nominal in nominals:
             tail = round(0.5 * (1.0 - nominal), 12)
             if name in pit:  # many times faster than asking for the two quantiles
                 inside = (np.abs(pit[name] - 0.5) <= 0.5 * nominal).astype(np.float64)

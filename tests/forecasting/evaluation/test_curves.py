@@ -57,9 +57,11 @@ def test_coverage_is_near_its_nominal_value_and_its_interval_holds_it() -> None:
         Family.QUANTILES, np.zeros(ROWS), quantiles=np.tile([-2, -1, 0, 1, 2.0], (ROWS, 1)),
         levels=LEVELS,
     )  # fmt: skip
-    assert [row.nominal for row in coverage_rows({"model": quantiles}, {}, Y, horizon_bars=1)] == [
-        0.5
-    ]
+    both = {"model": quantiles, "garch": gaussian(1e-3), "point": Predictive(Family.POINT, Y)}
+    rows = coverage_rows(both, pit_values(both, Y), Y, horizon_bars=1)
+    assert [(row.forecaster, row.nominal) for row in rows] == [
+        ("model", 0.5), ("model", 0.9), ("garch", 0.5), ("garch", 0.9),
+    ]  # fmt: skip
 
 
 def test_reliability_of_known_probabilities() -> None:

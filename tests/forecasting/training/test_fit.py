@@ -245,6 +245,19 @@ def test_the_other_losses_fit_too(kind: LossKind, tmp_path: Path, data_root: Pat
             LossKind.MSE: {"scale", "df", "q0.05", "q0.25", "q0.5", "q0.75", "q0.95"},
         }[kind]
     )
+    report = Report.model_validate_json((run_dir / "report.json").read_text())
+    score, baselines, nominals, levels = {
+        LossKind.GAUSSIAN_NLL: ("crps", 4, {0.5, 0.8, 0.95}, 7),
+        LossKind.QUANTILE: ("pinball", 4, {0.5, 0.9}, 5),
+        LossKind.MSE: ("squared_error", 2, {0.5, 0.8, 0.95}, 0),
+    }[kind]
+    finish = events_of(run_dir)[-1]
+    assert isinstance(finish, FitFinished) and finish.verdict is not None
+    deciding = [one for one in finish.verdict.comparisons if one.score == score]
+    assert report.score == finish.verdict.comparisons[0].score == score
+    assert len(deciding) == baselines
+    assert {row.nominal for row in report.coverage} == nominals
+    assert len(report.fan.quantiles) == len(report.fan.levels) == levels
 
 
 def test_equal_seeds_give_equal_weights(tmp_path: Path, data_root: Path) -> None:
