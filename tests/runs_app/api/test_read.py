@@ -187,6 +187,7 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
         "/api/runs/{uid}/report", "/api/runs/{uid}/metrics", "/api/runs/{uid}/logs",
         "/api/runs/{uid}/artifacts", "/api/runs/{uid}/artifacts/{artifact_path}", "/api/datasets",
         "/api/groups", "/api/groups/{uid}", "/api/groups/{uid}/cancel",
+        "/api/runs/{uid}/predictions", "/api/runs/{uid}/predictions/{prediction_id}",
         "/api/datasets/{pk}", "/api/datasets/rows",
     }  # fmt: skip
     body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
