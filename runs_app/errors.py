@@ -39,6 +39,10 @@ class ReportMissing(RunError):
     """The run has no report that can be read."""
 
 
+class LeakCheckNotFound(RunError):
+    """No leak check has this id."""
+
+
 class DataSourceNotFound(RunError):
     """The data source names neither a data set nor a file inside DATA_ROOT."""
 

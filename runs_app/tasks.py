@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 STOPPING = threading.Event()
 """Set when this worker was asked to end."""
 
+ONE_JOB = threading.Lock()
+
 SWEEP_WAKES = 10
 _IMPORTING = threading.Lock()
 
@@ -77,9 +79,19 @@ def import_data() -> None:
 
 @shared_task(name=jobs.CARRY_OUT, ignore_result=True, acks_late=False)
 def carry_out(job_pk: int) -> None:
-    """Do a job that waits; a message for any other does nothing."""
-    if not STOPPING.is_set():
+    """Do a job that waits; a message for any other does nothing.
+
+    One at a time in this worker, because each may take gigabytes; whoever has done one wakes the
+    longest waiting.
+    """
+    if STOPPING.is_set() or not ONE_JOB.acquire(blocking=False):
+        return
+    try:
         jobs.carry_out(job_pk)
+    finally:
+        ONE_JOB.release()
+        if not STOPPING.is_set():
+            jobs.wake_waiting(1)
 
 
 @cache

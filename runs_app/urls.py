@@ -10,6 +10,7 @@ from runs_app.views.datasets import dataset, datasets
 from runs_app.views.detail import run_cancel, run_delete, run_detail, run_live, run_retry
 from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
+from runs_app.views.leak_checks import leak_check
 from runs_app.views.predictions import prediction, predictions
 from runs_app.views.report import run_report
 from runs_app.views.rows import rows
@@ -38,4 +39,5 @@ urlpatterns = [
     path("runs/<slug:uid>/predictions/<slug:job_uid>", prediction, name="prediction"),
     path("datasets", datasets, name="datasets"),
     path("datasets/<int:pk>", dataset, name="dataset"),
+    path("leak-checks/<slug:uid>", leak_check, name="leak_check"),
 ]

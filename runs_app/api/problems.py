@@ -12,6 +12,7 @@ from runs_app.errors import (
     ArtifactNotFound,
     DataSetNotFound,
     GroupNotFound,
+    LeakCheckNotFound,
     PredictionNotFound,
     ReportMissing,
     RunError,
@@ -59,6 +60,7 @@ _STATUS: dict[type[RunError], int] = {
     ReportMissing: 404,
     DataSetNotFound: 404,
     PredictionNotFound: 404,
+    LeakCheckNotFound: 404,
     RunNotCancellable: 409,
     RunStillLive: 409,
 }

@@ -17,7 +17,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from runs_app.choices import JobKind, JobState
-from runs_app.execution import predicting
+from runs_app.execution import leak_checking, predicting
 from runs_app.execution.core_process import SECONDS, Command, CoreFailed, ask_core
 from runs_app.models import Job, TrainingRun
 
@@ -31,7 +31,10 @@ GRACE_SECONDS = 60.0
 """How long after its time limit a job's worker may still be heard of."""
 
 
-COMMANDS: dict[JobKind, Callable[[Job], Command]] = {JobKind.PREDICTION: predicting.command}
+COMMANDS: dict[JobKind, Callable[[Job], Command]] = {
+    JobKind.PREDICTION: predicting.command,
+    JobKind.LEAK_CHECK: leak_checking.command,
+}
 """Each raises ``CoreFailed`` where the job cannot be done any more."""
 
 

@@ -22,6 +22,7 @@ from runs_app.forms.wizard import Errors, builder_page, group, wrong_on
 from runs_app.services.datasets import find_data_set, list_data_sets
 from runs_app.services.groups import SIZE_KEYS, Size, launch_group, plan_group, read_size
 from runs_app.services.launch import clean_name, launch_run, resolve
+from runs_app.services.leak_checks import ask_for_leak_check, newest_leak_check
 from runs_app.views.request import HtmxRequest
 
 VARIANT = "model.variant"
@@ -87,7 +88,9 @@ def _submitted(request: HtmxRequest, draft: Draft, step: Step) -> HttpResponse:
         return redirect(_address(go, draft))
     errors = _faults(draft)
     if step is STEPS[-1]:
-        return redirect(_address(step.key, draft)) if errors else _start(request, draft)
+        if errors:
+            return redirect(_address(step.key, draft))
+        return _check(draft, step) if go == "leaks" else _start(request, draft)
     # The draft holds what was typed, so the step's own page can say what is wrong with it.
     wrong = wrong_on(step, errors)
     return redirect(_address(step.key if wrong else STEPS[STEPS.index(step) + 1].key, draft))
@@ -144,6 +147,12 @@ def _size(draft: Draft) -> Size:
         raise
 
 
+def _check(draft: Draft, step: Step) -> HttpResponse:
+    """Ask for a leak check of what one run of the draft would be, and show it as it comes."""
+    ask_for_leak_check(draft.payload())
+    return redirect(f"{_address(step.key, draft)}#leaks")
+
+
 def _start(request: HtmxRequest, draft: Draft) -> HttpResponse:
     try:
         size = _size(draft)
@@ -164,6 +173,8 @@ def _show(
 ) -> HttpResponse:
     page = builder_page(draft, step, errors)
     context: dict[str, Any] = {"page": page, "steps": STEPS, "form_name": form_name}
+    if step is STEPS[-1] and not errors:
+        context["leak_check"] = newest_leak_check(draft.payload())
     if step.key == "data":
         context["data_sets"] = list_data_sets()
         context["known_paths"] = {data_set.path for data_set in context["data_sets"]}
