@@ -36,7 +36,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "features", "Features", "What the network sees besides returns and volatility.",
-        ("features.indicators", "features.calendar"),
+        ("features.indicators", "features.calendar", "features.realised"),
     ),
     Step(
         "horizons", "Horizons", "How far ahead it forecasts, and which moves count as flat.",

@@ -27,6 +27,7 @@ EVERYTHING: dict[str, Any] = {
     "repair": True,
     "indicators": ["RSI", "obv"],
     "calendar_features": False,
+    "realised_volatility": False,
     "next_horizon": 3,
     "short_horizon": "1h",
     "long_horizon": "1d",

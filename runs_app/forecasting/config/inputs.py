@@ -180,6 +180,13 @@ class FeaturesConfig(Section):
         description="Hour of day and day of week of the bar's close, as sine and cosine (UTC).",
     )
 
+    realised: bool = Field(
+        default=True,
+        title="Realised volatility",
+        description="Volatility of a bar from the finer candles of the file inside it, where it "
+        "has finer ones. Off: from the bars' own returns alone.",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _spelling(cls, value: Any) -> Any:

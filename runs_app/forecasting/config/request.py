@@ -31,6 +31,7 @@ FLAT_PATHS: dict[str, str] = {
     "repair": "data.repair",
     "indicators": "features.indicators",
     "calendar_features": "features.calendar",
+    "realised_volatility": "features.realised",
     "next_horizon": "horizons.next_bars",
     "short_horizon": "horizons.short",
     "long_horizon": "horizons.long",

@@ -5,20 +5,17 @@ Nothing here knows a label, so that a decision whose outcome lies in the future 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from runs_app.forecasting.config.half_lives import HALF_LIVES_BARS
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.data.candles import Candles
 from runs_app.forecasting.data.features import Features, compute_features
 from runs_app.forecasting.data.resample import Bars, last_visible, resample
-from runs_app.forecasting.data.volatility import (
-    FORECAST_HALF_LIFE_BARS,
-    ewma_volatility,
-    log_returns,
-)
+from runs_app.forecasting.data.volatility import ewma_variance, log_returns
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 
 FloatArray = npt.NDArray[np.float64]
@@ -45,6 +42,8 @@ class Inputs:
 def collect_inputs(config: RunConfig, candles: Candles) -> Inputs:
     """Resample to every timeframe and join by the instants at which bars become known."""
     all_bars = tuple(resample(candles, name) for name in config.data.ordered_timeframes)
+    if not config.features.realised:
+        all_bars = tuple(replace(bars, realised=None) for bars in all_bars)
     decisions = all_bars[config.data.ordered_timeframes.index(config.data.decision_timeframe)]
     visible = tuple(last_visible(bars, decisions.available_at) for bars in all_bars)
     warm = np.ones(len(decisions), np.bool_)
@@ -59,14 +58,20 @@ def features_of(config: RunConfig, bars: Bars) -> Features:
 
 
 def volatility_per_bar(decisions: Bars) -> FloatArray:
-    """The causal volatility of one decision bar's log-return, known at its close [bars]."""
-    return ewma_volatility(log_returns(decisions.close), FORECAST_HALF_LIFE_BARS)
+    """Causal volatilities of one decision bar's log-return, known at its close [bars, K].
+
+    One for each of ``HALF_LIVES_BARS``: from the bars' realised variance where there is one, else
+    from squared returns.
+    """
+    measured = decisions.realised
+    variance = log_returns(decisions.close) ** 2 if measured is None else measured
+    return np.sqrt(np.stack([ewma_variance(variance, h) for h in HALF_LIVES_BARS], axis=1))
 
 
 def volatility_forecast(
     config: RunConfig, per_bar: FloatArray, floor: float
 ) -> Float32Array:
-    """Standard deviation of the target as forecast at each bar [bars], above zero, log-return."""
+    """Standard deviations of the target as each half-life has them [bars, K], above zero."""
     scaled = np.maximum(per_bar, floor) * np.sqrt(config.horizons.next_bars)
     forecast: Float32Array = scaled.astype(np.float32)
     return forecast

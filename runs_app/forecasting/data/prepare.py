@@ -47,9 +47,9 @@ class PreparedData:
     [N], the bar in them at whose close a decision is made. ``candles``: what all of it was made
     from, for the leak sentinel.
     ``decision_time``: int64 [N], ms UTC, the close of the decision bar; ``close``: its price [N].
-    ``target``: float32 [N], log-return over the next bars. ``volatility``: float32 [N], its
-    standard deviation as forecast at the decision, above zero; ``volatility_floor``: the least one
-    of a single bar, learnt on the train part. ``short_label``, ``long_label``:
+    ``target``: float32 [N], log-return over the next bars. ``volatility``: float32
+    [N, K], its standard deviation as each of the ``HALF_LIVES_BARS`` has it at the decision, above
+    zero; ``volatility_floor``: the least one of a single bar, learnt on the train part. ``short_label``, ``long_label``:
     int64 [N], 0 down, 1 flat, 2 up. ``splits``: per part int64 indices into N; a decision near a
     border is in none. ``scalers``: plain data for the checkpoint. ``notes``: lines for the log.
     ``fingerprint``: SHA-256 of all candles of the file, empty for candles that came from none.

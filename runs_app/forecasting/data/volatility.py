@@ -34,12 +34,18 @@ def ewma_volatility(returns: FloatArray, half_life_bars: float) -> FloatArray:
     that the value is known at the bar's close. Cutting the weights off after ``VOLATILITY_BARS``
     makes each value, from there on, independent of where the file begins.
     """
+    volatility: FloatArray = np.sqrt(ewma_variance(returns**2, half_life_bars))
+    return volatility
+
+
+def ewma_variance(variance: FloatArray, half_life_bars: float) -> FloatArray:
+    """The same weighted mean [bars] of any measure of each bar's variance [bars]."""
     decay = 0.5 ** (1.0 / half_life_bars)
-    total: FloatArray = lfilter([1.0], [1.0, -decay], returns**2)
+    total: FloatArray = lfilter([1.0], [1.0, -decay], variance)
     total[VOLATILITY_BARS:] -= decay**VOLATILITY_BARS * total[:-VOLATILITY_BARS].copy()
     weight = (1.0 - decay**VOLATILITY_BARS) / (1.0 - decay)
-    volatility: FloatArray = np.sqrt(np.maximum(total, 0.0) / weight)
-    return volatility
+    smoothed: FloatArray = np.maximum(total, 0.0) / weight
+    return smoothed
 
 
 def floor_of(volatility: FloatArray) -> float:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.functional import gelu
 
+from runs_app.forecasting.config.half_lives import HALF_LIVES_BARS
 from runs_app.forecasting.network.attention import EncoderLayer
 from runs_app.forecasting.network.initialisation import PROJECTION_STD, start_fan_in
 
@@ -24,13 +25,14 @@ class NewestBars(nn.Module):
 
     def __init__(self, config: ModelConfig, *, features: int) -> None:
         super().__init__()
-        self.expand = start_fan_in(nn.Linear(features + 1, config.d_model))
+        inputs = features + len(HALF_LIVES_BARS)
+        self.expand = start_fan_in(nn.Linear(inputs, config.d_model))
         self.mix = start_fan_in(nn.Linear(config.d_model, config.d_model))
 
     def forward(self, windows: Sequence[Tensor], log_volatility: Tensor) -> Tensor:
-        """S windows [B, L, F] and [B] log of the causal volatility -> [B, D]."""
+        """S windows [B, L, F] and [B, K] logs of the causal volatilities -> [B, D]."""
         newest = [window[:, -1] for window in windows]
-        joined = torch.cat([*newest, log_volatility.unsqueeze(-1)], dim=-1)  # [B, sum of F + 1]
+        joined = torch.cat([*newest, log_volatility], dim=-1)  # [B, sum of F + K]
         mixed: Tensor = self.mix(gelu(self.expand(joined)))
         return mixed
 

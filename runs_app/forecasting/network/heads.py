@@ -2,12 +2,13 @@
 
 Every distribution head starts from the causal volatility known at the decision: its outputs scale
 or shift that, and are zero before the first step. The untrained network is therefore the forecast
-"mean zero, deviation = EWMA volatility", and training can only be asked to improve on it.
+"mean zero, deviation = the fitted mixture of volatilities", and training is asked to correct it.
+How far the correction is believed is settled on validation: its *credibility*, as actuaries call
+the weight of own experience against what is known of all (Bühlmann 1967).
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -19,6 +20,8 @@ from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
 from runs_app.forecasting.network.initialisation import start_silent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 DF_MIN, DF_MAX, DF_START = 2.05, 100.0, 6.0
@@ -39,52 +42,77 @@ class Distribution(NamedTuple):
     quantiles: Tensor | None = None
 
 
-class GaussianHead(nn.Module):
+class DistributionHead(nn.Module):
+    """Corrections to the volatility and to a location of zero, and the distribution they give."""
+
+    def __init__(self, width: int, outputs: int) -> None:
+        super().__init__()
+        self.project = start_silent(nn.Linear(width, outputs))
+        self.register_buffer("credibility", torch.ones(outputs))
+        self.credibility: Tensor
+
+    def forward(self, state: Tensor, log_volatility: Tensor) -> Distribution:
+        """[B, 2 D], [B] -> the distribution; while training, the correction counts in full."""
+        raw = self.project(state)
+        return self.read(raw if self.training else raw * self.credibility, log_volatility)
+
+    def read(self, raw: Tensor, log_volatility: Tensor) -> Distribution:
+        """Corrections [B, outputs], the location's first, and log volatility [B] -> parameters."""
+        raise NotImplementedError
+
+    def believe(self, *, location: float, shape: float) -> None:
+        """Set the shares of the location's and of all other corrections that count from now on."""
+        self.credibility.fill_(shape)
+        self.credibility[0] = location
+
+
+class GaussianHead(DistributionHead):
     """Mean and log standard deviation."""
 
     def __init__(self, width: int) -> None:
-        super().__init__()
-        self.project = start_silent(nn.Linear(width, 2))
+        super().__init__(width, 2)
 
-    def forward(self, state: Tensor, log_volatility: Tensor) -> Distribution:
-        """[B, 2 D], [B] -> location [B], log_scale [B]."""
-        mean, change = self.project(state).unbind(-1)
+    def read(self, raw: Tensor, log_volatility: Tensor) -> Distribution:
+        """[B, 2], [B] -> location [B], log_scale [B]."""
+        mean, change = raw.unbind(-1)
         return Distribution(mean * log_volatility.exp(), log_volatility + _bounded(change))
 
 
-class StudentTHead(nn.Module):
+class StudentTHead(DistributionHead):
     """Mean, log scale and degrees of freedom between ``DF_MIN`` and ``DF_MAX``."""
 
     def __init__(self, width: int) -> None:
-        super().__init__()
-        self.project = start_silent(nn.Linear(width, 3))
-        share = (DF_START - DF_MIN) / (DF_MAX - DF_MIN)
-        self.df_offset = math.log(share / (1.0 - share))
-        # With DF_START degrees of freedom the standard deviation then equals the volatility.
-        self.scale_offset = 0.5 * math.log((DF_START - 2.0) / DF_START)
+        super().__init__(width, 3)
+        self.register_buffer("df_start", torch.tensor(DF_START))
+        self.df_start: Tensor
 
-    def forward(self, state: Tensor, log_volatility: Tensor) -> Distribution:
-        """[B, 2 D], [B] -> location [B], log_scale [B], df [B]."""
-        mean, change, freedom = self.project(state).unbind(-1)
-        log_scale = log_volatility + self.scale_offset + _bounded(change)
-        df = DF_MIN + (DF_MAX - DF_MIN) * torch.sigmoid(freedom + self.df_offset)
+    def start_from(self, df: float) -> None:
+        """Begin with these degrees of freedom."""
+        self.df_start.fill_(df)
+
+    def read(self, raw: Tensor, log_volatility: Tensor) -> Distribution:
+        """[B, 3], [B] -> location [B], log_scale [B], df [B]."""
+        mean, change, freedom = raw.unbind(-1)
+        # With the df it starts from, the standard deviation equals the volatility.
+        scale_offset = 0.5 * torch.log((self.df_start - 2.0) / self.df_start)
+        log_scale = log_volatility + scale_offset + _bounded(change)
+        share = (self.df_start - DF_MIN) / (DF_MAX - DF_MIN)
+        df = DF_MIN + (DF_MAX - DF_MIN) * torch.sigmoid(freedom + torch.logit(share))
         return Distribution(mean * log_volatility.exp(), log_scale, df)
 
 
-class QuantileHead(nn.Module):
+class QuantileHead(DistributionHead):
     """The median, and distances outwards that are positive by construction: no crossing."""
 
     def __init__(self, width: int) -> None:
-        super().__init__()
-        self.project = start_silent(nn.Linear(width, len(QUANTILE_LEVELS)))
+        super().__init__(width, len(QUANTILE_LEVELS))
         gaps = torch.tensor([NORMAL_QUARTILE, NORMAL_TAIL - NORMAL_QUARTILE])
         self.register_buffer("gap_offset", gaps.expm1().log(), persistent=False)
         self.gap_offset: Tensor
 
-    def forward(self, state: Tensor, log_volatility: Tensor) -> Distribution:
-        """[B, 2 D], [B] -> location [B] (the median), quantiles [B, Q]."""
+    def read(self, raw: Tensor, log_volatility: Tensor) -> Distribution:
+        """[B, Q], [B] -> location [B] (the median), quantiles [B, Q]."""
         volatility = log_volatility.exp().unsqueeze(-1)  # [B, 1]
-        raw = self.project(state)  # [B, Q]
         centre = raw[:, :1]  # [B, 1]
         below = softplus(raw[:, 1:3] + self.gap_offset).cumsum(-1)  # [B, 2] outwards
         above = softplus(raw[:, 3:5] + self.gap_offset).cumsum(-1)  # [B, 2] outwards
@@ -93,17 +121,15 @@ class QuantileHead(nn.Module):
         return Distribution(quantiles[:, len(QUANTILE_LEVELS) // 2], quantiles=quantiles)
 
 
-class PointHead(nn.Module):
+class PointHead(DistributionHead):
     """The mean alone."""
 
     def __init__(self, width: int) -> None:
-        super().__init__()
-        self.project = start_silent(nn.Linear(width, 1))
+        super().__init__(width, 1)
 
-    def forward(self, state: Tensor, log_volatility: Tensor) -> Distribution:
-        """[B, 2 D], [B] -> location [B]."""
-        mean = self.project(state).squeeze(-1)
-        return Distribution(mean * log_volatility.exp())
+    def read(self, raw: Tensor, log_volatility: Tensor) -> Distribution:
+        """[B, 1], [B] -> location [B]."""
+        return Distribution(raw.squeeze(-1) * log_volatility.exp())
 
 
 class DirectionHead(nn.Module):
@@ -138,7 +164,7 @@ class DirectionHead(nn.Module):
         return torch.logaddexp(own, self.prior.log() + self.prior_weight.log())
 
 
-DISTRIBUTION_HEADS: dict[LossKind, type[nn.Module]] = {
+DISTRIBUTION_HEADS: dict[LossKind, Callable[[int], DistributionHead]] = {
     LossKind.GAUSSIAN_NLL: GaussianHead,
     LossKind.STUDENT_T: StudentTHead,
     LossKind.QUANTILE: QuantileHead,

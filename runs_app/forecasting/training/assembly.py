@@ -12,6 +12,7 @@ import torch
 from runs_app.forecasting.baselines.reference import Baselines, fit_baselines
 from runs_app.forecasting.config.timeframes import duration_seconds
 from runs_app.forecasting.network.forecaster import Forecaster
+from runs_app.forecasting.network.heads import StudentTHead
 from runs_app.forecasting.training.checkpoint import CheckpointWriter
 from runs_app.forecasting.training.checkpoint_store import CheckpointStore
 from runs_app.forecasting.training.epochs import EpochCloser
@@ -94,7 +95,7 @@ def assemble(
     record = FitRecord()
     module = ForecastModule(
         config,
-        build_network(config, data),
+        build_network(config, data, table),
         record=record,
         planned_steps=len(feed) * train.max_epochs,
         decision_time=data.decision_time,
@@ -140,12 +141,21 @@ def assemble(
     )  # fmt: skip
 
 
-def build_network(config: RunConfig, data: PreparedData) -> Forecaster:
-    """A new network for these features, its directions starting at the training shares."""
+def build_network(config: RunConfig, data: PreparedData, table: DecisionTable) -> Forecaster:
+    """A new network that starts from what is simple to know about the training part.
+
+    Its scale starts at the likeliest mixture of volatilities, its directions at their shares.
+    """
     network = Forecaster(
         config.model, config.loss.kind, features=[len(names) for names in data.feature_names]
     )
     train = data.splits["train"]
+    index = train.to(table.device)
+    df = network.volatility.start_from(
+        table.log_volatility[index], table.target[index], kind=config.loss.kind
+    )
+    if isinstance(network.distribution, StudentTHead) and df is not None:
+        network.distribution.start_from(df)
     seconds = len(train) * duration_seconds(config.data.decision_timeframe)
     for head, label, horizon in (
         (network.short, data.short_label, config.horizons.short),

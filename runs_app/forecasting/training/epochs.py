@@ -90,6 +90,7 @@ class EpochCloser(pl.Callback):
 
     def _validate(self, module: ForecastModule, epoch: int) -> dict[str, float | None]:
         began = time.perf_counter()
+        self._evaluator.settle(module.network, self._rows)
         forecast = self._evaluator.forecast(module.network, self._rows)
         scores = self._evaluator.score(forecast, self._rows)
         self._throughput.seconds_per_validation = time.perf_counter() - began

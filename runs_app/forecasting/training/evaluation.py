@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -11,16 +11,21 @@ from runs_app.forecasting.evaluation.directions import hit_rate, macro_f1
 from runs_app.forecasting.evaluation.scorecard import mean_scores
 from runs_app.forecasting.losses.forecast import Forecast
 from runs_app.forecasting.losses.total import total_loss
+from runs_app.forecasting.training.credibility import settle_credibility, spaced
 from runs_app.forecasting.training.precision import autocast
 from runs_app.forecasting.training.predictive import float64, predictive_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from runs_app.forecasting.config.schema import RunConfig
     from runs_app.forecasting.network.forecaster import Forecaster
     from runs_app.forecasting.training.feed import DecisionTable
     from runs_app.forecasting.training.stopping import StopSignal
+
+Answer = TypeVar("Answer")
 
 MAX_BATCH = 2048
 ACTIVATIONS = 1 << 25
@@ -44,6 +49,26 @@ class Evaluator:
 
     def forecast(self, network: Forecaster, rows: Tensor) -> Forecast:
         """The forecasts of the decisions ``rows`` [N]. Raises ``StopRequested`` between batches."""
+        return Forecast.concatenate(self._each_batch(network, network, rows))
+
+    def settle(self, network: Forecaster, rows: Tensor) -> None:
+        """Settle on the decisions ``rows`` [N] how far the network's corrections are believed."""
+        some = spaced(rows)
+        raw, log_volatility = zip(
+            *self._each_batch(network, network.corrections, some), strict=True
+        )
+        settle_credibility(
+            network,
+            self.config.loss.kind,
+            raw=torch.cat(raw),
+            log_volatility=torch.cat(log_volatility),
+            target=self.table.target[some.to(self.table.device)],
+        )
+
+    def _each_batch(
+        self, network: Forecaster, ask: Callable[[list[Tensor], Tensor], Answer], rows: Tensor
+    ) -> list[Answer]:
+        """What ``ask`` makes of each batch of ``rows`` while the network does not train."""
         parts = []
         training = network.training
         network.eval()
@@ -52,10 +77,10 @@ class Evaluator:
                 for index in torch.split(rows.to(self.table.device), self.batch_size):
                     self.stop.check()
                     batch = self.table.batch(index)
-                    parts.append(network(batch.windows, batch.log_volatility))
+                    parts.append(ask(batch.windows, batch.log_volatility))
         finally:
             network.train(training)
-        return Forecast.concatenate(parts)
+        return parts
 
     def score(self, forecast: Forecast, rows: Tensor) -> dict[str, float | None]:
         """Scores of ``forecast`` on the decisions ``rows`` [N]; one the head cannot have is None.

@@ -40,7 +40,7 @@ class DecisionTable:
     features: tuple[Tensor, ...]
     last_bar: tuple[Tensor, ...]
     log_volatility: Tensor
-    """[N] log of the causal volatility, in units of ``target_scale``."""
+    """[N, K] logs of the causal volatilities, in units of ``target_scale``."""
     target: Tensor
     """[N] log-return divided by ``target_scale``."""
     short_label: Tensor

@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runs_app.forecasting.config.half_lives import HALF_LIVES_BARS
 from runs_app.forecasting.data.candles import Candles
 from runs_app.forecasting.data.prepare import PreparedData, prepare, prepare_candles
 from runs_app.forecasting.data.scaling import CLIP
@@ -36,7 +37,7 @@ def test_shapes_and_types_are_as_promised(prepared: PreparedData) -> None:
     assert prepared.decision_time.dtype == np.int64
     assert prepared.close.dtype == np.float64
     for tensor, dtype in (
-        (prepared.target, torch.float32), (prepared.volatility, torch.float32),
+        (prepared.target, torch.float32),
         (prepared.short_label, torch.int64), (prepared.long_label, torch.int64),
     ):  # fmt: skip
         assert tensor.shape == (count,)
@@ -52,6 +53,8 @@ def test_shapes_and_types_are_as_promised(prepared: PreparedData) -> None:
         assert last.shape == (count,)
         assert int(last.min()) >= WARMUP_BARS + CONTEXT - 1  # every window is full and warm
         assert int(last.max()) < len(values)
+    assert prepared.volatility.shape == (count, len(HALF_LIVES_BARS))
+    assert prepared.volatility.dtype == torch.float32
     assert float(prepared.volatility.min()) > 0
     assert set(prepared.short_label.tolist()) <= {0, 1, 2}
 
@@ -138,7 +141,8 @@ def test_the_volatility_floor_knows_nothing_after_the_last_train_decision() -> N
     still = replace(CANDLES, **prices)
     data = prepare_candles(CONFIG, still)
     at = int(data.splits["train"][-1])
-    assert float(data.volatility[:at].min()) == float(data.volatility[:at].mode().values) > 0
+    fastest = data.volatility[:at, 0]
+    assert float(data.volatility[:at].min()) == float(fastest.mode().values) > 0
     first = int(np.searchsorted(CANDLES.open_time, data.decision_time[at]))
     wild = _other_future(still, first, 1)
     wild = replace(wild, close=wild.close.copy())
@@ -205,8 +209,8 @@ def test_a_coarser_decision_knows_nothing_of_what_comes_after(
 
 def test_the_target_and_its_volatility_have_one_scale() -> None:
     data = prepare_candles(small_config(horizons={"next_bars": 9}), random_candles(6000, seed=9))
-    ratio = float((data.target / data.volatility).std())
-    assert 0.7 < ratio < 1.4
+    ratio = (data.target.unsqueeze(-1) / data.volatility[:, 2:]).std(dim=0)
+    assert bool(((ratio > 0.7) & (ratio < 1.6)).all())
 
 
 def test_dates_cut_the_data(tmp_path: Path) -> None:

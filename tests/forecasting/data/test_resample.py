@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,3 +124,40 @@ def _same(a: Bars, i: np.ndarray, b: Bars, j: np.ndarray) -> np.ndarray:
     prices = [np.isclose(getattr(a, n)[i], getattr(b, n)[j], rtol=1e-12) for n in
               ("open", "high", "low", "close")]  # fmt: skip
     return np.all([*prices, np.isclose(a.volume[i], b.volume[j], rtol=1e-6)], axis=0)
+
+
+def test_realised_variance_sums_five_minute_returns_from_the_close_before() -> None:
+    candles = random_candles(2000, seed=4, missing_share=0.2)
+    bars = resample(candles, "15m")
+    assert bars.realised is not None
+    five = resample(candles, "5m")
+    for at in (3, 40, len(bars) - 1):
+        inside = (five.open_time >= bars.open_time[at]) & (five.available_at <= bars.available_at[at])
+        closes = np.concatenate([[bars.close[at - 1]], five.close[inside]])
+        assert bars.realised[at] == pytest.approx(np.sum(np.diff(np.log(closes)) ** 2), rel=1e-9)
+
+
+def test_realised_variance_of_short_bars_takes_every_candle_and_of_base_bars_is_none() -> None:
+    candles = random_candles(2000, seed=4)
+    five = resample(candles, "5m")
+    assert five.realised is not None
+    inside = candles.open_time // 300_000 == five.open_time[7] // 300_000
+    closes = np.concatenate([[five.close[6]], candles.close[inside]])
+    assert five.realised[7] == pytest.approx(np.sum(np.diff(np.log(closes)) ** 2), rel=1e-9)
+    assert resample(candles, "1m").realised is None
+
+
+@pytest.mark.parametrize("cut", [500, 503, 1001, 1500])
+def test_realised_variance_knows_no_later_candle(cut: int) -> None:
+    candles = random_candles(2000, seed=4, missing_share=0.2)
+    moment = int(candles.open_time[cut])
+    whole, short = resample(candles, "15m"), resample(candles.between(None, moment), "15m")
+    known = int(np.searchsorted(whole.available_at, moment, side="right"))
+    assert whole.realised is not None
+    assert short.realised is not None
+    assert len(short) <= known
+    assert np.array_equal(whole.realised[: len(short)], short.realised)
+    later_close = np.concatenate([candles.close[:cut], 2.0 * candles.close[cut:][::-1]])
+    later = resample(replace(candles, close=later_close), "15m")
+    assert later.realised is not None
+    assert np.array_equal(whole.realised[:known], later.realised[:known])

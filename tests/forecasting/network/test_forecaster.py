@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from runs_app.forecasting.config.compose import compose_config
-from runs_app.forecasting.config.schema import LossConfig, LossKind, ModelConfig, Variant
+from runs_app.forecasting.config.half_lives import HALF_LIVES_BARS
+from runs_app.forecasting.config.schema import (
+    LossConfig,
+    LossKind,
+    LossWeights,
+    ModelConfig,
+    Variant,
+)
 from runs_app.forecasting.losses.forecast import Forecast
 from runs_app.forecasting.losses.total import total_loss
 from runs_app.forecasting.network.encoder import PatchEmbedding
@@ -38,7 +45,9 @@ BATCH = 12
 def inputs(context_bars: int = SMALL.context_bars, seed: int = 0) -> tuple[list[Tensor], Tensor]:
     draw = torch.Generator().manual_seed(seed)
     windows = [torch.randn(BATCH, context_bars, count, generator=draw) for count in FEATURES]
-    return windows, 0.5 * torch.randn(BATCH, generator=draw)
+    # Each decision has one volatility over all memories, so that any mixture of them is that.
+    volatility = 0.5 * torch.randn(BATCH, 1, generator=draw)
+    return windows, volatility.expand(-1, len(HALF_LIVES_BARS))
 
 
 def forecast_of(kind: LossKind, *, noise: float = 0.0) -> tuple[Forecast, Tensor]:
@@ -48,7 +57,9 @@ def forecast_of(kind: LossKind, *, noise: float = 0.0) -> tuple[Forecast, Tensor
         for parameter in network.parameters():
             parameter.add_(noise * torch.randn_like(parameter))
     windows, log_volatility = inputs()
-    return network(windows, log_volatility), log_volatility
+    with torch.no_grad():
+        network.volatility.log_weight[-1] = -30.0  # no constant
+    return network(windows, log_volatility), log_volatility[:, 0]
 
 
 @pytest.mark.parametrize("kind", LossKind)
@@ -177,10 +188,10 @@ def test_a_small_batch_can_be_learnt_by_heart(kind: LossKind) -> None:
     target, label = torch.randn(BATCH), torch.arange(BATCH) % 3
     for head in (network.short, network.long):
         head.start_from(torch.full((3,), 1 / 3), outcomes=1e6)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
-    config = LossConfig(kind=kind)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    config = LossConfig(kind=kind, weights=LossWeights(next=1.0, short=1.0, long=1.0))
     first = last = None
-    for _ in range(100):
+    for _ in range(150):
         terms = total_loss(
             config,
             forecast=network(windows, log_volatility),
