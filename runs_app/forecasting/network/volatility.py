@@ -55,6 +55,15 @@ class VolatilityMixture(nn.Module):
         self.log_weight.copy_(weights)
         return df
 
+    def in_words(self) -> str:
+        """The weights for the log; those of less than a per mille are left out."""
+        names = [
+            *(f"EWMA({half_life:g})" for half_life in HALF_LIVES_BARS),
+            "the training variance",
+        ]
+        shares = zip(self.log_weight.exp().tolist(), names, strict=True)
+        return " + ".join(f"{share:.3f} {name}" for share, name in shares if share >= 1e-3)
+
 
 def _mixed(log_weight: Tensor, log_volatility: Tensor) -> Tensor:
     components = 2.0 * log_volatility + log_weight[:-1]  # [B, K]

@@ -154,6 +154,7 @@ def build_network(config: RunConfig, data: PreparedData, table: DecisionTable) -
     df = network.volatility.start_from(
         table.log_volatility[index], table.target[index], kind=config.loss.kind
     )
+    LOG.info("The variance starts at %s", network.volatility.in_words())
     if isinstance(network.distribution, StudentTHead) and df is not None:
         network.distribution.start_from(df)
     seconds = len(train) * duration_seconds(config.data.decision_timeframe)

@@ -68,7 +68,7 @@ def _start(fit: Fit) -> dict[str, Any]:
     """What a checkpoint before the first step would have held."""
     torch.manual_seed(fit.config.train.seed)
     return {
-        "network": build_network(fit.config, fit.data).state_dict(),
+        "network": build_network(fit.config, fit.data, fit.table).state_dict(),
         "optimizer": None,
         "record": FitRecord().state(),
         "order": fit.feed.start,
