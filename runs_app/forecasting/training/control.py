@@ -40,6 +40,7 @@ from runs_app.forecasting.evaluation.significance import diebold_mariano
 from runs_app.forecasting.losses.density import student_t_nll
 from runs_app.forecasting.losses.forecast import Forecast
 from runs_app.forecasting.network.heads import Distribution, StudentTHead
+from runs_app.forecasting.network.volatility import VolatilityMixture
 from runs_app.forecasting.training.feed import DecisionTable, TrainingFeed
 from runs_app.forecasting.training.optimizer import build_optimizer, learning_rate_share
 from runs_app.forecasting.training.predictive import predictive_of
@@ -224,12 +225,14 @@ class NewestBarsNetwork(nn.Module):
     def __init__(self, features: Sequence[int]) -> None:
         super().__init__()
         self.state = nn.Sequential(nn.Linear(NEWEST_BARS * sum(features), WIDTH), nn.GELU())
+        self.volatility = VolatilityMixture()
         self.head = StudentTHead(WIDTH)
 
     def forward(self, windows: Sequence[Tensor], log_volatility: Tensor) -> Distribution:
-        """S windows [B, L, F], [B] -> the parameters of B distributions."""
+        """S windows [B, L, F], [B, K] -> the parameters of B distributions."""
         newest = [window[:, -NEWEST_BARS:].flatten(1) for window in windows]  # S of [B, K F]
-        found: Distribution = self.head(self.state(torch.cat(newest, dim=-1)), log_volatility)
+        state = self.state(torch.cat(newest, dim=-1))
+        found: Distribution = self.head(state, self.volatility(log_volatility))
         return found
 
 
@@ -242,6 +245,10 @@ def _trained(
     )
     feed = TrainingFeed(table, data.splits["train"], batch_size=BATCH_SIZE, seed=small.train.seed)
     network = NewestBarsNetwork([len(names) for names in data.feature_names])
+    train = data.splits["train"]
+    network.volatility.start_from(
+        table.log_volatility[train], table.target[train], kind=LossKind.STUDENT_T
+    )
     optimizer = build_optimizer(network, small.train)
     passes = chain.from_iterable(repeat(feed))
     for step in range(steps):
