@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runs_app.forecasting.config.half_lives import HALF_LIVES_BARS, REGIME_HALF_LIFE_BARS
 from runs_app.forecasting.evaluation import remarks
 from runs_app.forecasting.evaluation.breakdown import by_hour, by_volatility
 from runs_app.forecasting.evaluation.context import RunContext, read_context
@@ -104,7 +105,8 @@ def _report(
     target = decided + evidence.horizon_bars
     score, deciding = next(iter(losses.items()))
     time = data.decision_time[rows]
-    volatility = data.volatility.numpy().astype(np.float64)
+    usual = HALF_LIVES_BARS.index(REGIME_HALF_LIFE_BARS)
+    volatility = data.volatility[:, usual].numpy().astype(np.float64)
     train = data.splits["train"].numpy()
     return Report(
         timeframe=bars.timeframe,
