@@ -69,6 +69,12 @@ def resample(candles: Candles, timeframe: str) -> Bars:
     last_close = candles.open_time[-1] + candles.bar_seconds * MS
     end = len(starts) - int(last_close < open_time[-1] + span)
     kept = slice(first, max(first, end))
+    step = _realised_seconds(candles.bar_seconds, seconds) * MS
+    realised = (
+        _realised(candles.close, (candles.open_time - anchor) // step, starts)[kept]
+        if step
+        else None
+    )
     return Bars(
         timeframe=timeframe,
         open_time=open_time[kept],
@@ -78,27 +84,30 @@ def resample(candles: Candles, timeframe: str) -> Bars:
         low=np.minimum.reduceat(candles.low, starts)[kept],
         close=candles.close[ends][kept],
         volume=np.add.reduceat(candles.volume, starts)[kept],
-        realised=_realised(candles, seconds, starts, kept),
+        realised=realised,
     )
 
 
-def _realised(
-    candles: Candles, seconds: int, starts: Int64Array, kept: slice
-) -> FloatArray | None:
-    """Realised variance of each kept bar; its first return reaches back to the close before it."""
-    if candles.bar_seconds >= seconds:
-        return None
-    step = REALISED_SECONDS
-    close = np.log(candles.close)
-    if candles.bar_seconds < step < seconds and step % candles.bar_seconds == 0 == seconds % step:
-        # A return from each step's last close to the next one's; none inside a step.
-        last = np.diff((candles.open_time - candles.grid_offset_ms) // (step * MS), append=-1) != 0
-        squares = np.zeros_like(close)
-        squares[last] = np.diff(close[last], prepend=close[0]) ** 2
-    else:
-        squares = np.diff(close, prepend=close[0]) ** 2
-    summed: FloatArray = np.add.reduceat(squares, starts)[kept]
+def _realised(close: FloatArray, step: Int64Array, starts: Int64Array) -> FloatArray:
+    """Realised variance of the bars that begin at ``starts``, from closes and their steps [candles].
+
+    A return goes from one step's last close to the next one's, so that the first of a bar reaches
+    back to the close before it.
+    """
+    price = np.log(close)
+    last = np.diff(step, append=step[-1] + 1) != 0
+    squares = np.zeros_like(price)
+    squares[last] = np.diff(price[last], prepend=price[0]) ** 2
+    summed: FloatArray = np.add.reduceat(squares, starts)
     return summed
+
+
+def _realised_seconds(candle_seconds: int, bar_seconds: int) -> int:
+    """From how long steps the variance of a bar is made; 0 where the candles are not finer."""
+    if candle_seconds >= bar_seconds:
+        return 0
+    whole = REALISED_SECONDS % candle_seconds == 0 == bar_seconds % REALISED_SECONDS
+    return REALISED_SECONDS if whole and REALISED_SECONDS < bar_seconds else candle_seconds
 
 
 def last_visible(bars: Bars, decision_time: Int64Array) -> Int64Array:
