@@ -19,6 +19,7 @@ from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, RunGroup, TrainingRun
 from runs_app.services.cancel import cancel_run
 from runs_app.services.delete import delete_run
+from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
 
 BADGE_COLOURS: dict[str, str] = {
@@ -75,7 +76,7 @@ class ArtifactLines(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(ReadOnly):
-    """Runs: read, cancel, retry, delete with files."""
+    """Runs: read, cancel, resume, retry, delete with files."""
 
     list_display = (
         "uid",
@@ -92,7 +93,7 @@ class TrainingRunAdmin(ReadOnly):
     search_fields = ("uid", "name", "message")
     date_hierarchy = "created_at"
     inlines = (CheckpointLines, ArtifactLines)
-    actions = ("cancel", "retry", "delete_with_files")
+    actions = ("cancel", "resume", "retry", "delete_with_files")
     list_per_page = 50
 
     @admin.display(description="status", ordering="status")
@@ -113,6 +114,11 @@ class TrainingRunAdmin(ReadOnly):
     def cancel(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
         """Cancel what has not ended yet."""
         _each(request, runs, cancel_run, lambda run, _: f"{run.uid}: cancelled or stopping.")
+
+    @admin.action(description="Resume the selected runs", permissions=["view"])
+    def resume(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Go on with what was cancelled or failed."""
+        _each(request, runs, resume_run, lambda run, _: f"{run.uid}: waits to go on.")
 
     @admin.action(description="Retry the selected runs as new runs", permissions=["view"])
     def retry(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:

@@ -19,6 +19,8 @@ class RunStatus(models.TextChoices):
 
 LIVE = frozenset({RunStatus.PENDING, RunStatus.RUNNING})
 FINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+RESUMABLE = frozenset({RunStatus.FAILED, RunStatus.CANCELLED})
+"""What may go on from its newest checkpoint, as the same run."""
 
 COLOURS: dict[str, str] = {
     RunStatus.PENDING: "secondary",

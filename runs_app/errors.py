@@ -19,6 +19,10 @@ class RunNotCancellable(RunError):
     """The run has ended already."""
 
 
+class RunNotResumable(RunError):
+    """The run has nothing to go on from, or has not stopped."""
+
+
 class RunStillLive(RunError):
     """The run is pending or running, so it cannot be deleted or retried yet."""
 

@@ -22,7 +22,8 @@ from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.judgement import Badge, Judgement, badge_of, judgement
 from runs_app.machine import Machine, read_machine
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
-from runs_app.series import Points, read_points
+from runs_app.resumption import resume_step
+from runs_app.series import CURVE_KINDS, Points, read_points
 from runs_app.standings import Standings, standings
 
 PAGE_SIZE = 25
@@ -157,6 +158,7 @@ class DashboardPage:
     max_epochs: int | None = about("Epochs the run was asked for.")
     progress: float = about("Share of the steps of all epochs that were taken, 0 to 1.")
     cancelling: bool = about("True from the wish to cancel until the run has ended.")
+    resume_step: int | None = about("Step a cancelled or failed run can go on from; else None.")
     queue_position: int | None = about("Runs that start before this one; None unless pending.")
     seconds: float | None = about("Running time so far or in all.")
     newest: datetime | None = about("When the newest event happened.")
@@ -297,6 +299,7 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         max_epochs=run.config.get("train", {}).get("max_epochs"),
         progress=_progress(run),
         cancelling=is_cancelling(run),
+        resume_step=resume_step(run),
         queue_position=ahead,
         seconds=running_seconds(run),
         newest=newest,
@@ -362,11 +365,9 @@ def newest_log(run_pk: int, *, up_to: int, limit: int = LOG_LINES) -> list[LogLi
 
 
 def points(run: TrainingRun, *, up_to: int) -> Points:
-    """The curves of the run's latest attempt from events with ``seq`` up to a number."""
+    """The run's curves from events with ``seq`` up to a number; no step is drawn twice."""
     payloads = (
-        RunEvent.objects.filter(
-            run_id=run.pk, kind=EventKind.METRICS, attempt=run.attempt, seq__lte=up_to
-        )
+        RunEvent.objects.filter(run_id=run.pk, kind__in=CURVE_KINDS, seq__lte=up_to)
         .order_by("seq")
         .values_list("payload", flat=True)
         .iterator(chunk_size=5000)

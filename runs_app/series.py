@@ -7,11 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from runs_app.choices import EventKind
+
 MAX_POINTS = 2000
 """Points of one curve that a page receives; about one per pixel of a wide screen."""
 
 EPOCH_KEYS = ("val_loss", "val_da", "val_nll", "val_crps", "val_pinball", "val_rmse")
 """What one validation contributes to the charts, in the order of ``Points.epochs``."""
+
+CURVE_KINDS = (EventKind.METRICS, EventKind.STATUS)
+"""Kinds of event that the curves are made of."""
 
 BACK_TO_STEP = "back_to_step"
 """In a status event: the fit goes on after this step, so that later points are superseded."""
@@ -33,11 +38,13 @@ class Points:
     """By baseline and score: what to beat on the validation part, the same in every epoch."""
     total: int = 0
     """Points before thinning."""
+    back_to_step: int | None = None
+    """Points of later steps that were known before these are superseded."""
 
     @property
     def is_empty(self) -> bool:
         """True where there is nothing to draw."""
-        return not (self.total or self.baselines)
+        return not (self.total or self.baselines) and self.back_to_step is None
 
     def as_dict(self) -> dict[str, Any]:
         """The points as plain JSON values for ``static/js/charts.js``."""
@@ -46,6 +53,7 @@ class Points:
             "epochs": self.epochs,
             "baselines": self.baselines,
             "total": self.total,
+            "back_to_step": self.back_to_step,
         }
 
 
@@ -57,13 +65,22 @@ def finite(value: Any) -> float | None:
 
 
 def read_points(payloads: Iterable[dict[str, Any]], *, limit: int = MAX_POINTS) -> Points:
-    """The points in the payloads of a run's metrics events, each curve thinned to ``limit``."""
+    """The points in the payloads of a run's events, each curve thinned to ``limit``.
+
+    Where the fit went back, to a checkpoint or to its beginning, what it did after that step is
+    left out: it was done again.
+    """
+    back_to: int | None = None
     steps: list[StepPoint] = []
     epochs: list[EpochPoint] = []
     baselines: dict[str, dict[str, float | None]] = {}
     for data in payloads:
         for name, scores in data.get("baselines", {}).items():
             baselines[name] = {key: finite(value) for key, value in scores.items()}
+        if BACK_TO_STEP in data:
+            back_to = min(data[BACK_TO_STEP], data[BACK_TO_STEP] if back_to is None else back_to)
+            steps = [point for point in steps if point[0] <= data[BACK_TO_STEP]]
+            epochs = [point for point in epochs if point[0] <= data[BACK_TO_STEP]]
         step = data.get("step")
         if not isinstance(step, int):
             continue
@@ -73,7 +90,7 @@ def read_points(payloads: Iterable[dict[str, Any]], *, limit: int = MAX_POINTS) 
         if "train_loss" in data and "val_loss" not in data:
             steps.append((step, finite(data["train_loss"])))
     total = len(steps) + len(epochs)
-    return Points(thin(steps, limit), thin(epochs, limit, column=2), baselines, total)
+    return Points(thin(steps, limit), thin(epochs, limit, column=2), baselines, total, back_to)
 
 
 def thin(points: list[Point], limit: int, *, column: int = 1) -> list[Point]:

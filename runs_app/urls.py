@@ -7,7 +7,14 @@ from django.urls import path
 from runs_app.views.artifacts import artifact, artifact_list
 from runs_app.views.builder import builder, new
 from runs_app.views.datasets import dataset, datasets
-from runs_app.views.detail import run_cancel, run_delete, run_detail, run_live, run_retry
+from runs_app.views.detail import (
+    run_cancel,
+    run_delete,
+    run_detail,
+    run_live,
+    run_resume,
+    run_retry,
+)
 from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
 from runs_app.views.leak_checks import leak_check
@@ -27,6 +34,7 @@ urlpatterns = [
     path("runs/<slug:uid>/live", run_live, name="run_live"),
     path("runs/<slug:uid>/report", run_report, name="run_report"),
     path("runs/<slug:uid>/cancel", run_cancel, name="run_cancel"),
+    path("runs/<slug:uid>/resume", run_resume, name="run_resume"),
     path("runs/<slug:uid>/retry", run_retry, name="run_retry"),
     path("runs/<slug:uid>/delete", run_delete, name="run_delete"),
     path("runs/<slug:uid>/artifacts", artifact_list, name="artifact_list"),

@@ -18,6 +18,7 @@ from runs_app.errors import (
     RunError,
     RunNotCancellable,
     RunNotFound,
+    RunNotResumable,
     RunStillLive,
 )
 from runs_app.forecasting.config.faults import sentence
@@ -62,6 +63,7 @@ _STATUS: dict[type[RunError], int] = {
     PredictionNotFound: 404,
     LeakCheckNotFound: 404,
     RunNotCancellable: 409,
+    RunNotResumable: 409,
     RunStillLive: 409,
 }
 

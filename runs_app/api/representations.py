@@ -14,6 +14,7 @@ from runs_app.forecasting.events import CONFIG_FILE
 from runs_app.judgement import judgement
 from runs_app.live.payloads import iso_utc
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+from runs_app.resumption import resume_step
 from runs_app.services.report import ReportPage
 
 
@@ -73,6 +74,7 @@ class RunDetail(RunSummary):
 
     verdict: dict[str, Any] | None
     not_judged: str
+    resume_step: int | None
     leaks: dict[str, Any] | None
     config: dict[str, Any]
     request: dict[str, Any]
@@ -237,6 +239,7 @@ def run_detail(run: TrainingRun) -> dict[str, Any]:
         **run_summary(run),
         "verdict": run.verdict,
         "not_judged": judged.not_judged if judged else "",
+        "resume_step": resume_step(run),
         "leaks": run.leaks,
         "config": run.config,
         "request": run.request,

@@ -1,4 +1,4 @@
-"""The routes of runs: create, list, read, cancel, retry, delete, and what they left."""
+"""The routes of runs: create, list, read, cancel, resume, retry, delete, and what they left."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ from runs_app.services.cancel import cancel_run
 from runs_app.services.delete import delete_run
 from runs_app.services.launch import launch_run
 from runs_app.services.report import read_report
+from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
 
 router = Router(tags=["runs"])
@@ -123,6 +124,16 @@ def detail(request: HttpRequest, uid: str) -> dict[str, Any]:
 def cancel(request: HttpRequest, uid: str) -> dict[str, Any]:
     """A pending run is cancelled at once; a running one finishes its batch and saves first."""
     return run_detail(cancel_run(find_run(uid).uid))
+
+
+@router.post(
+    "/runs/{uid}/resume",
+    response={200: RunDetail, 404: Refusal, 409: Refusal},
+    summary="Go on with a run",
+)
+def resume(request: HttpRequest, uid: str) -> dict[str, Any]:
+    """A cancelled or failed run goes on from its newest checkpoint, as the same run."""
+    return run_detail(resume_run(find_run(uid).uid))
 
 
 @router.post(

@@ -19,7 +19,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from runs_app.choices import EventKind, RunStatus
+from runs_app.choices import RESUMABLE, EventKind, RunStatus
 from runs_app.execution import artifacts, run_directory, wakeups
 from runs_app.forecasting.config.document import to_yaml
 from runs_app.forecasting.config.schema import RunConfig
@@ -32,7 +32,7 @@ LEASE_SECONDS = 30
 
 WORKER_LOST = (
     "The worker that trained this run stopped before the run had ended. "
-    "Start the same run again with Retry."
+    "Go on with Resume, or start again with Retry."
 )
 
 
@@ -50,6 +50,7 @@ class Transition:
 
 CLAIM = Transition(frozenset({RunStatus.PENDING}), RunStatus.RUNNING)
 WITHDRAW = Transition(frozenset({RunStatus.PENDING}), RunStatus.CANCELLED)
+RESUME = Transition(RESUMABLE, RunStatus.PENDING)
 ASK_TO_STOP = Transition(frozenset({RunStatus.RUNNING}), RunStatus.RUNNING)
 SETTLE: dict[RunStatus, Transition] = {
     target: Transition(frozenset({RunStatus.RUNNING}), target)
@@ -159,6 +160,29 @@ def request_cancel(run_pk: int) -> TrainingRun | None:
         cancel_requested_at=now,
         payload={"cancelling": True, "message": "Cancelling: the trainer was asked to stop."},
     )
+
+
+def resume(run_pk: int, step: int) -> TrainingRun | None:
+    """Queue a stopped run again, to go on from the checkpoint of ``step``; None if it is not one.
+
+    The next attempt of a run always goes on from its newest checkpoint. A worker is woken on
+    commit.
+    """
+    with transaction.atomic():
+        run = _move(
+            RESUME,
+            {"pk": run_pk},
+            reason="",
+            message="",
+            worker="",
+            lease_until=None,
+            cancel_requested_at=None,
+            finished_at=None,
+            payload={"message": f"Waiting for a free slot, to go on from step {step}."},
+        )
+        if run:
+            transaction.on_commit(partial(wakeups.wake, run.pk), robust=True)
+    return run
 
 
 def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:

@@ -15,7 +15,8 @@ REASON_OF_CODE = {code: reason for reason, code in EXIT_CODES.items()}
 
 CANCELLED = "Cancelled on request."
 WORKER_STOPPED = (
-    "The worker was stopped while this run was training. Start the run again with Retry."
+    "The worker was stopped while this run was training. "
+    "Go on with Resume, or start again with Retry."
 )
 SENTENCES: dict[Reason, str] = {
     Reason.CONFIG: "The configuration could not be used; the log says which field is at fault.",
@@ -73,7 +74,7 @@ def _verdict(evidence: Evidence) -> Verdict:
             Reason.KILLED,
             (
                 "Something on the worker's machine other than AiStemPre asked the trainer to stop. "
-                "Start the run again with Retry."
+                "Go on with Resume, or start again with Retry."
             ),
         )
     return _by_exit(evidence)
@@ -91,7 +92,7 @@ def _by_exit(evidence: Evidence) -> Verdict:
             Reason.WORKER_LOST,
             (
                 "The process that starts trainers ended and took this run with it. "
-                "Start the run again with Retry."
+                "Go on with Resume, or start again with Retry."
             ),
         )
     if exit_.code < 0:
@@ -127,9 +128,9 @@ def _by_signal(evidence: Evidence, number: int) -> Verdict:
             Reason.KILLED,
             (
                 f"The trainer was killed from outside (SIGKILL) after using {peak} of memory; this "
-                "machine counted no kill for lack of memory. Start the run again with Retry. If it "
-                "is killed again, look for a memory limit set elsewhere, or choose a smaller batch "
-                "size, context or network."
+                "machine counted no kill for lack of memory. Go on with Resume, or start again "
+                "with Retry. If it is killed again, look for a memory limit set elsewhere, or "
+                "choose a smaller batch size, context or network."
             ),
         )
     if number in {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
@@ -138,7 +139,7 @@ def _by_signal(evidence: Evidence, number: int) -> Verdict:
             Reason.KILLED,
             (
                 f"The trainer was ended from outside ({_name(number)}). "
-                "Start the run again with Retry."
+                "Go on with Resume, or start again with Retry."
             ),
         )
     return (

@@ -58,7 +58,12 @@ class Supervisor:
             partial(note_try, self._held.run_pk, self._directory), self._worker_stopping.is_set
         )
         feed = Feed(self._held, self._directory, self._worker_stopping.is_set)
-        trainer = self._server.spawn(self._directory, Path(settings.DATA_ROOT), self._slot.devices)
+        trainer = self._server.spawn(
+            self._directory,
+            Path(settings.DATA_ROOT),
+            self._slot.devices,
+            resuming=self._held.attempt > 1,
+        )
         try:
             how = self._watch(trainer, feed)
             feed.drain()

@@ -27,11 +27,13 @@ OOM_SCORE = 500
 
 @dataclass(frozen=True)
 class Order:
-    """One fit to run: its directory, where the candles lie, and the environment it may see."""
+    """One fit to run: its directory, where the candles lie, the environment it may see, and
+    whether it goes on from its newest checkpoint."""
 
     run_dir: str
     data_root: str
     environ: Mapping[str, str]
+    resuming: bool = False
 
 
 def run(order: Order, entry: str, parent: int) -> int:
@@ -43,7 +45,8 @@ def run(order: Order, entry: str, parent: int) -> int:
     try:
         _leave(order, parent)
         fit = _resolve(entry)
-        return fit(Path(order.run_dir), Path(order.data_root), progress=False)
+        run_dir, data_root = Path(order.run_dir), Path(order.data_root)
+        return fit(run_dir, data_root, progress=False, resuming=order.resuming)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else EXIT_CODES[Reason.BUG]
     except BaseException:  # noqa: BLE001 - the last frame of the process: report and end

@@ -102,13 +102,20 @@ class TrainerServer:
         with self._lock:
             self._ensure()
 
-    def spawn(self, run_dir: Path, data_root: Path, devices: str | None = None) -> TrainerProcess:
+    def spawn(
+        self,
+        run_dir: Path,
+        data_root: Path,
+        devices: str | None = None,
+        *,
+        resuming: bool = False,
+    ) -> TrainerProcess:
         """Order a trainer for ``run_dir``. ``devices``: its CUDA_VISIBLE_DEVICES, if not None."""
         environ = self._environ()
         environ["DATA_ROOT"] = str(data_root)
         if devices is not None:
             environ["CUDA_VISIBLE_DEVICES"] = devices
-        order = Order(str(run_dir), str(data_root), environ)
+        order = Order(str(run_dir), str(data_root), environ, resuming)
         with self._lock:
             connection = self._ensure()
             identity = next(self._numbers)

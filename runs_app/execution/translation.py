@@ -75,17 +75,18 @@ def _baselines(event: core.BaselinesScored) -> Entry:
 
 def _started(event: core.FitStarted, attempt: int) -> Entry:
     facts = core.to_payload(event)
-    figures = {
-        name: facts[name]
-        for name in (
-            "device", "parameters", "steps_per_epoch", "max_epochs", "resumed_from_step", "resume",
-            "resume_reason",
-        )
-    }  # fmt: skip
+    names = ["device", "parameters", "steps_per_epoch", "max_epochs"]
+    if attempt > 1:  # also where they are None, since the attempt before may have had them
+        names += ["resumed_from_step", "resume", "resume_reason"]
+    figures = {name: facts[name] for name in names}
+    if attempt > 1 and event.resumed_from_step is None:
+        figures["rolled_back"] = None
     message = (
         f"Training {event.parameters:,} parameters on {event.device}: {event.train_samples:,} "
         f"samples, {event.steps_per_epoch:,} steps in each of at most {event.max_epochs} epochs."
     )
+    if event.resumed_from_step is not None:
+        message += f" It goes on after step {event.resumed_from_step:,}: {event.resume}."
     status = {"status": str(RunStatus.RUNNING), "attempt": attempt, "message": message}
     status[BACK_TO_STEP] = event.resumed_from_step or 0
     return Entry(EventKind.STATUS, status | facts, figures)

@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from runs_app import queries
 from runs_app.choices import EventKind
 from runs_app.models import TrainingRun
-from runs_app.series import read_points
+from runs_app.series import CURVE_KINDS, read_points
 
 PANELS: dict[str, frozenset[str]] = {
     "header": frozenset({EventKind.STATUS}),
@@ -46,7 +46,7 @@ def render_events(run_pk: int, events: Sequence[Mapping[str, Any]]) -> str:
         for event in events
         if event["event_type"] == EventKind.LOG
     ]
-    points = read_points(e["data"] for e in events if e["event_type"] == EventKind.METRICS)
+    points = read_points(e["data"] for e in events if e["event_type"] in CURVE_KINDS)
     context = {
         "page": queries.dashboard(run),
         "changed": changed,

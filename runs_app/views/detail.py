@@ -14,6 +14,7 @@ from runs_app.live.fragments import render_events
 from runs_app.models import TrainingRun
 from runs_app.services.cancel import cancel_run
 from runs_app.services.delete import delete_run
+from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
 from runs_app.views.request import HtmxRequest
 
@@ -62,6 +63,17 @@ def run_cancel(request: HtmxRequest, uid: str) -> HttpResponse:
         page = queries.dashboard(_run_or_404(uid))
         return render(request, "runs/_panels.html#header", {"page": page})
     return redirect(_return_address(request, uid))
+
+
+@require_POST
+def run_resume(request: HtmxRequest, uid: str) -> HttpResponse:
+    """Go on with the run; its page is live again."""
+    _run_or_404(uid)
+    try:
+        resume_run(uid)
+    except RunError as error:
+        messages.error(request, str(error))
+    return redirect("runs:run_detail", uid)
 
 
 @require_POST

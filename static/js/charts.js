@@ -110,8 +110,8 @@ function scoreChart(box, names) {
   return new Chart(box.id, "epoch", series, read);
 }
 
-export function startCharts(points, names, attempt) {
-  const store = { steps: new Map(), epochs: new Map(), baselines: {}, attempt };
+export function startCharts(points, names) {
+  const store = { steps: new Map(), epochs: new Map(), baselines: {} };
   const charts = [
     new Chart("chart-loss", "step", [
       { label: "train", colour: "--chart-train", width: 1.25 },
@@ -129,7 +129,14 @@ export function startCharts(points, names, attempt) {
     waiting = false;
     for (const chart of charts) chart.draw(store);
   };
+  const forget = (curve, after) => {
+    for (const step of curve.keys()) if (step > after) curve.delete(step);
+  };
   const add = (more) => {
+    if (more.back_to_step !== null) { // the fit went back: what came after it is done again
+      forget(store.steps, more.back_to_step);
+      forget(store.epochs, more.back_to_step);
+    }
     for (const point of more.steps) store.steps.set(point[0], point);
     for (const point of more.epochs) store.epochs.set(point[0], point);
     Object.assign(store.baselines, more.baselines);
@@ -145,12 +152,6 @@ export function startCharts(points, names, attempt) {
   });
 
   return (batch) => {
-    if (batch.attempt !== store.attempt) {
-      store.attempt = batch.attempt;
-      store.steps.clear();
-      store.epochs.clear();
-      store.baselines = {};
-    }
     if (batch.points) add(batch.points);
     if (waiting) return;
     waiting = true; // one drawing per frame, however many batches arrive

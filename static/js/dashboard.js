@@ -26,7 +26,7 @@ setInterval(() => {
 const root = document.getElementById("live");
 const points = JSON.parse(document.getElementById("chart-points").textContent);
 const names = JSON.parse(document.getElementById("baseline-names").textContent);
-const onPoints = startCharts(points, names, Number(root.dataset.attempt));
+const onPoints = startCharts(points, names);
 const onLines = startConsole();
 startLive(root, (batch) => {
   onPoints(batch);

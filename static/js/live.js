@@ -37,7 +37,6 @@ export function startLive(root, onBatch) {
     const text = holder.innerHTML;
     await htmx.swap({ sourceElement: root, target: root, swap: "none", text });
     onBatch({
-      attempt: Number(batch.dataset.attempt),
       points: batch.dataset.points ? JSON.parse(batch.dataset.points) : null,
     });
     if (batch.dataset.final === "yes") state.final = true;

@@ -188,3 +188,20 @@ def test_a_run_whose_lease_ran_out_fails_clearly(make_run: MakeRun) -> None:
     assert "Retry" in lost.message
     assert kept.status == RunStatus.RUNNING
     assert not lifecycle.renew_lease(held)
+
+
+def test_a_stopped_run_is_queued_once_however_many_ask(make_run: MakeRun, woken: list[int]) -> None:
+    run = make_run()
+    lifecycle.settle(claim(run), Outcome(RunStatus.FAILED, Reason.KILLED, "Killed."))
+    woken.clear()
+
+    answers = at_once(lambda _: lifecycle.resume(run.pk, 7))
+
+    assert sum(answer is not None for answer in answers) == 1
+    assert woken == [run.pk]
+    assert statuses(run)[-2:] == ["failed", "pending"]
+    held = claim(run)
+    assert held.attempt == 2
+    assert lifecycle.resume(run.pk, 7) is None
+    lifecycle.settle(held, DONE)
+    assert lifecycle.resume(run.pk, 7) is None

@@ -15,6 +15,8 @@ from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting.config.compose import compose_config
 from runs_app.forecasting.data.sample import FILE_NAME, write_sample
 from runs_app.models import TrainingRun
+from runs_app.queries import points
+from runs_app.services.resume import resume_run
 from tests.execution.conftest import Background, directory
 from tests.execution.test_supervisor import assert_gap_free, wait_for
 
@@ -84,6 +86,41 @@ def test_a_tiny_run_is_cancelled_within_ten_seconds(real_server: TrainerServer) 
     assert (run.status, run.reason) == (RunStatus.CANCELLED, "cancelled")
     assert time.monotonic() - began < 10
     assert run.artifacts.filter(path="checkpoints/last.ckpt").exists()
+
+
+@pytest.mark.usefixtures("candles", "transactional_db")
+def test_a_cancelled_run_goes_on_and_ends_as_if_it_had_not_been(
+    real_server: TrainerServer,
+) -> None:
+    whole = launch(epochs=3)
+    Background(whole, real_server).join(120)
+    run = launch(epochs=3)
+    background = Background(run, real_server)
+    wait_for(lambda: run.events.filter(kind=EventKind.METRICS, payload__epoch=2).exists(), 60)
+    lifecycle.request_cancel(run.pk)
+    background.join(20)
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
+    stopped_at = run.checkpoints.get(is_last=True).step
+
+    assert resume_run(run.uid).status == RunStatus.PENDING
+    Background(run, real_server).join(120)
+
+    run.refresh_from_db()
+    whole.refresh_from_db()
+    assert (run.status, run.attempt) == (RunStatus.COMPLETED, 2), run.message
+    assert (run.metrics["resume"], run.metrics["resumed_from_step"]) == ("exact", stopped_at)
+    assert_gap_free(run)
+    curve, other = (points(one, up_to=one.last_seq) for one in (run, whole))
+    steps = [step for step, _ in curve.steps]
+    assert steps == sorted(set(steps))
+    assert set(other.steps) <= set(curve.steps)
+    assert curve.epochs == other.epochs
+    ours, theirs = (
+        torch.load(directory(one) / "checkpoints" / "last.ckpt", weights_only=True)["network"]
+        for one in (run, whole)
+    )
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
 @pytest.mark.usefixtures("candles", "transactional_db")

@@ -28,7 +28,7 @@ def test_a_run_with_config_metrics_and_checkpoints(run: TrainingRun) -> None:
     assert found.keys() == {
         "id", "name", "status", "reason", "message", "created_at", "started_at", "finished_at",
         "attempt", "config", "request", "metrics", "checkpoints", "last_seq", "url", "outcome",
-        "verdict", "not_judged", "leaks", "group",
+        "verdict", "not_judged", "leaks", "group", "resume_step",
     }  # fmt: skip
     assert found["id"] == run.uid
     assert found["status"] == "completed"
@@ -157,6 +157,20 @@ def test_cancel_a_pending_run_and_not_one_that_has_ended(run: TrainingRun) -> No
     assert "has ended already" in answer.json()["detail"]
 
 
+def test_resume_a_stopped_run_and_not_one_that_completed(run: TrainingRun) -> None:
+    assert Client().post(f"/runs/{run.uid}/resume").status_code == 409
+    assert Client().post("/runs/nosuchrun/resume").status_code == 404
+    TrainingRun.objects.filter(pk=run.pk).update(status=RunStatus.FAILED, reason="killed")
+    step = get(f"/runs/{run.uid}").json()["resume_step"]
+    assert step == run.checkpoints.get().step
+    answer = Client().post(f"/runs/{run.uid}/resume")
+    assert answer.status_code == 200
+    assert (answer.json()["status"], answer.json()["resume_step"]) == ("pending", None)
+    answer = Client().post(f"/runs/{run.uid}/resume")
+    assert answer.status_code == 409
+    assert "goes on by itself" in answer.json()["detail"]
+
+
 def test_retry_and_delete(run: TrainingRun, runs_root: Path) -> None:
     answer = Client().post(f"/runs/{run.uid}/retry")
     assert answer.status_code == 201
@@ -184,7 +198,8 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
     document = get("/api/openapi.json").json()
     assert document["paths"].keys() == {
         "/api/runs", "/api/runs/{uid}", "/api/runs/{uid}/cancel", "/api/runs/{uid}/retry",
-        "/api/runs/{uid}/report", "/api/runs/{uid}/metrics", "/api/runs/{uid}/logs",
+        "/api/runs/{uid}/resume", "/api/runs/{uid}/report", "/api/runs/{uid}/metrics",
+        "/api/runs/{uid}/logs",
         "/api/runs/{uid}/artifacts", "/api/runs/{uid}/artifacts/{artifact_path}", "/api/datasets",
         "/api/groups", "/api/groups/{uid}", "/api/groups/{uid}/cancel",
         "/api/runs/{uid}/predictions", "/api/runs/{uid}/predictions/{prediction_id}",

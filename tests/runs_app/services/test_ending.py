@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,13 +11,20 @@ from django.test import Client
 from django.urls import reverse
 
 from runs_app.choices import RunStatus
-from runs_app.errors import RunNotCancellable, RunNotFound, RunStillLive
+from runs_app.errors import RunNotCancellable, RunNotFound, RunNotResumable, RunStillLive
 from runs_app.execution import run_directory, wakeups
 from runs_app.models import TrainingRun
 from runs_app.services.cancel import cancel_run
 from runs_app.services.delete import delete_run
+from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
-from tests.factories import make_completed_run, make_event, make_run, make_running_run
+from tests.factories import (
+    make_checkpoint,
+    make_completed_run,
+    make_event,
+    make_run,
+    make_running_run,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runs_root", "no_broker")]
 
@@ -75,6 +83,43 @@ def test_a_live_run_is_neither_retried_nor_deleted() -> None:
         with pytest.raises(RunStillLive):
             service(run.uid)
     assert TrainingRun.objects.filter(pk=run.pk).exists()
+
+
+def stopped_run(**fields: Any) -> TrainingRun:
+    """A cancelled run with a checkpoint after step 120."""
+    run = make_completed_run(**{"status": RunStatus.CANCELLED, "reason": "cancelled"} | fields)
+    make_checkpoint(run, step=80, path="checkpoints/checkpoint-epoch1.ckpt")
+    make_checkpoint(run, step=120, path="checkpoints/last.ckpt")
+    return run
+
+
+def test_resume_is_the_same_run_waiting_again() -> None:
+    run = stopped_run(attempt=1, worker="worker-1", message="Cancelled.")
+
+    resumed = resume_run(run.uid)
+
+    assert (resumed.pk, resumed.status, resumed.attempt) == (run.pk, RunStatus.PENDING, 1)
+    assert (resumed.reason, resumed.message, resumed.finished_at) == ("", "", None)
+    newest = resumed.events.last()
+    assert newest is not None
+    assert newest.payload["message"] == "Waiting for a free slot, to go on from step 120."
+    with pytest.raises(RunNotResumable, match="it goes on by itself"):
+        resume_run(run.uid)
+
+
+def test_what_cannot_be_resumed_says_what_to_do() -> None:
+    cases = {
+        "goes on by itself": make_running_run(),
+        "nothing left to train": make_completed_run(),
+        "before its first checkpoint": make_completed_run(status=RunStatus.FAILED, reason="killed"),
+        "with a lower learning rate": stopped_run(status=RunStatus.FAILED, reason="non_finite"),
+    }
+    for sentence, run in cases.items():
+        with pytest.raises(RunNotResumable, match=sentence):
+            resume_run(run.uid)
+        assert TrainingRun.objects.get(pk=run.pk).status == run.status
+    with pytest.raises(RunNotFound):
+        resume_run("nosuchrun")
 
 
 def test_delete_removes_files_and_rows(finished_run: TrainingRun) -> None:

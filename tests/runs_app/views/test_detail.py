@@ -15,6 +15,7 @@ from runs_app.choices import ArtifactKind, EventKind, RunStatus
 from runs_app.live.fragments import render_events
 from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
 from runs_app.queries import LOG_LINES, events_after, newest_log
+from tests.factories import make_checkpoint
 from tests.runs_app.views.conftest import MakeRun
 
 pytestmark = pytest.mark.django_db
@@ -246,3 +247,36 @@ def test_a_form_without_its_token_is_refused_in_words(make_run: MakeRun) -> None
     answer = strict.post(f"/runs/{run.uid}/cancel")
     assert answer.status_code == 403
     assert "reload the page" in answer.content.decode()
+
+
+def test_a_stopped_run_with_a_checkpoint_can_be_resumed(browser: Client, make_run: MakeRun) -> None:
+    run = make_run(status=RunStatus.CANCELLED)
+    assert 'form="resume-form"' not in browser.get(f"/runs/{run.uid}").content.decode()
+    make_checkpoint(run, step=1234)
+    assert "Resume from step 1,234" in browser.get(f"/runs/{run.uid}").content.decode()
+    page = browser.post(f"/runs/{run.uid}/resume", follow=True)
+    assert page.redirect_chain == [(f"/runs/{run.uid}", 302)]
+    run.refresh_from_db()
+    assert run.status == RunStatus.PENDING
+
+
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        ({"resume": "exact", "resume_reason": ""}, "ends with the same weights"),
+        ({"resume": "approximate", "resume_reason": "threads was 1 and is 2"}, "threads was 1 and"),
+    ],
+)
+def test_a_resumed_run_says_whether_that_was_exact(
+    browser: Client, make_run: MakeRun, figures: dict[str, str], sentence: str
+) -> None:
+    run = make_run(status=RunStatus.RUNNING, metrics={"resumed_from_step": 90, **figures})
+    page = browser.get(f"/runs/{run.uid}").content.decode()
+    assert f"resumed after step 90: {figures['resume']}" in page
+    assert sentence in page
+
+
+def test_going_back_reaches_an_open_page(make_run: MakeRun) -> None:
+    run = make_run(status=RunStatus.RUNNING)
+    event = {"event_type": EventKind.STATUS, "seq": 7, "data": {"back_to_step": 40}}
+    assert "&quot;back_to_step&quot;: 40" in render_events(run.pk, [event])

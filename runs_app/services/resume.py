@@ -1,0 +1,39 @@
+"""Go on with a run that stopped, as the same run."""
+
+from __future__ import annotations
+
+from runs_app.choices import RESUMABLE
+from runs_app.errors import RunNotFound, RunNotResumable
+from runs_app.execution import lifecycle
+from runs_app.forecasting.events import Reason
+from runs_app.models import TrainingRun
+from runs_app.resumption import resume_step
+
+
+def resume_run(uid: str) -> TrainingRun:
+    """Queue a cancelled or failed run again; it goes on from its newest checkpoint.
+
+    Raises ``RunNotFound``, and ``RunNotResumable`` with what to do instead.
+    """
+    run = TrainingRun.objects.filter(uid=uid).first()
+    if run is None:
+        raise RunNotFound(f"There is no run {uid}.")
+    step = resume_step(run)
+    resumed = None if step is None else lifecycle.resume(run.pk, step)
+    if resumed is None:
+        run.refresh_from_db()
+        raise RunNotResumable(_why_not(run))
+    return resumed
+
+
+def _why_not(run: TrainingRun) -> str:
+    if run.is_live:
+        return f"Run {run.uid} is {run.status}; it goes on by itself."
+    if run.status not in RESUMABLE:
+        return f"Run {run.uid} is {run.status}: there is nothing left to train. Use Retry."
+    if run.reason == Reason.NON_FINITE:
+        return (
+            f"Run {run.uid} failed because its loss was not finite, and would fail there again. "
+            "Use Retry with a lower learning rate."
+        )
+    return f"Run {run.uid} stopped before its first checkpoint. Use Retry to start it again."
