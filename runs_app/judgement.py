@@ -143,7 +143,7 @@ def _why_not(run: TrainingRun) -> str:
     if run.verdict is not None:
         return "Not judged: the verdict was stored by another version, whose form is not known."
     if run.status == RunStatus.CANCELLED:
-        return "Not judged: the run was cancelled before its training had ended."
+        return "Not judged: the run was cancelled before it could be compared with the baselines."
     if run.status == RunStatus.FAILED:
-        return "Not judged: the run failed before its training had ended."
+        return "Not judged: the run failed before it could be compared with the baselines."
     return "Not judged: the trainer ended without comparing the model with the baselines."
