@@ -117,6 +117,13 @@ def write_report(run: TrainingRun, runs_root: Path, **metrics: Any) -> Path:
     }  # fmt: skip
     hits = {"rate": 0.51, "low": 0.5, "high": 0.52, "coin": 0.5, "majority": 0.503, "moves": 990}
     directions = {"test": {"next": hits, "short": trend, "long": trend}}
-    content = {"trading": trading, "scores": scores, "directions": directions} | metrics
+    calibration = {
+        "rows": 880, "scale": 1.25, "stretch": [],
+        "short": {"temperature": 1.0, "prior": shares},
+        "long": {"temperature": 1.5, "prior": shares},
+    }  # fmt: skip
+    content = {
+        "trading": trading, "scores": scores, "directions": directions, "calibration": calibration,
+    } | metrics  # fmt: skip
     (folder / "metrics.json").write_text(json.dumps(content))
     return folder

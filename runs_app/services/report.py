@@ -93,6 +93,23 @@ class ReportPage:
         return [(name, known[name]) for name in ("short", "long") if known.get(name)]
 
     @property
+    def corrections(self) -> list[tuple[str, list[float]]]:
+        """What calibration changed, each with its factors; 1 changes nothing."""
+        known: dict[str, Any] = self.metrics.get("calibration") or {}
+        found = [("Scale of the distribution", [known["scale"]])] if self._has_scale else []
+        if known.get("stretch"):
+            found.append(("Distance of each quantile from the median", known["stretch"]))
+        for name in ("short", "long"):
+            if known.get(name):
+                words = f"Temperature of the {name} direction"
+                found.append((words, [known[name]["temperature"]]))
+        return found
+
+    @property
+    def _has_scale(self) -> bool:
+        return self.shows_pit and bool(self.metrics.get("calibration"))
+
+    @property
     def shows_pit(self) -> bool:
         """True where the model has a density."""
         pit = self.report.pit

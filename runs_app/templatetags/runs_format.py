@@ -13,15 +13,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from runs_app.judgement import SCORES
-
 register = template.Library()
 
 ABSENT = "–"
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-def _as_float(value: Any) -> float | None:
+def as_float(value: Any) -> float | None:
     """The number in a value that may be a number, one of JSON's non-finite words, or nothing."""
     if value is None or value == "" or isinstance(value, bool):
         return None
@@ -31,18 +29,18 @@ def _as_float(value: Any) -> float | None:
         return None
 
 
-def _not_finite(number: float) -> str:
+def not_finite(number: float) -> str:
     return "NaN" if math.isnan(number) else "∞" if number > 0 else "−∞"
 
 
 @register.filter
 def sig(value: Any, digits: int = 4) -> str:
     """A number with four significant digits; scientific where it is very large or very small."""
-    number = _as_float(value)
+    number = as_float(value)
     if number is None:
         return ABSENT
     if not math.isfinite(number):
-        return _not_finite(number)
+        return not_finite(number)
     if number == 0:
         return "0"
     if not 1e-4 <= abs(number) < 1e5:
@@ -57,11 +55,11 @@ def sig(value: Any, digits: int = 4) -> str:
 @register.filter
 def sci(value: Any) -> str:
     """A number in scientific notation with two decimals, such as ``2.00e−4``."""
-    number = _as_float(value)
+    number = as_float(value)
     if number is None:
         return ABSENT
     if not math.isfinite(number):
-        return _not_finite(number)
+        return not_finite(number)
     mantissa, exponent = f"{number:.2e}".split("e")
     return f"{mantissa}e{int(exponent)}".replace("-", "−")
 
@@ -69,25 +67,25 @@ def sci(value: Any) -> str:
 @register.filter
 def percent(value: Any, digits: int = 1) -> str:
     """A share (0 to 1) as per cent, without the sign."""
-    number = _as_float(value)
+    number = as_float(value)
     if number is None:
         return ABSENT
-    return f"{100 * number:.{digits}f}" if math.isfinite(number) else _not_finite(number)
+    return f"{100 * number:.{digits}f}" if math.isfinite(number) else not_finite(number)
 
 
 @register.filter
 def whole(value: Any) -> str:
     """A whole number with thousands separated."""
-    number = _as_float(value)
+    number = as_float(value)
     if number is None:
         return ABSENT
-    return f"{number:,.0f}" if math.isfinite(number) else _not_finite(number)
+    return f"{number:,.0f}" if math.isfinite(number) else not_finite(number)
 
 
 @register.filter
 def size(value: Any) -> str:
     """Bytes in a decimal unit with three digits, such as ``12.3 MB``."""
-    number = _as_float(value)
+    number = as_float(value)
     if number is None:
         return ABSENT
     for unit in ("B", "kB", "MB", "GB"):
@@ -102,7 +100,7 @@ def size(value: Any) -> str:
 @register.filter
 def duration(value: Any) -> str:
     """Seconds as the two largest units, such as ``2 h 5 min``; under a second ``0.4 s``."""
-    seconds = _as_float(value)
+    seconds = as_float(value)
     if seconds is None or not math.isfinite(seconds):
         return ABSENT
     if seconds < 1:
@@ -122,7 +120,7 @@ def duration(value: Any) -> str:
 @register.filter
 def minutes(value: Any) -> str:
     """Seconds as minutes with one decimal, the unit of the ETA."""
-    seconds = _as_float(value)
+    seconds = as_float(value)
     return ABSENT if seconds is None or not math.isfinite(seconds) else f"{seconds / 60:.1f}"
 
 
@@ -183,89 +181,6 @@ def query(context: dict[str, Any], **changes: Any) -> str:
     return f"?{text}" if text else "?"
 
 
-@register.simple_tag
-def score(value: Any, name: str) -> str:
-    """A mean score with its unit: bp is a hundredth of a per cent of log-return, NLL is in nats."""
-    number = _as_float(value)
-    if number is None:
-        return ABSENT
-    if name.endswith("nll"):
-        return f"{sig(number)} nats"
-    return f"{sci(number)}" if name == "squared_error" else f"{sig(1e4 * number)} bp"
-
-
-@register.simple_tag
-def skill(value: Any, name: str) -> str:
-    """A skill with its sign: per cent of the baseline's score, or nats where the score is a NLL."""
-    number = _as_float(value)
-    if number is None:
-        return ABSENT
-    if not math.isfinite(number):
-        return _not_finite(number)
-    text = f"{number:+.4f} nats" if name.endswith("nll") else f"{100 * number:+.2f} %"
-    return text.replace("-", "−")
-
-
-@register.simple_tag
-def skill_unit(name: str) -> str:
-    """The unit of a skill by this score."""
-    return "nats" if name.endswith("nll") else "%"
-
-
-@register.simple_tag
-def bare_skill(value: Any, name: str) -> str:
-    """A skill with its sign and without its unit, which stands in another column."""
-    return str(skill(value, name)).removesuffix(" nats").removesuffix(" %")
-
-
-@register.simple_tag
-def spread(value: Any, name: str) -> str:
-    """A standard deviation of skills, without sign and unit."""
-    return str(bare_skill(value, name)).lstrip("+")
-
-
-@register.filter
-def score_name(name: str) -> str:
-    """A score in words."""
-    return SCORES.get(name, name)
-
-
-@register.filter
-def p_value(value: Any) -> str:
-    """A p-value or another probability, three decimals; very small ones as a bound."""
-    number = _as_float(value)
-    if number is None or not math.isfinite(number):
-        return ABSENT
-    return "< 0.0001" if number < 1e-4 else f"{number:.4f}" if number < 0.01 else f"{number:.3f}"
-
-
-@register.filter
-def times(value: Any, factor: float) -> float | None:
-    """The number in another unit; None where there is none."""
-    number = _as_float(value)
-    return None if number is None else number * factor
-
-
-@register.filter
-def difference(value: Any) -> str:
-    """A difference with its sign, three digits."""
-    number = _as_float(value)
-    if number is None:
-        return ABSENT
-    return f"+{sig(number, 3)}" if number > 0 else sig(number, 3)
-
-
-@register.filter
-def growth(value: Any) -> str:
-    """A log-return as the return it is, in per cent with its sign and without the unit."""
-    number = _as_float(value)
-    if number is None:
-        return ABSENT
-    if not math.isfinite(number):
-        return _not_finite(number)
-    return f"{100 * math.expm1(number):+,.2f}".replace("-", "−")
-
-
 @register.filter
 def words(key: str) -> str:
     """A key as words: ``shuffled_labels`` is ``shuffled labels``."""
@@ -287,7 +202,7 @@ def to_json(value: Any) -> str:
 @register.filter
 def count(value: Any) -> str:
     """A large count in words' short form, two digits: ``330 k``, ``5.5 M``."""
-    number = _as_float(value)
+    number = as_float(value)
     if number is None:
         return ABSENT
     for unit, length in (("G", 1e9), ("M", 1e6), ("k", 1e3)):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from runs_app.templatetags import runs_format as write
+from runs_app.templatetags import scores_format
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_learning_rates_are_scientific() -> None:
     ],
 )  # fmt: skip
 def test_scores_have_their_unit(value: Any, name: str, text: str) -> None:
-    assert write.score(value, name) == text
+    assert scores_format.score(value, name) == text
 
 
 @pytest.mark.parametrize(
@@ -67,11 +68,11 @@ def test_scores_have_their_unit(value: Any, name: str, text: str) -> None:
     ],
 )  # fmt: skip
 def test_skills_have_a_sign(value: Any, name: str, text: str) -> None:
-    assert write.skill(value, name) == text
+    assert scores_format.skill(value, name) == text
 
 
 @pytest.mark.parametrize(
     ("p", "text"), [(0, "< 0.0001"), (0.0004, "0.0004"), (0.23, "0.230"), ("NaN", "–")]
 )
 def test_p_values_are_bounded_below(p: Any, text: str) -> None:
-    assert write.p_value(p) == text
+    assert scores_format.p_value(p) == text

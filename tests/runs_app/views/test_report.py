@@ -44,6 +44,9 @@ def test_the_page_has_the_verdict_every_plot_and_every_table(
     assert "GARCH(1,1)-t NaN 6.0000 12.000" in text
     assert "51.0 49.0 to 53.0" in text
     assert "short 40.0 · 20.0 · 40.0 40.0 · 20.0 · 40.0 0.200 41.0 40.0 1.010 1.020 0.300" in text
+    assert "learnt on 880 validation decisions" in text
+    assert "Scale of the distribution 1.25 factor applied" in text
+    assert "short direction 1.00 validation showed nothing to correct" in text
     assert "hit rate 51.0 % (95 % interval 50.0 to 52.0) over 990 moves" in text
     assert "Net return, % −1.00 −1.00 −1.00" in text
     assert "Probabilistic Sharpe &lt; 0.0001" in text
