@@ -40,6 +40,11 @@ def predictions_of(run: TrainingRun) -> list[Job]:
     return list(run.jobs.filter(kind=JobKind.PREDICTION))
 
 
+def newest_export(run: TrainingRun) -> Job | None:
+    """The newest export of the run's model, however far it is."""
+    return run.jobs.filter(kind=JobKind.EXPORT).first()
+
+
 def find_prediction(run: TrainingRun, uid: str) -> Job:
     """One prediction of the run. Raises ``PredictionNotFound``."""
     job = run.jobs.filter(kind=JobKind.PREDICTION, uid=uid).first()

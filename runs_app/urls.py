@@ -18,7 +18,7 @@ from runs_app.views.detail import (
 from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
 from runs_app.views.leak_checks import leak_check
-from runs_app.views.predictions import prediction, predictions
+from runs_app.views.predictions import export, prediction, predictions
 from runs_app.views.report import run_report
 from runs_app.views.rows import rows
 from runs_app.views.runs import run_list
@@ -44,6 +44,7 @@ urlpatterns = [
     path("groups/<slug:uid>/cancel", group_cancel, name="group_cancel"),
     path("groups/<slug:uid>/delete", group_delete, name="group_delete"),
     path("runs/<slug:uid>/predictions", predictions, name="predictions"),
+    path("runs/<slug:uid>/exports", export, name="export"),
     path("runs/<slug:uid>/predictions/<slug:job_uid>", prediction, name="prediction"),
     path("datasets", datasets, name="datasets"),
     path("datasets/<int:pk>", dataset, name="dataset"),

@@ -12,11 +12,17 @@ from pydantic import ConfigDict, Field
 from runs_app.api.problems import BadRequest, Problems, Refusal
 from runs_app.api.runs import find_run
 from runs_app.choices import JobState
-from runs_app.execution.predicting import forecast_file
+from runs_app.errors import PredictionNotFound
+from runs_app.execution.predicting import EXPORT_DIR, forecast_file
 from runs_app.forecasting.errors import ConfigInvalid
-from runs_app.forecasts import ForecastRow, find_prediction, predictions_of
+from runs_app.forecasts import ForecastRow, find_prediction, newest_export, predictions_of
 from runs_app.models import Job, TrainingRun
-from runs_app.services.predict import MAX_DECISIONS, prediction_rows, request_prediction
+from runs_app.services.predict import (
+    MAX_DECISIONS,
+    prediction_rows,
+    request_export,
+    request_prediction,
+)
 
 router = Router(tags=["predictions"])
 
@@ -92,6 +98,58 @@ def ask(
         raise BadRequest(invalid.errors) from invalid
     response["Location"] = f"/runs/{run.uid}/predictions/{job.uid}"
     return Status(202, _prediction(run, job))
+
+
+class Export(Schema):
+    """The files of a model, and how far they are."""
+
+    run_id: str
+    state: JobState
+    message: str = Field(description="Why it failed, one sentence.")
+    files: dict[str, str] = Field(description="SHA-256 of each file by its address.")
+    largest_difference: float | None = Field(
+        description="Of ONNX Runtime from PyTorch; the tolerance is in config.json."
+    )
+
+
+def _export(run: TrainingRun, job: Job) -> dict[str, Any]:
+    return {
+        "run_id": run.uid,
+        "state": job.state,
+        "message": job.message,
+        "files": {
+            f"/runs/{run.uid}/artifacts/{EXPORT_DIR}/{name}": digest
+            for name, digest in job.facts.get("files", {}).items()
+        },
+        "largest_difference": job.facts.get("onnx", {}).get("largest_difference"),
+    }
+
+
+@router.post(
+    "/runs/{uid}/exports",
+    response={202: Export, 404: Refusal, 409: Refusal},
+    summary="Write a run's model as safetensors and ONNX",
+)
+def export(request: HttpRequest, response: HttpResponse, uid: str) -> Status[dict[str, Any]]:
+    """A worker makes it; ask for the same address until the state is done or failed."""
+    run = find_run(uid)
+    job = request_export(run)
+    response["Location"] = f"/runs/{run.uid}/exports"
+    return Status(202, _export(run, job))
+
+
+@router.get(
+    "/runs/{uid}/exports",
+    response={200: Export, 404: Refusal},
+    summary="Read how far a run's newest export is",
+)
+def read_export(request: HttpRequest, uid: str) -> dict[str, Any]:
+    """Its files, once it is done."""
+    run = find_run(uid)
+    job = newest_export(run)
+    if job is None:
+        raise PredictionNotFound(f"The model of run {run.uid} was not exported yet.")
+    return _export(run, job)
 
 
 @router.get(

@@ -34,6 +34,7 @@ GRACE_SECONDS = 60.0
 COMMANDS: dict[JobKind, Callable[[Job], Command]] = {
     JobKind.PREDICTION: predicting.command,
     JobKind.LEAK_CHECK: leak_checking.command,
+    JobKind.EXPORT: predicting.export_job,
 }
 """Each raises ``CoreFailed`` where the job cannot be done any more."""
 

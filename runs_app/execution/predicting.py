@@ -13,6 +13,7 @@ from runs_app.models import Job, TrainingRun
 
 MODULE = "runs_app.forecasting.prediction"
 FORECAST_DIR = "forecasts"
+EXPORT_DIR = "export"
 CHECKPOINTS = ("best.ckpt", "last.ckpt")
 """Names of the checkpoint to use, the first that is there."""
 
@@ -40,6 +41,13 @@ def command_of(checkpoint: Path, candles: Path, out: Path, *, last: int, repair:
         MODULE,
         ("predict", str(checkpoint), str(candles), "--out", str(out), "--last", str(last), *flags),
     )
+
+
+def export_job(job: Job) -> Command:
+    """Write the run's model into its folder ``EXPORT_DIR``."""
+    if job.run is None:
+        raise CoreFailed("The run was deleted.")
+    return export_command(checkpoint_of(job.run), run_directory.path_of(job.run.uid) / EXPORT_DIR)
 
 
 def export_command(checkpoint: Path, folder: Path) -> Command:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runs_app.choices import JobKind, JobState
-from runs_app.errors import ArtifactNotFound, DataSourceNotFound, NoCheckpoint
+from runs_app.errors import DataSourceNotFound, NoCheckpoint
 from runs_app.execution.core_process import CoreFailed
 from runs_app.execution.jobs import submit
 from runs_app.execution.predicting import checkpoint_of, forecast_file
@@ -41,13 +41,22 @@ def request_prediction(run: TrainingRun, *, source: str, last: int, repair: bool
     return submit(JobKind.PREDICTION, wish, run=run)
 
 
+def request_export(run: TrainingRun) -> Job:
+    """Record that the model is to be written as safetensors and ONNX. Raises ``NoCheckpoint``."""
+    try:
+        checkpoint_of(run)
+    except CoreFailed as error:
+        raise NoCheckpoint(str(error)) from error
+    return submit(JobKind.EXPORT, {}, run=run)
+
+
 def prediction_rows(run: TrainingRun, job: Job) -> list[ForecastRow]:
-    """What a prediction says, oldest decision first; nothing until it is done."""
+    """What a prediction says, oldest decision first; nothing until it is done.
+
+    Raises ``ArtifactNotFound`` where its file is gone or damaged.
+    """
     if job.state != JobState.DONE:
         return []
-    try:
-        found = open_run_file(run, forecast_file(job))
-    except ArtifactNotFound:
-        return []
+    found = open_run_file(run, forecast_file(job))
     with found.file:
         return read_rows(read_table(found.file))

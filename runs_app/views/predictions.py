@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from runs_app import queries
 from runs_app.choices import JobState
-from runs_app.errors import PredictionNotFound, RunError, RunNotFound
-from runs_app.execution.predicting import forecast_file
+from runs_app.errors import ArtifactNotFound, PredictionNotFound, RunError, RunNotFound
+from runs_app.execution.predicting import EXPORT_DIR, forecast_file
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forecasts import (
     MAX_SHOWN,
     ForecastRow,
     find_prediction,
+    newest_export,
     predictions_of,
 )
 from runs_app.models import DataSet, Job, TrainingRun
 from runs_app.services.datasets import list_data_sets
-from runs_app.services.predict import MAX_DECISIONS, prediction_rows, request_prediction
+from runs_app.services.predict import (
+    MAX_DECISIONS,
+    prediction_rows,
+    request_export,
+    request_prediction,
+)
 from runs_app.views.request import HtmxRequest
 
 
@@ -38,6 +45,14 @@ class PredictionsPage:
     repair: bool = False
     errors: dict[str, str] = field(default_factory=dict)
     most: int = MAX_DECISIONS
+    export: Job | None = None
+
+    @property
+    def files(self) -> list[tuple[str, str]]:
+        """Name and path of each exported file."""
+        if self.export is None:
+            return []
+        return [(name, f"{EXPORT_DIR}/{name}") for name in self.export.facts.get("files", {})]
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,8 @@ class PredictionPage:
 
     run: TrainingRun
     job: Job
+    fault: str
+    """Why there is nothing to show, a sentence."""
     file: str
     rows: list[ForecastRow]
     total: int
@@ -66,8 +83,7 @@ def predictions(request: HtmxRequest, uid: str) -> HttpResponse:
     run = _run_or_404(uid)
     source = str(run.config["data"]["source"])
     if request.method != "POST":
-        page = PredictionsPage(run, predictions_of(run), list_data_sets(), source)
-        return render(request, "predictions/list.html", {"page": page})
+        return render(request, "predictions/list.html", {"page": _list_page(run)})
     source = request.POST.get("source", source)
     last = request.POST.get("last", "1").strip()
     repair = "repair" in request.POST
@@ -81,8 +97,22 @@ def predictions(request: HtmxRequest, uid: str) -> HttpResponse:
         errors = {"": str(error)}
     else:
         return redirect("runs:prediction", run.uid, job.uid)
-    page = PredictionsPage(run, predictions_of(run), list_data_sets(), source, last, repair, errors)
+    page = replace(_list_page(run), source=source, last=last, repair=repair, errors=errors)
     return render(request, "predictions/list.html", {"page": page}, status=422)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def export(request: HtmxRequest, uid: str) -> HttpResponse:
+    """Ask for the model's files; how far they are stands on the page of predictions."""
+    run = _run_or_404(uid)
+    if request.method == "POST":
+        try:
+            request_export(run)
+        except RunError as error:
+            messages.error(request, str(error))
+    elif request.htmx:
+        return render(request, "predictions/_export.html", {"page": _list_page(run)})
+    return redirect("runs:predictions", run.uid)
 
 
 @require_safe
@@ -101,11 +131,26 @@ def prediction(request: HtmxRequest, uid: str, job_uid: str) -> HttpResponse:
     return render(request, "predictions/detail.html", {"page": page})
 
 
+def _list_page(run: TrainingRun) -> PredictionsPage:
+    return PredictionsPage(
+        run=run,
+        jobs=predictions_of(run),
+        data_sets=list_data_sets(),
+        source=str(run.config["data"]["source"]),
+        export=newest_export(run),
+    )
+
+
 def _page(run: TrainingRun, job: Job) -> PredictionPage:
-    rows = prediction_rows(run, job)
+    rows, fault = [], ""
+    try:
+        rows = prediction_rows(run, job)
+    except ArtifactNotFound as error:
+        fault = str(error)
     return PredictionPage(
         run=run,
         job=job,
+        fault=fault or job.message,
         file=forecast_file(job) if job.state == JobState.DONE else "",
         rows=rows[-MAX_SHOWN:][::-1],
         total=len(rows),

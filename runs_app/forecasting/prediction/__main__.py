@@ -67,7 +67,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _predict(options: argparse.Namespace) -> dict[str, object]:
     model = load_model(options.checkpoint)
-    candles, notes = read_candles(options.candles, repair=options.repair)
+    data = model.config.data
+    candles, notes = read_candles(
+        options.candles, repair=options.repair or data.repair, reading=data.reading
+    )
     written_at = datetime.fromtimestamp(options.candles.stat().st_mtime, UTC)
     now = options.now or utc_now()
     prediction = predict(model, candles, last=options.last, now=now, written_at=written_at)
