@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from runs_app.forecasting.config.timeframes import duration_seconds
+from runs_app.forecasting.data.faults import utc_text
+from runs_app.forecasting.errors import NonFiniteLoss
 from runs_app.forecasting.evaluation.directions import class_scores, hit_rate, macro_f1
 from runs_app.forecasting.evaluation.scorecard import mean_scores
 from runs_app.forecasting.evaluation.verdict import MODEL
@@ -16,7 +19,6 @@ from runs_app.forecasting.training.predictive import float64, predictive_of
 from runs_app.forecasting.training.rivals import outcomes_of, rivals_of
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -117,10 +119,14 @@ class Evidence:
 
 
 def gather(fit: Fit, split: str, forecast: Forecast) -> Evidence:
-    """The network's ``forecast`` of ``split`` and the baselines', on exactly the same rows."""
+    """The network's ``forecast`` of ``split`` and the baselines', on exactly the same rows.
+
+    Raises ``NonFiniteLoss`` where the network forecasts no number.
+    """
     data, config = fit.data, fit.config
     rows = data.splits[split].numpy()
     model = predictive_of(forecast, config.loss.kind, target_scale=fit.table.target_scale)
+    refuse_non_finite(model, data.decision_time[rows], split)
     bar = duration_seconds(data.bars.timeframe)
     directions = {
         name: Direction(
@@ -148,6 +154,20 @@ def gather(fit: Fit, split: str, forecast: Forecast) -> Evidence:
         directions=directions,
         horizon_bars=config.horizons.next_bars,
     )
+
+
+def refuse_non_finite(model: Predictive, time: Int64Array, split: str) -> None:
+    """Raise ``NonFiniteLoss`` with the first date of ``time`` [N], ms UTC, that has no number."""
+    bad = np.zeros(len(model), np.bool_)
+    for values in (model.location, model.scale, model.df, model.quantiles):
+        if values is not None:
+            bad |= ~np.isfinite(values).reshape(len(model), -1).all(axis=1)
+    if bad.any():
+        raise NonFiniteLoss(
+            f"The best weights forecast no finite return at {int(bad.sum()):,} of the {len(bad):,} "
+            f"decisions of the {split} part, first at {utc_text(int(time[bad][0]))}. Look for "
+            "extreme candles before it, or train in full precision (train.precision)."
+        )
 
 
 def _probabilities(logits: Tensor) -> FloatArray:
