@@ -18,19 +18,22 @@ from runs_app.forecasting.evaluation.words import baseline_words, joined, p_word
 
 
 def tries_words(comparisons: Sequence[Comparison], tries: int) -> str | None:
-    """What the number of runs on this data set leaves of a win; None where there is none to doubt.
+    """Which try on this data set it is, and what that leaves of a win; None for the first.
 
     Bonferroni: the largest deciding p times the number of tries.
     """
-    deciding = [one for one in comparisons if one.score == comparisons[0].score]
-    if tries <= 1 or any(one.outcome is not Outcome.BEATS for one in deciding):
+    if tries <= 1:
         return None
+    text = f"This is try {tries:,} on this data set"
+    deciding = [one for one in comparisons if one.score == comparisons[0].score]
+    if any(one.outcome is not Outcome.BEATS for one in deciding):
+        return f"{text}."
     hardest = max(deciding, key=lambda one: one.p_value)
     corrected = min(1.0, tries * hardest.p_value)
     holds = "the win stands" if corrected < SIGNIFICANCE else "so many tries may have made the win"
     return (
-        f"This is try {tries:,} on this data set: corrected for that (Bonferroni), "
-        f"{p_words(corrected)} against {baseline_words(hardest.baseline)}; {holds}."
+        f"{text}: corrected for that (Bonferroni), {p_words(corrected)} against "
+        f"{baseline_words(hardest.baseline)}; {holds}."
     )
 
 
