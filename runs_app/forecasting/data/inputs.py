@@ -41,15 +41,19 @@ class Inputs:
 
 def collect_inputs(config: RunConfig, candles: Candles) -> Inputs:
     """Resample to every timeframe and join by the instants at which bars become known."""
-    all_bars = tuple(resample(candles, name) for name in config.data.ordered_timeframes)
-    if not config.features.realised:
-        all_bars = tuple(replace(bars, realised=None) for bars in all_bars)
+    all_bars = tuple(bars_of(config, candles, name) for name in config.data.ordered_timeframes)
     decisions = all_bars[config.data.ordered_timeframes.index(config.data.decision_timeframe)]
     visible = tuple(last_visible(bars, decisions.available_at) for bars in all_bars)
     warm = np.ones(len(decisions), np.bool_)
     for last in visible:
         warm &= last >= WARMUP_BARS + config.model.context_bars - 1
     return Inputs(all_bars, decisions, visible, warm)
+
+
+def bars_of(config: RunConfig, candles: Candles, timeframe: str) -> Bars:
+    """The bars of one timeframe, without their realised variance where that is switched off."""
+    bars = resample(candles, timeframe)
+    return bars if config.features.realised else replace(bars, realised=None)
 
 
 def features_of(config: RunConfig, bars: Bars) -> Features:

@@ -24,7 +24,7 @@ class Evidence:
     """A run's own arrays, not copies made for the check. S timeframes, N decisions in order.
 
     ``features``: per timeframe [bars_s, F_s], scaled, as the network is fed; ``last_bar``: per
-    timeframe [N]; ``decision_bar`` [N] into the bars of the shortest timeframe; ``decision_time``
+    timeframe [N]; ``decision_bar`` [N] into the bars of the decision timeframe; ``decision_time``
     [N], ms UTC; ``target`` [N] log-returns; ``short_label``, ``long_label`` [N] directions;
     ``volatility`` [N, K] of the target; ``splits``: per part indices into N; ``scalers``: per
     timeframe names, mean and std.

@@ -32,7 +32,7 @@ class Intervals:
 
 
 def look_at_labels(evidence: Evidence, bars: Bars, rng: np.random.Generator) -> Intervals:
-    """``bars``: those of the shortest timeframe, made anew from the run's candles."""
+    """``bars``: those of the decision timeframe, made anew from the run's candles."""
     ends = _ends(evidence, bars)
     required = 1000 * (
         duration_seconds(bars.timeframe) + duration_seconds(evidence.config.data.embargo)

@@ -21,7 +21,7 @@ from runs_app.forecasting.data.inputs import (
 from runs_app.forecasting.data.scaling import Scaler, fit_scaler
 from runs_app.forecasting.data.volatility import floor_of
 from runs_app.forecasting.data.warmup import WARMUP_BARS
-from runs_app.forecasting.leaks.evidence import Evidence, ended_at
+from runs_app.forecasting.leaks.evidence import Evidence, Float32Array, ended_at
 
 RELATIVE = 1e-9
 """The same numbers added in another order; anything learnt from later rows differs by far more."""
@@ -51,15 +51,24 @@ def learn_again(evidence: Evidence) -> Learnt:
             faults.append(f"the scaler of {bars.timeframe} reaches to bars not closed by then")
             continue
         features = features_of(evidence.config, bars)
-        again = used.apply(features)[WARMUP_BARS:end]
-        same = (again == evidence.features[slot][WARMUP_BARS:end]).all(axis=0)
-        changed = [name for name, equal in zip(used.names, same, strict=True) if not equal]
+        changed = _changed(used, features, evidence.features[slot], end)
         faults += _scaler_faults(used, features, end, leaving_out=changed)
         different += [f"{name} of {bars.timeframe}" for name in changed]
         columns += len(used.names)
-        values += again.size
+        values += len(used.names) * (end - WARMUP_BARS)
     faults += _volatility_faults(evidence, inputs, trained)
     return Learnt(columns, values, tuple(faults), tuple(different))
+
+
+def _changed(used: Scaler, features: Features, fed: Float32Array, end: int) -> list[str]:
+    """Features that are not what the train part is fed, to the bit; one by one, to spare memory."""
+    found = []
+    for i, (name, mean, std) in enumerate(zip(used.names, used.mean, used.std, strict=True)):
+        one = Scaler(used.timeframe, (name,), (mean,), (std,))
+        again = one.apply(Features({name: features.columns[name]}, features.bounded))
+        if not np.array_equal(again[WARMUP_BARS:end, 0], fed[WARMUP_BARS:end, i]):
+            found.append(name)
+    return found
 
 
 def _scaler_faults(

@@ -24,10 +24,10 @@ SHOWN = 3
 def find_leaks(evidence: Evidence, *, seed: int) -> tuple[LeakFinding, ...]:
     """Run every check that needs no network; ``seed`` chooses the moments that are looked at."""
     rng = np.random.default_rng([seed, 1])
+    learnt = learn_again(evidence)  # before the inputs are made anew: each takes as much memory
     inputs = collect_inputs(evidence.config, evidence.candles)
     joins = look_at_joins(evidence, inputs)
     intervals = look_at_labels(evidence, inputs.decisions, rng)
-    learnt = learn_again(evidence)
     seen = look_through_windows(evidence, inputs, rng)
     return (
         _features(seen, learnt),

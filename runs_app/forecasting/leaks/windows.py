@@ -16,8 +16,14 @@ import numpy as np
 from runs_app.forecasting.config.timeframes import duration_seconds
 from runs_app.forecasting.data.faults import utc_text
 from runs_app.forecasting.data.features import Features
-from runs_app.forecasting.data.inputs import Inputs, features_of
-from runs_app.forecasting.data.resample import Bars, resample
+from runs_app.forecasting.data.inputs import (
+    Inputs,
+    bars_of,
+    features_of,
+    volatility_forecast,
+    volatility_per_bar,
+)
+from runs_app.forecasting.data.resample import Bars
 from runs_app.forecasting.data.scaling import Scaler
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.leaks.evidence import Evidence, closed_by, ends_at, with_other_future
@@ -101,7 +107,15 @@ def _compare(
     until = moment + FUTURE_BARS * duration_seconds(bars.timeframe) * 1000
     window = evidence.candles.between(begin, until)
     name, at = bars.timeframe, utc_text(moment)
-    ended = resample(closed_by(window, moment), name)
+    worlds = [
+        bars_of(evidence.config, candles, name)
+        for candles in (
+            closed_by(window, moment),
+            window,
+            with_other_future(window, moment, rng),
+        )
+    ]
+    ended = worlds[0]
     if len(ended) == 0 or ended.open_time[-1] != bars.open_time[last]:
         seen.unequal_bars.append(
             f"at {at} the newest {name} bar shown opens at {utc_text(int(bars.open_time[last]))}, "
@@ -109,17 +123,29 @@ def _compare(
         )
         return
     seen.probes += 1
-    worlds = [
-        features_of(evidence.config, made)
-        for made in (
-            ended,
-            resample(window, name),
-            resample(with_other_future(window, moment, rng), name),
-        )
-    ]
-    changed = _changed(worlds, len(ended), seen)
+    features = [features_of(evidence.config, world) for world in worlds]
+    changed = _changed(features, len(ended), seen)
     seen.different += [f"{column} of {name} at {at}" for column in changed]
-    _compare_with_fed(evidence, slot, ended, worlds[0], last, seen, leaving_out=changed)
+    _compare_with_fed(evidence, slot, ended, features[0], last, seen, leaving_out=changed)
+    if name == evidence.config.data.decision_timeframe:
+        _compare_volatility(evidence, worlds, decision, seen)
+
+
+def _compare_volatility(evidence: Evidence, worlds: list[Bars], decision: int, seen: Seen) -> None:
+    """The forecasts of volatility that the scale starts from, in all worlds and as fed."""
+    known = len(worlds[0])
+    ended, *others = (volatility_per_bar(world) for world in worlds)
+    at = utc_text(int(evidence.decision_time[decision]))
+    seen.values += ended.size * len(others)
+    if not all(np.array_equal(ended, other[:known]) for other in others):
+        seen.different.append(f"the volatility at {at}")
+    elif known > WARMUP_BARS:
+        again = volatility_forecast(evidence.config, ended[-1:], evidence.volatility_floor)[0]
+        fed = evidence.volatility[decision]
+        share = float(np.abs(again / fed - 1.0).max()) / START_SHARE
+        seen.fed += len(again)
+        if share > seen.largest_share:
+            seen.largest_share, seen.largest_where = share, f"the volatility at {at}"
 
 
 def _changed(worlds: list[Features], known: int, seen: Seen) -> list[str]:

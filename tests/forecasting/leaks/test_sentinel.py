@@ -20,6 +20,7 @@ from runs_app.forecasting.data.resample import Bars
 from runs_app.forecasting.data.scaling import Scaler, fit_scaler
 from runs_app.forecasting.data.splits import split
 from runs_app.forecasting.evaluation.documents import LeakFinding
+from runs_app.forecasting.leaks import learnt, windows
 from runs_app.forecasting.leaks.evidence import closed_by, ended_at, with_other_future
 from runs_app.forecasting.leaks.sentinel import find_leaks
 from runs_app.forecasting.training.leak_check import evidence_of
@@ -217,6 +218,25 @@ def test_what_remembers_the_beginning_of_the_file_is_caught(
     found = check()
     assert failed(found) == {"warmup"}
     assert "rsi of" in found["warmup"].detail.lower()
+
+
+def test_a_volatility_that_looks_ahead_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = inputs.volatility_per_bar
+
+    def one_bar_ahead(decisions: Bars) -> np.ndarray:
+        return np.roll(honest(decisions), -1, axis=0)
+
+    for module in (inputs, prepare, windows, learnt):
+        monkeypatch.setattr(module, "volatility_per_bar", one_bar_ahead)
+    found = check()
+    assert "features" in failed(found)
+    assert "he volatility at" in found["features"].detail
+
+
+def test_a_volatility_that_was_shifted_after_it_was_made_is_caught() -> None:
+    data = prepare_candles(CONFIG, CANDLES)
+    found = check(data=replace(data, volatility=torch.roll(data.volatility, -1, dims=0)))
+    assert {"scaler", "warmup"} <= failed(found)
 
 
 def test_inputs_that_were_shifted_after_they_were_made_are_caught() -> None:
