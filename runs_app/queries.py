@@ -15,7 +15,7 @@ from django.db.models.fields.json import KT
 from django.utils import timezone
 from django.utils.text import slugify
 
-from runs_app.choices import FINAL, LIVE, ArtifactKind, EventKind, RunStatus
+from runs_app.choices import FINAL, LIVE, ArtifactKind, EventKind, Judged, RunStatus
 from runs_app.errors import RunNotFound
 from runs_app.forecasting.config.document import to_yaml, validate
 from runs_app.forecasting.errors import ConfigInvalid
@@ -78,6 +78,7 @@ class RunFilter:
 
     search: str = ""
     status: str = ""
+    outcome: str = ""
     group: str = ""
     sort: str = "created"
     descending: bool = True
@@ -85,8 +86,8 @@ class RunFilter:
 
     @property
     def is_default(self) -> bool:
-        """True when no search, no status and no group narrow the table."""
-        return not (self.search or self.status or self.group)
+        """True when nothing narrows the table."""
+        return not (self.search or self.status or self.outcome or self.group)
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,8 @@ def filter_runs(wanted: RunFilter) -> QuerySet[TrainingRun]:
         runs = runs.filter(Q(name__icontains=wanted.search) | Q(uid__icontains=wanted.search))
     if wanted.status in RunStatus.values:
         runs = runs.filter(status=wanted.status)
+    if wanted.outcome in Judged.values:
+        runs = runs.filter(outcome=wanted.outcome)
     if wanted.group:
         runs = runs.filter(group__uid=wanted.group)
     column = SORTS[wanted.sort][0]

@@ -59,6 +59,7 @@ class RunQuery(Schema):
     offset: int = Field(0, ge=0, le=10_000_000, description="Runs left out before the first.")
     status: Literal["", "pending", "running", "completed", "failed", "cancelled"] = ""
     search: Word = Field("", description="Part of a run's name or id.")
+    outcome: Literal["", "beats", "ties", "loses"] = Field("", description="The verdict.")
     group: Word = Field("", description="Public id of a group.")
 
 
@@ -98,7 +99,14 @@ def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any
 @router.get("/runs", response={200: RunList, 422: Problems}, summary="List runs")
 def index(request: HttpRequest, wanted: Query[RunQuery]) -> dict[str, Any]:
     """The newest runs with their status and latest metrics."""
-    runs = filter_runs(RunFilter(search=wanted.search, status=wanted.status, group=wanted.group))
+    runs = filter_runs(
+        RunFilter(
+            search=wanted.search,
+            status=wanted.status,
+            outcome=wanted.outcome,
+            group=wanted.group,
+        )
+    )
     unread = ("config", "request", "verdict", "leaks", "group__config")
     found = runs.select_related("group").defer(*unread)
     page = found[wanted.offset : wanted.offset + wanted.limit]

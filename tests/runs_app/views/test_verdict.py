@@ -138,3 +138,15 @@ def test_values_that_are_not_finite_are_shown(browser: Client, make_run: MakeRun
 def test_tables_have_a_column_for_it(browser: Client, make_run: MakeRun, address: str) -> None:
     judged(make_run, Outcome.TIES)
     assert "</svg>Ties</span>" in browser.get(address).content.decode()
+
+
+def test_the_table_can_be_narrowed_to_a_verdict(browser: Client, make_run: MakeRun) -> None:
+    judged(make_run, Outcome.TIES, name="even")
+    judged(make_run, Outcome.BEATS, name="ahead")
+    page = browser.get("/runs?verdict=beats").content.decode()
+    assert ">ahead</a>" in page
+    assert ">even</a>" not in page
+    assert '<option value="beats" selected>' in page
+    told = Client().get("/runs", {"outcome": "ties"}).json()["runs"]
+    assert [run["name"] for run in told] == ["even"]
+    assert Client().get("/runs", {"outcome": "wins"}).status_code == 422
