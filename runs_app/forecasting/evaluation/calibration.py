@@ -29,7 +29,7 @@ from runs_app.forecasting.evaluation.significance import diebold_mariano
 SIGNIFICANCE = 0.05
 """A correction needs a p-value below this."""
 SCALE_BOUNDS = (0.25, 4.0)
-STRETCH_BOUNDS = (0.1, 10.0)
+"""Of the factor on a scale and on a quantile's distance alike."""
 TEMPERATURE_BOUNDS = (0.25, 50.0)
 _PROBE = 1.02
 """How much more and less confident the forecasts are that show whether anything is wrong."""
@@ -72,8 +72,8 @@ class Calibration(Record):
 
     def apply(self, p: Predictive) -> Predictive:
         """The corrected distribution; the location stays, quantiles stay in order."""
-        if p.has_density and p.scale is not None:
-            return replace(p, scale=self.scale * p.scale)
+        if p.has_density:
+            return scaled(p, self.scale)
         if p.family is Family.QUANTILES and p.quantiles is not None and self.stretch:
             centre = p.location[:, None]
             stretched = centre + np.array(self.stretch) * (p.quantiles - centre)
@@ -90,12 +90,13 @@ def fit_scale(p: Predictive, y: FloatArray, *, horizon_bars: int) -> float:
     """
     if not p.has_density:
         return 1.0
+    best = _best_factor(lambda factor: nll(scaled(p, factor), y), SCALE_BOUNDS, horizon_bars)
+    return best if crps(scaled(p, best), y).mean() <= crps(p, y).mean() else 1.0
 
-    def scaled(factor: float) -> Predictive:
-        return replace(p, scale=None if p.scale is None else factor * p.scale)
 
-    best = _best_factor(lambda factor: nll(scaled(factor), y), SCALE_BOUNDS, horizon_bars)
-    return best if crps(scaled(best), y).mean() <= crps(p, y).mean() else 1.0
+def scaled(p: Predictive, factor: float) -> Predictive:
+    """``p`` with ``factor`` times its scale, where it has one."""
+    return p if p.scale is None else replace(p, scale=factor * p.scale)
 
 
 def fit_stretch(p: Predictive, y: FloatArray, *, horizon_bars: int) -> tuple[float, ...]:
@@ -163,5 +164,5 @@ def _level_stretch(
         return 1.0
     outwards = math.copysign(1.0, level - 0.5)
     ratio = outwards * outcome / np.maximum(np.abs(distance), 1e-300)
-    factor = float(np.clip(np.quantile(ratio, max(level, 1.0 - level)), *STRETCH_BOUNDS))
+    factor = float(np.clip(np.quantile(ratio, max(level, 1.0 - level)), *SCALE_BOUNDS))
     return factor if loss(factor).mean() <= loss(1.0).mean() else 1.0

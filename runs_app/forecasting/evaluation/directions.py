@@ -41,13 +41,14 @@ class HitRate:
 
 
 def hit_rate(location: FloatArray, y: FloatArray, *, horizon_bars: int) -> HitRate | None:
-    """The hit rate of the sign of ``location`` [N] on returns ``y`` [N]; None without moves.
+    """The hit rate of the sign of ``location`` [N] on returns ``y`` [N].
 
+    None without moves, and where every forecast is exactly zero, which names no direction at all.
     The interval is that of ``share_interval``.
     """
     moved = np.asarray(y) != 0
     count = int(moved.sum())
-    if count == 0:
+    if count == 0 or not np.any(location):
         return None
     signs = np.sign(y[moved])
     hits = (np.sign(location[moved]) == signs).astype(np.float64)

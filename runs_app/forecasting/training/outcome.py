@@ -12,7 +12,7 @@ from runs_app.forecasting.events import (
     FitFinished,
     Reason,
 )
-from runs_app.forecasting.training.calibration import calibrate, calibrated, calibration_line
+from runs_app.forecasting.training.calibration import calibrate, calibrated, calibration_lines
 from runs_app.forecasting.training.checkpoint import load_checkpoint
 from runs_app.forecasting.training.evidence import gather
 from runs_app.forecasting.training.judgement import judge_fit
@@ -42,9 +42,10 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
         forecast = fit.evaluator.forecast(network, rows)
         scores[split] = fit.evaluator.score(forecast, rows)
         evidence[split] = gather(fit, split, forecast)
-    calibration = calibrate(evidence["validation"])
-    fit.store.amend_best({"calibration": calibration.model_dump(mode="json")}, record)
-    evidence = {split: calibrated(one, calibration) for split, one in evidence.items()}
+    corrections = calibrate(evidence["validation"])
+    calibration = corrections.model.model_dump(mode="json")
+    fit.store.amend_best({"calibration": calibration}, record)
+    evidence = {split: calibrated(one, corrections) for split, one in evidence.items()}
     for split, one in evidence.items():
         scores[split] |= one.shipped_scores()
     tables = [prediction_table(one, split=split) for split, one in evidence.items()]
@@ -60,14 +61,14 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
             f"without a lower validation loss; the best was epoch {record.best_epoch}."
         )
     LOG.info(message)
-    LOG.info(calibration_line(calibration))
-    LOG.info(_score_line(scores))
-    for sentence in (judgement.verdict.sentence, *judgement.verdict.remarks):
+    lines = (*calibration_lines(corrections), _score_line(scores))
+    for sentence in (*lines, judgement.verdict.sentence, *judgement.verdict.remarks):
         LOG.info(sentence)
     summary = {
         "scores": {split: one.scores() for split, one in evidence.items()},
         "directions": {split: one.direction_scores() for split, one in evidence.items()},
-        "calibration": calibration.model_dump(mode="json"),
+        "calibration": calibration,
+        "baselines": corrections.described(fit.baselines.parameters()),
         "verdict": judgement.verdict.model_dump(mode="json"),
         "trading": judgement.trading.model_dump(mode="json"),
         "leaks": leaks.model_dump(mode="json"),

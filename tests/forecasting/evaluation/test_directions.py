@@ -25,6 +25,7 @@ def test_unmoved_prices_have_no_direction() -> None:
     assert rate.rate == pytest.approx(2 / 4)
     assert rate.moves == 4 and rate.coin == 0.5 and rate.majority == pytest.approx(3 / 4)
     assert hit_rate(np.ones(5), np.zeros(5), horizon_bars=1) is None
+    assert hit_rate(np.zeros(5), np.ones(5), horizon_bars=1) is None
 
 
 @pytest.mark.parametrize("horizon", [1, 10])

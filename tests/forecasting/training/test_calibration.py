@@ -1,4 +1,4 @@
-"""A whole fit on returns with heavy tails: calibrated on validation alone, shipped in the model."""
+"""Whole fits on a market that calms down: calibrated on validation alone, shipped in the model."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.data.candles import Candles
 from runs_app.forecasting.data.prepare import PreparedData, prepare
 from runs_app.forecasting.evaluation.calibration import Calibration
+from runs_app.forecasting.evaluation.documents import Outcome, Verdict
 from runs_app.forecasting.events import CheckpointSaved, FitFinished, from_line
 from runs_app.forecasting.training.checkpoint import load_checkpoint, restore_network
 from runs_app.forecasting.training.feed import DecisionTable
@@ -41,13 +42,14 @@ class Fitted:
 
 
 def _candles() -> Candles:
-    """The untrained network, a Student-t with 6 degrees of freedom, is too wide for these."""
-    rng = np.random.default_rng(0)
-    close = 100.0 * np.exp(np.cumsum(5e-4 * rng.standard_t(2.2, BARS)))
+    """Even until the training part ends, then half as volatile: what was learnt is too wide."""
+    returns = 5e-4 * np.random.default_rng(0).standard_t(4, BARS)
+    returns[int(0.75 * BARS) :] *= 0.5
+    close = 100.0 * np.exp(np.cumsum(returns))
     opened = np.concatenate([[100.0], close[:-1]])
     return Candles(
         MONDAY_MS + 60_000 * np.arange(BARS, dtype=np.int64), opened, np.maximum(opened, close),
-        np.minimum(opened, close), close, rng.lognormal(0.0, 1.0, BARS), 60,
+        np.minimum(opened, close), close, np.ones(BARS), 60,
     )  # fmt: skip
 
 
@@ -73,7 +75,7 @@ def _fit(folder: Path, candles: Candles, kind: str) -> Fitted:
 
 @pytest.fixture(scope="module")
 def student(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
-    return _fit(tmp_path_factory.mktemp("heavy") / "student", _candles(), "student_t")
+    return _fit(tmp_path_factory.mktemp("calm") / "student", _candles(), "student_t")
 
 
 def test_a_density_that_is_too_wide_is_narrowed_for_the_test_part_too(student: Fitted) -> None:
@@ -149,3 +151,14 @@ def test_quantiles_are_stretched_and_a_point_stays(tmp_path: Path) -> None:
     assert scores["model"]["pinball"] < scores["model_uncalibrated"]["pinball"]
     point = _fit(tmp_path / "point", _candles(), "mse")
     assert (point.calibration.scale, point.calibration.stretch) == (1.0, ())
+
+
+def test_a_market_that_calms_down_is_no_edge(student: Fitted) -> None:
+    """Model and baselines are too wide alike, and learn so from the same rows."""
+    verdict = Verdict.model_validate(student.summary["verdict"])
+    assert verdict.outcome is not Outcome.BEATS and not verdict.edge
+    constant = next(one for one in verdict.comparisons if one.baseline == "constant")
+    assert constant.score == "crps" and abs(constant.skill) < 0.01
+    factors = {key: one["validation_scale"] for key, one in student.summary["baselines"].items()}
+    assert factors["constant"] == pytest.approx(student.calibration.scale, rel=0.15)
+    assert factors["garch"] < 0.8
