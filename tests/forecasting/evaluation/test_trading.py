@@ -7,6 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runs_app.forecasting.evaluation.documents import TradingCheck, TradingResult, TradingRule
 from runs_app.forecasting.evaluation.trading import (
@@ -162,3 +164,27 @@ def test_drawdown_starts_from_the_first_penny() -> None:
     assert max_drawdown(np.log([0.9, 1.2, 0.5, 1.1])) == pytest.approx(0.5)
     assert max_drawdown(np.log([0.9, 2.0])) == pytest.approx(0.1)
     assert max_drawdown(np.log([1.1, 1.1])) == 0.0
+
+
+@given(
+    moves=st.lists(st.floats(-0.2, 0.2), min_size=8, max_size=40),
+    means=st.lists(st.sampled_from([-0.01, 0.0, 0.01]), min_size=40, max_size=40),
+    known=st.integers(0, 4),
+)
+def test_what_comes_later_changes_nothing_earlier(
+    moves: list[float], means: list[float], known: int
+) -> None:
+    """Until the fill after ``known`` only the decisions up to it and the prices so far count."""
+    opens = 100.0 * np.exp(np.cumsum(moves))
+    fills, decision_bar = fills_of(opens)
+    mean = np.array(means[: len(decision_bar)])
+    later_mean, later_opens = mean.copy(), opens.copy()
+    later_mean[known + 1 :] = 0.01 - later_mean[known + 1 :]
+    later_opens[known + 3 :] *= 2.0  # decision ``known`` is held from open known + 1 to known + 2
+    later, _ = fills_of(later_opens)
+    for rule in TradingRule:
+        one = simulate(positions(rule, mean, cost=1e-3), fills, cost=1e-3)
+        other = simulate(positions(rule, later_mean, cost=1e-3), later, cost=1e-3)
+        assert one.gross[: known + 1] == pytest.approx(other.gross[: known + 1])
+        assert one.net[: known + 1] == pytest.approx(other.net[: known + 1])
+        assert one.net.sum() == pytest.approx(one.gross.sum() - 1e-3 * one.change.sum())
