@@ -155,8 +155,10 @@ def _sentence(hardest: Duel, baselines: int, rows: int) -> str:
         return f"Beats {against} {decisions} {sureness}."
     worse = ""
     if hardest.outcome is not one.outcome and hardest.nll is not None:
+        link = "but" if one.skill >= 0.0 else "and"
         worse = (
-            f", but its NLL is {-hardest.nll.skill:.3g} nats worse ({p_words(hardest.nll.p_value)})"
+            f", {link} its NLL is {-hardest.nll.skill:.3g} nats worse "
+            f"({p_words(hardest.nll.p_value)})"
         )
     if hardest.outcome is Outcome.LOSES:
         return f"Loses to {against} {decisions} {sureness}{worse}."

@@ -101,6 +101,17 @@ def test_a_density_answers_for_its_nll_too(crps: Outcome, nll: Outcome, whole: O
         assert "but its NLL is 0.02 nats worse (p = 0.0001)" in verdict.sentence
 
 
+def test_a_tie_that_is_lost_by_the_nll_says_so() -> None:
+    lost = comparison("nll", Outcome.LOSES, skill=-0.02, p_value=0.0001)
+    close = comparison(
+        "crps", Outcome.TIES, skill=-0.0009, skill_low=-0.002, skill_high=0.0001, p_value=0.07
+    )
+    assert judge([close, lost], rows=3000).sentence == (
+        "Loses to GARCH(1,1)-t: CRPS 0.090 % higher over 3,000 test decisions (Diebold-Mariano "
+        "p = 0.07, 95 % interval -0.010 to 0.200 %), and its NLL is 0.02 nats worse (p = 0.0001)."
+    )
+
+
 def test_the_sentence_word_for_word() -> None:
     verdict = judge([comparison("crps", Outcome.BEATS)], rows=12_345)
     assert verdict.sentence == (
