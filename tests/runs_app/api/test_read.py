@@ -204,6 +204,7 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
         "/api/groups", "/api/groups/{uid}", "/api/groups/{uid}/cancel",
         "/api/runs/{uid}/predictions", "/api/runs/{uid}/predictions/{prediction_id}",
         "/api/datasets/{pk}", "/api/datasets/rows", "/api/leak-checks", "/api/leak-checks/{uid}",
+        "/api/runs/{uid}/exports",
     }  # fmt: skip
     body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
     config = body["schema"]["properties"]["config"]["properties"]
