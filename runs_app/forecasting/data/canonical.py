@@ -46,10 +46,9 @@ def write_canonical(path: Path, candles: Candles) -> None:
 def read_canonical(path: Path) -> Candles:
     """The candles that ``write_canonical`` was given; raises ``OSError`` or ``pa.ArrowInvalid``."""
     with parquet.ParquetFile(path) as file:
-        table = file.read()
-    columns = {name: table[name].to_numpy() for name in PRICES}
-    open_time = table["open_time"].cast(pa.int64()).to_numpy()
-    seconds = int(table.schema.metadata[_BAR_SECONDS])
+        seconds = int(file.schema_arrow.metadata[_BAR_SECONDS])
+        open_time = file.read(["open_time"])["open_time"].cast(pa.int64()).to_numpy()
+        columns = {name: file.read([name])[name].to_numpy() for name in PRICES}
     return Candles(open_time=open_time, bar_seconds=seconds, **columns)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import talib
 
 from runs_app.forecasting.config.schema import FeaturesConfig, Indicator
-from runs_app.forecasting.config.timeframes import WEEK_ANCHOR_SECONDS
+from runs_app.forecasting.config.timeframes import WEEK_ANCHOR_SECONDS, duration_seconds
 from runs_app.forecasting.data.resample import Bars
 from runs_app.forecasting.data.volatility import (
     FORECAST_HALF_LIFE_BARS,
@@ -20,6 +22,10 @@ from runs_app.forecasting.data.volatility import (
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 
 FloatArray = npt.NDArray[np.float64]
+Int64Array = npt.NDArray[np.int64]
+_Named = Iterator[tuple[str, FloatArray]]
+
+CALENDAR = frozenset({"hour_sin", "hour_cos", "weekday_sin", "weekday_cos"})
 
 HALF_LIVES_BARS = (5.0, FORECAST_HALF_LIFE_BARS, 60.0)
 """Fast, usual and slow volatility; what they disagree on tells where volatility is going."""
@@ -32,6 +38,7 @@ _VOLUME_FLOOR = 0.01
 _OBV_BARS = 20
 _DAY_MS = 86_400_000
 _WEEK_MS = 7 * _DAY_MS
+_FEW_BARS = 200
 
 
 @dataclass(frozen=True)
@@ -47,45 +54,97 @@ class Features:
         return tuple(self.columns)
 
 
-def compute_features(bars: Bars, config: FeaturesConfig) -> Features:
-    """Features of every bar; those of the first ``WARMUP_BARS`` are 0.
+class Column(NamedTuple):
+    """One feature, float64 [bars]; a ``bounded`` one needs no scaling. The values are its owner's."""
+
+    name: str
+    values: FloatArray
+    bounded: bool
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Features of every bar, one at a time; those of the first ``WARMUP_BARS`` are 0.
 
     A value depends on its own bar and earlier ones only. Returns, volatility, range and volume are
-    always there; indicators and calendar as configured, in the order of ``Indicator``.
+    always there; indicators and calendar as configured, in the order of ``Indicator``. Who takes
+    one column at a time and lets it go needs memory for a few of them, not for all.
     """
-    columns = _always(bars)
+
+    source: Bars
+    config: FeaturesConfig
+
+    @property
+    def bars(self) -> int:
+        """Values per column."""
+        return len(self.source)
+
+    @cached_property
+    def width(self) -> int:
+        """Number of columns, found out on a few bars."""
+        return sum(1 for _ in _unscaled(self.source.head(_FEW_BARS), self.config))
+
+    def __iter__(self) -> Iterator[Column]:
+        for name, values in _unscaled(self.source, self.config):
+            values[:WARMUP_BARS] = 0.0  # TA-Lib starts with NaN; nothing of the warm-up is used
+            yield Column(name, values, name in CALENDAR)
+
+
+def compute_features(bars: Bars, config: FeaturesConfig) -> Features:
+    """All of ``Columns`` at once."""
+    columns = list(Columns(bars, config))
+    return Features(
+        {column.name: column.values for column in columns},
+        frozenset(column.name for column in columns if column.bounded),
+    )
+
+
+def _unscaled(bars: Bars, config: FeaturesConfig) -> _Named:
+    yield from _always(bars)
     for indicator in Indicator:
         if indicator in config.indicators:
-            columns.update(_INDICATORS[indicator](bars))
-    calendar = _calendar(bars) if config.calendar else {}
-    columns.update(calendar)
-    for values in columns.values():
-        values[:WARMUP_BARS] = 0.0  # TA-Lib starts with NaN; nothing of the warm-up may be used
-    return Features(columns, frozenset(calendar))
+            yield from _INDICATORS[indicator](bars).items()
+    if config.calendar:
+        yield from _calendar(bars)
 
 
 def _log(ratio: FloatArray) -> FloatArray:
-    return np.log(np.maximum(ratio, _TINY))
+    """Logarithm of the values, which are used up."""
+    return np.log(np.maximum(ratio, _TINY, out=ratio), out=ratio)
 
 
-def _always(bars: Bars) -> dict[str, FloatArray]:
+def _always(bars: Bars) -> _Named:
     returns = log_returns(bars.close)
-    columns = {"log_return": returns}
-    volatility = {h: ewma_volatility(returns, h) for h in HALF_LIVES_BARS}
-    for half_life, values in volatility.items():
-        columns[f"log_volatility_{half_life:.0f}"] = _log(values)
-    before = np.roll(volatility[FORECAST_HALF_LIFE_BARS], 1)  # known before the return came
+    yield "log_return", returns.copy()
+    before = returns
+    for half_life in HALF_LIVES_BARS:
+        volatility = ewma_volatility(returns, half_life)
+        if half_life == FORECAST_HALF_LIFE_BARS:
+            before = np.roll(volatility, 1)  # known before the return came
+        yield f"log_volatility_{half_life:.0f}", _log(volatility)
     before[0] = 0.0
-    columns["return_over_volatility"] = returns / np.maximum(before, _TINY)
-    columns["log_range"] = _log(np.log(bars.high / bars.low))
+    yield "return_over_volatility", returns / np.maximum(before, _TINY, out=before)
+    del before
+    yield "log_range", _log(np.log(bars.high / bars.low))
+    yield "close_in_range", _close_in_range(bars)
+    squares = np.square(returns, out=returns)
+    rolling = np.maximum(talib.SMA(squares, 20), 0.0)
+    del returns, squares
+    yield "log_rolling_volatility", _log(np.sqrt(rolling, out=rolling))
+    yield "log_relative_volume", _relative_volume(bars)
+
+
+def _close_in_range(bars: Bars) -> FloatArray:
     spread = np.maximum(bars.high - bars.low, _TINY * bars.close)
-    columns["close_in_range"] = (2 * bars.close - bars.high - bars.low) / spread
-    columns["log_rolling_volatility"] = _log(np.sqrt(np.maximum(talib.SMA(returns**2, 20), 0.0)))
+    place: FloatArray = (2 * bars.close - bars.high - bars.low) / spread
+    return place
+
+
+def _relative_volume(bars: Bars) -> FloatArray:
     mean_volume = talib.SMA(bars.volume, _VOLUME_BARS)
     least = np.maximum(bars.volume / _VOLUME_BARS, np.finfo(float).tiny)
     share = bars.volume / np.maximum(mean_volume, least)
-    columns["log_relative_volume"] = np.log(share + _VOLUME_FLOOR)
-    return columns
+    return np.log(share + _VOLUME_FLOOR)
 
 
 def _rsi(bars: Bars) -> dict[str, FloatArray]:
@@ -139,15 +198,26 @@ def _obv(bars: Bars) -> dict[str, FloatArray]:
     return {"obv": change / np.maximum(total, least)}
 
 
-def _calendar(bars: Bars) -> dict[str, FloatArray]:
+def _calendar(bars: Bars) -> _Named:
     """Hour of day and day of week of the bar's close (UTC), as points on a circle."""
-    day = 2 * np.pi * (bars.available_at % _DAY_MS) / _DAY_MS
     since_monday = bars.available_at - WEEK_ANCHOR_SECONDS * 1000
-    week = 2 * np.pi * (since_monday % _WEEK_MS) / _WEEK_MS
-    return {
-        "hour_sin": np.sin(day), "hour_cos": np.cos(day),
-        "weekday_sin": np.sin(week), "weekday_cos": np.cos(week),
-    }  # fmt: skip
+    step = duration_seconds(bars.timeframe) * 1000
+    for name, times, period in (
+        ("hour", bars.available_at, _DAY_MS), ("weekday", since_monday, _WEEK_MS),
+    ):  # fmt: skip
+        phase = times % period
+        yield f"{name}_sin", _on_circle(np.sin, phase, period, step)
+        yield f"{name}_cos", _on_circle(np.cos, phase, period, step)
+
+
+def _on_circle(wave: np.ufunc, phase: Int64Array, period: int, step: int) -> FloatArray:
+    """``wave`` of each phase (ms into a period): once per place on the bars' grid, then looked up."""
+    if period % step or len(phase) == 0:
+        angles: FloatArray = wave(2 * np.pi * phase / period)
+        return angles
+    places = np.arange(0, period, step) + int(phase[0]) % step
+    table: FloatArray = wave(2 * np.pi * places / period)
+    return table[phase // step]
 
 
 _INDICATORS: dict[Indicator, Callable[[Bars], dict[str, FloatArray]]] = {

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from runs_app.forecasting.config.half_lives import HALF_LIVES_BARS
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.data.candles import Candles
-from runs_app.forecasting.data.features import Features, compute_features
-from runs_app.forecasting.data.resample import Bars, last_visible, resample
+from runs_app.forecasting.data.features import Columns, Features, compute_features
+from runs_app.forecasting.data.resample import Bars, last_visible, resample, resample_all
 from runs_app.forecasting.data.volatility import ewma_variance, log_returns
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 
@@ -41,7 +41,8 @@ class Inputs:
 
 def collect_inputs(config: RunConfig, candles: Candles) -> Inputs:
     """Resample to every timeframe and join by the instants at which bars become known."""
-    all_bars = tuple(bars_of(config, candles, name) for name in config.data.ordered_timeframes)
+    made = resample_all(candles, config.data.ordered_timeframes)
+    all_bars = tuple(_as_configured(config, bars) for bars in made)
     decisions = all_bars[config.data.ordered_timeframes.index(config.data.decision_timeframe)]
     visible = tuple(last_visible(bars, decisions.available_at) for bars in all_bars)
     warm = np.ones(len(decisions), np.bool_)
@@ -52,13 +53,21 @@ def collect_inputs(config: RunConfig, candles: Candles) -> Inputs:
 
 def bars_of(config: RunConfig, candles: Candles, timeframe: str) -> Bars:
     """The bars of one timeframe, without their realised variance where that is switched off."""
-    bars = resample(candles, timeframe)
+    return _as_configured(config, resample(candles, timeframe))
+
+
+def _as_configured(config: RunConfig, bars: Bars) -> Bars:
     return bars if config.features.realised else replace(bars, realised=None)
 
 
 def features_of(config: RunConfig, bars: Bars) -> Features:
     """The unscaled features of one timeframe's bars."""
     return compute_features(bars, config.features)
+
+
+def columns_of(config: RunConfig, bars: Bars) -> Columns:
+    """The same, one column at a time."""
+    return Columns(bars, config.features)
 
 
 def volatility_per_bar(decisions: Bars) -> FloatArray:

@@ -13,19 +13,20 @@ import torch
 from torch import Tensor
 
 from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.data.allocation import keeping_freed_memory
 from runs_app.forecasting.data.candles import Candles
 from runs_app.forecasting.data.faults import utc_text
 from runs_app.forecasting.data.inspect import check_against, facts_of
 from runs_app.forecasting.data.inputs import (
     Inputs,
-    features_of,
+    columns_of,
     volatility_forecast,
     volatility_per_bar,
 )
 from runs_app.forecasting.data.ledger import chosen_time, lay_out
 from runs_app.forecasting.data.loading import load_candles
 from runs_app.forecasting.data.resample import Bars
-from runs_app.forecasting.data.scaling import Scaler, fit_scaler
+from runs_app.forecasting.data.scaling import Scaler, scale_columns
 from runs_app.forecasting.data.source import source_path
 from runs_app.forecasting.data.volatility import floor_of
 from runs_app.forecasting.data.warmup import WARMUP_BARS
@@ -110,7 +111,8 @@ def prepare_candles(
     inputs, labels, valid, parts = made.inputs, made.labels, made.valid, made.parts
     decisions = inputs.decisions
     last_train = int(valid[parts["train"][-1]])
-    tensors, scalers = _scaled_features(config, inputs, last_train)
+    with keeping_freed_memory():
+        tensors, scalers = _scaled_features(config, inputs, last_train)
     per_bar = volatility_per_bar(decisions)
     floor = floor_of(per_bar[WARMUP_BARS : last_train + 1])
     return PreparedData(
@@ -146,10 +148,14 @@ def _scaled_features(
     """Scaled features per timeframe; scalers see only bars closed by the last train decision."""
     tensors, scalers = [], []
     for bars, last in zip(inputs.all_bars, inputs.visible, strict=True):
-        features = features_of(config, bars)
-        scaler = fit_scaler(bars.timeframe, features, WARMUP_BARS, int(last[last_train]) + 1)
+        scaler, values = scale_columns(
+            bars.timeframe,
+            columns_of(config, bars),
+            WARMUP_BARS,
+            int(last[last_train]) + 1,
+        )
         scalers.append(scaler)
-        tensors.append(feature_tensor(torch.from_numpy(scaler.apply(features))))
+        tensors.append(feature_tensor(torch.from_numpy(values)))
     return tuple(tensors), scalers
 
 

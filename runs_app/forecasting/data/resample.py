@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,17 @@ class Bars:
     def __len__(self) -> int:
         return len(self.open_time)
 
+    def head(self, bars: int) -> Bars:
+        """The first so many of them."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self)[1:])
+        return replace(self, **{name: v[:bars] for name, v in values if v is not None})
+
+
+def resample_all(candles: Candles, timeframes: Sequence[str]) -> tuple[Bars, ...]:
+    """``resample`` to each of the timeframes; what they share is computed once."""
+    shared: dict[int, FloatArray] = {}
+    return tuple(_resample(candles, timeframe, shared) for timeframe in timeframes)
+
 
 def resample(candles: Candles, timeframe: str) -> Bars:
     """Join the base candles to bars of ``timeframe``.
@@ -53,6 +65,10 @@ def resample(candles: Candles, timeframe: str) -> Bars:
     bar that the file enters half-way, and a last one that the file leaves before its close, are
     dropped. Raises ``DataInvalid`` when the timeframe is no whole multiple of the file's bars.
     """
+    return _resample(candles, timeframe, {})
+
+
+def _resample(candles: Candles, timeframe: str, shared: dict[int, FloatArray]) -> Bars:
     seconds = duration_seconds(timeframe)
     if seconds % candles.bar_seconds:
         raise DataInvalid(
@@ -60,6 +76,8 @@ def resample(candles: Candles, timeframe: str) -> Bars:
             "choose a timeframe that is a whole multiple of the file's own"
         )
     span = seconds * MS
+    if seconds == candles.bar_seconds:
+        return _as_they_are(candles, timeframe)
     anchor = WEEK_ANCHOR_SECONDS * MS + candles.grid_offset_ms
     bucket = (candles.open_time - anchor) // span
     starts = np.flatnonzero(np.diff(bucket, prepend=bucket[0] - 1))
@@ -70,11 +88,11 @@ def resample(candles: Candles, timeframe: str) -> Bars:
     end = len(starts) - int(last_close < open_time[-1] + span)
     kept = slice(first, max(first, end))
     step = _realised_seconds(candles.bar_seconds, seconds) * MS
-    realised = (
-        _realised(candles.close, (candles.open_time - anchor) // step, starts)[kept]
-        if step
-        else None
-    )
+    realised = None
+    if step:
+        if step not in shared:
+            shared[step] = _squared_steps(candles.close, (candles.open_time - anchor) // step)
+        realised = np.add.reduceat(shared[step], starts)[kept]
     return Bars(
         timeframe=timeframe,
         open_time=open_time[kept],
@@ -88,18 +106,17 @@ def resample(candles: Candles, timeframe: str) -> Bars:
     )
 
 
-def _realised(close: FloatArray, step: Int64Array, starts: Int64Array) -> FloatArray:
-    """Realised variance of the bars that begin at ``starts``, from closes and their steps [candles].
+def _squared_steps(close: FloatArray, step: Int64Array) -> FloatArray:
+    """Squared log-returns from one step's last close to the next one's, at that close [candles].
 
-    A return goes from one step's last close to the next one's, so that the first of a bar reaches
-    back to the close before it.
+    Their sum over a bar is its realised variance; the first return of a bar reaches back to the
+    close before it.
     """
     price = np.log(close)
     last = np.diff(step, append=step[-1] + 1) != 0
     squares = np.zeros_like(price)
     squares[last] = np.diff(price[last], prepend=price[0]) ** 2
-    summed: FloatArray = np.add.reduceat(squares, starts)
-    return summed
+    return squares
 
 
 def _realised_seconds(candle_seconds: int, bar_seconds: int) -> int:
@@ -110,10 +127,20 @@ def _realised_seconds(candle_seconds: int, bar_seconds: int) -> int:
     return REALISED_SECONDS if whole and REALISED_SECONDS < bar_seconds else candle_seconds
 
 
+def _as_they_are(candles: Candles, timeframe: str) -> Bars:
+    """The file's own bars, without a copy."""
+    return Bars(
+        timeframe, candles.open_time, candles.open_time + candles.bar_seconds * MS,
+        candles.open, candles.high, candles.low, candles.close, candles.volume,
+    )  # fmt: skip
+
+
 def last_visible(bars: Bars, decision_time: Int64Array) -> Int64Array:
     """Index of the last bar closed at each decision time [N]; -1 where there is none yet.
 
     The only way from an instant to a bar, for inputs and labels alike; nothing else searches times
     for bars, and ``tests/architecture/test_one_join.py`` holds that.
     """
+    if decision_time is bars.available_at:  # each bar is the last one closed at its own close
+        return np.arange(len(bars))
     return np.searchsorted(bars.available_at, decision_time, side="right") - 1

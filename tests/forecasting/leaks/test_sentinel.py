@@ -13,11 +13,10 @@ import torch
 from runs_app.forecasting.config.schema import Indicator, RunConfig
 from runs_app.forecasting.data import features, inputs, ledger, prepare
 from runs_app.forecasting.data.candles import Candles, read_candles
-from runs_app.forecasting.data.features import Features
 from runs_app.forecasting.data.labels import Labels, label_decisions
 from runs_app.forecasting.data.prepare import PreparedData, prepare_candles
 from runs_app.forecasting.data.resample import Bars
-from runs_app.forecasting.data.scaling import Scaler, fit_scaler
+from runs_app.forecasting.data.scaling import Scaler, scale_columns
 from runs_app.forecasting.data.splits import split
 from runs_app.forecasting.evaluation.documents import LeakFinding
 from runs_app.forecasting.leaks import learnt, windows
@@ -189,20 +188,24 @@ def test_a_direction_that_reaches_further_is_caught(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_scaler_of_everything_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def of_everything(timeframe: str, columns: Features, first: int, end: int) -> Scaler:
-        return fit_scaler(timeframe, columns, first, len(columns.columns["log_return"]))
+    def of_everything(
+        timeframe: str, columns: Columns, first: int, end: int
+    ) -> tuple[Scaler, np.ndarray]:
+        return scale_columns(timeframe, columns, first, columns.bars)
 
-    monkeypatch.setattr(prepare, "fit_scaler", of_everything)
+    monkeypatch.setattr(prepare, "scale_columns", of_everything)
     found = check()
     assert failed(found) == {"scaler"}
     assert "and the train part gives" in found["scaler"].detail
 
 
 def test_a_scaler_with_one_row_of_validation_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def one_more(timeframe: str, columns: Features, first: int, end: int) -> Scaler:
-        return fit_scaler(timeframe, columns, first, end + 1)
+    def one_more(
+        timeframe: str, columns: Columns, first: int, end: int
+    ) -> tuple[Scaler, np.ndarray]:
+        return scale_columns(timeframe, columns, first, end + 1)
 
-    monkeypatch.setattr(prepare, "fit_scaler", one_more)
+    monkeypatch.setattr(prepare, "scale_columns", one_more)
     assert failed(check()) == {"scaler"}
 
 
