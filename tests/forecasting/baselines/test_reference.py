@@ -79,6 +79,20 @@ def test_who_knows_more_scores_better(next_bars: int) -> None:
     assert scores["garch"][1] < scores["random_walk"][1]
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_garch_finds_a_process_whose_shocks_hardly_fade(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    returns = rng.standard_t(3.5, 40_000) * np.sqrt(1.5 / 3.5)
+    variance = 1.0
+    for at, shock in enumerate(returns.tolist()):
+        returns[at] = shock * variance**0.5
+        variance = 2e-4 + 0.07 * returns[at] ** 2 + 0.9295 * variance
+    found = fit_garch(1e-3 * returns)
+    assert found is not None
+    assert found.alpha + found.beta > 0.99
+    assert found.alpha == pytest.approx(0.07, abs=0.015)
+
+
 def test_garch_is_within_a_hundredth_of_a_nat_of_the_truth() -> None:
     data, test = _prepared(1), _prepared(1).splits["test"].numpy()
     y = data.target.numpy()[test].astype(np.float64)
