@@ -53,6 +53,15 @@ Trains three small runs on the sample data and takes the pictures of docs/images
 Environment:
   CHROMIUM       path of the browser (else the PATH)"""
 
+_RESULTS = """\
+Usage: bin/results DATA_DIR [--seeds N ...]
+
+Trains on bitfinex_BTCUSD_1m_2016.csv.gz, _2017 and _2018 in DATA_DIR (or in its folder crypto) and
+writes docs/results.md: the model against every baseline, for decisions at 15m and at 1h closes.
+Takes about an hour on one core.
+
+  --seeds N ...   seeds of the fits (1 2 3); the page shows them all"""
+
 
 def bench_names() -> dict[str, str]:
     """Name of each bench, with the first line of its docstring."""
@@ -70,4 +79,5 @@ TEXTS = {
     "lint": _LINT,
     "bench": f"{_BENCH}\n\n{_LIST}",
     "screenshots": _SCREENSHOTS,
+    "results": _RESULTS,
 }

@@ -63,7 +63,9 @@ def _by_simplex(
     omega, alpha, beta, df = (float(value) for value in climbed)
     if omega > 0.0 and 0.0 < alpha < 1.0 and 0.0 < beta < 1.0 - alpha and df > _DF_LEAST:
         known.append((omega, alpha, beta, df))
-    begin = min((np.array(_coordinates(*point)) for point in known), key=lambda x: _surprise(x, returns))
+    begin = min(
+        (np.array(_coordinates(*point)) for point in known), key=lambda x: _surprise(x, returns)
+    )
     found = minimize(
         _surprise, begin, args=(returns,), method="Nelder-Mead",
         options={"maxiter": 2000, "xatol": 1e-3, "fatol": 1e-7},
