@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from runs_app.forecasting.config.half_lives import HALF_LIVES_BARS
 from runs_app.forecasting.data.prepare import PreparedData
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forecasting.events import EXIT_CODES, FitFailed, Reason
@@ -58,7 +59,7 @@ def test_the_compiled_network_gives_the_same_forecast() -> None:
         pytest.skip("NOT RUN: this machine has no C++ compiler.")
     config = small_config(model={"dropout": 0.0, "d_model": 8, "heads": 1})
     network = Forecaster(config.model, config.loss.kind, features=[3])
-    windows, log_volatility = [torch.randn(8, 16, 3)], torch.randn(8)
+    windows, log_volatility = [torch.randn(8, 16, 3)], torch.randn(8, len(HALF_LIVES_BARS))
     plain = network(windows, log_volatility)
     fast = compiled(network, CPU)(windows, log_volatility)
     for one, other in zip(plain, fast, strict=True):
