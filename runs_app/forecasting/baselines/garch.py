@@ -22,6 +22,9 @@ MOST_RETURNS = 400_000
 """The fit takes at most the newest so many training returns: a second's work."""
 LEAST_RETURNS = 100
 MOST_SIMPLEX_RETURNS = 100_000
+LEAST_VARIANCE = 1e-8
+"""Share of the training returns' variance: omega may come out as zero, and prices may stand still
+for so long that nothing else is left."""
 _DF_LEAST = 2.05
 _GUESSES = ((0.02, 0.1, 0.88, 5.0), (0.05, 0.25, 0.7, 4.0))
 
@@ -99,7 +102,7 @@ def _surprise(point: FloatArray, returns: FloatArray) -> float:
     """Mean negative log density of the returns after the first."""
     omega, alpha, beta, df = _parameters(point)
     variance = next_variance(GarchParameters(omega, alpha, beta, 1.0), returns)[:-1]
-    square = variance * ((df - 2.0) / df)
+    square = np.maximum(variance, LEAST_VARIANCE) * ((df - 2.0) / df)
     normaliser = math.lgamma(0.5 * df) - math.lgamma(0.5 * (df + 1.0)) + 0.5 * math.log(df)
     with np.errstate(over="ignore"):  # the worst point of a simplex may be absurd
         tail = np.log1p(np.square(returns[1:]) / (df * square))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runs_app.forecasting.baselines.garch import (
+    LEAST_VARIANCE,
     GarchParameters,
     fit_garch,
     next_variance,
@@ -139,8 +140,7 @@ def ewma_deviation(returns: FloatArray, floor: float, next_bars: int) -> FloatAr
 def garch_deviation(parameters: GarchParameters, returns: FloatArray, next_bars: int) -> FloatArray:
     """Deviation of the return over the next bars, at each bar's close [bars]; above zero."""
     variance = summed_variance(parameters, next_variance(parameters, returns), next_bars)
-    # A baseline's omega may be zero; a long still time would then end in a variance of zero.
-    smallest = 1e-8 * parameters.start * next_bars
+    smallest = LEAST_VARIANCE * parameters.start * next_bars
     deviation: FloatArray = np.sqrt(np.maximum(variance, smallest))
     return deviation
 

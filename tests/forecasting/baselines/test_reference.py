@@ -182,6 +182,7 @@ def test_a_garch_that_cannot_be_fitted_is_said_and_replaced_by_the_ewma() -> Non
     assert still.parameters()["garch"]["converged"] is False
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("bars", [1400, 5000])
 def test_poor_data_still_give_densities(bars: int) -> None:
     candles = random_candles(bars, missing_share=0.1)
