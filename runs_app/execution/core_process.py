@@ -29,6 +29,9 @@ MEMORY_BYTES = 2 * 1024**3
 SECONDS = 600.0
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 POLL_SECONDS = 0.1
+_TRACEBACK = "Traceback (most recent call last)"
+"""Planned refusals end with a sentence alone."""
+_LOGGED_CHARACTERS = 20_000
 
 
 class CoreFailed(Exception):
@@ -80,8 +83,12 @@ def ask_core(command: Command) -> dict[str, Any]:
         facts = _last_object(_tail(out))
         if process.returncode == 0 and facts is not None:
             return facts
-        sentence = _last_line(_tail(err))
+        said = _tail(err)
+    sentence = _last_line(said)
     logger.warning("%s ended with status %s: %s", command.module, process.returncode, sentence)
+    if _TRACEBACK in said:
+        logger.error("%s", said[-_LOGGED_CHARACTERS:])
+        sentence = "A fault of the product; the worker's log has the details."
     if process.returncode < 0:
         name = signal.Signals(-process.returncode).name
         sentence = f"It was ended by the system ({name}); there may be too little memory."

@@ -61,7 +61,8 @@ def finite(value: Any) -> float | None:
 
 def _metrics(data: dict[str, Any]) -> Entry:
     present = {name: value for name, value in data.items() if value is not None}
-    figures = dict(present)
+    # A validation score that there is none of any more replaces the one before it.
+    figures = {k: v for k, v in data.items() if v is not None or k.startswith("val_")}
     eta = finite(present.get("eta_seconds"))
     if eta is not None:
         figures["eta_minutes"] = round(eta / 60, 2)

@@ -25,6 +25,8 @@ if what == "answer":
 elif what == "refuse":
     print(json.dumps({"field": "open"}))
     sys.exit("line 3: open is not a number")
+elif what == "fault":
+    raise ZeroDivisionError("inner words")
 elif what == "hang":
     time.sleep(600)
 elif what == "eat":
@@ -54,6 +56,11 @@ def test_a_refusal_is_its_last_sentence(program: str) -> None:
         ask_core(Command(program, ("refuse",)))
     assert failed.value.status == 1
     assert failed.value.facts == {"field": "open"}
+
+
+def test_a_fault_of_the_product_is_no_stack_trace(program: str) -> None:
+    with pytest.raises(CoreFailed, match="^A fault of the product; the worker's log has"):
+        ask_core(Command(program, ("fault",)))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ SMALLEST_PROBABILITY = 1e-12
 
 @dataclass(frozen=True)
 class HitRate:
-    """Share of moves whose sign was told; a forecast of exactly zero is a miss."""
+    """Share of moves whose sign was told, among those for which one was forecast."""
 
     rate: float
     low: float
@@ -35,20 +35,20 @@ class HitRate:
     majority: float
     """The hit rate of always saying the sign that was the more frequent one on these rows."""
     moves: int
-    """Rows whose price changed: the others have no direction and are left out."""
+    """Rows counted: the price changed, and the forecast is not exactly zero."""
     effective_moves: float
     """Independent moves that would be as informative."""
 
 
 def hit_rate(location: FloatArray, y: FloatArray, *, horizon_bars: int) -> HitRate | None:
-    """The hit rate of the sign of ``location`` [N] on returns ``y`` [N].
+    """The hit rate of the sign of ``location`` [N] on returns ``y`` [N]; None where none counts.
 
-    None without moves, and where every forecast is exactly zero, which names no direction at all.
-    The interval is that of ``share_interval``.
+    An unchanged price has no direction, and a forecast of exactly zero names none: such rows are
+    left out. The interval is that of ``share_interval``.
     """
-    moved = np.asarray(y) != 0
+    moved = (np.asarray(y) != 0) & (np.asarray(location) != 0)
     count = int(moved.sum())
-    if count == 0 or not np.any(location):
+    if count == 0:
         return None
     signs = np.sign(y[moved])
     hits = (np.sign(location[moved]) == signs).astype(np.float64)

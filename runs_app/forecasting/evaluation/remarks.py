@@ -37,10 +37,10 @@ def tries_words(comparisons: Sequence[Comparison], tries: int) -> str | None:
     )
 
 
-def direction_words(hits: HitRate | None) -> str | None:
-    """The hit rate with its interval and the coin; None where no price moved."""
+def direction_words(hits: HitRate | None) -> str:
+    """The hit rate with its interval and the coin."""
     if hits is None:
-        return None
+        return "No direction is forecast: the mean is zero wherever the price moved."
     if hits.low > hits.coin:
         coin = "coin flip below it"
     else:

@@ -67,7 +67,7 @@ class VolatilityMixture(nn.Module):
 
 def _mixed(log_weight: Tensor, log_volatility: Tensor) -> Tensor:
     components = 2.0 * log_volatility + log_weight[:-1]  # [B, K]
-    constant = log_weight[-1].expand(len(components), 1)
+    constant = log_weight[-1].expand(components.shape[0], 1)
     return 0.5 * torch.logsumexp(torch.cat([components, constant], dim=-1), dim=-1)
 
 

@@ -22,6 +22,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from runs_app.forecasting.config.half_lives import HALF_LIVES_BARS
 from runs_app.forecasting.data.scaling import CLIP
 from runs_app.forecasting.errors import ModelInvalid
 from runs_app.forecasting.prediction.model import EXPORT_CONFIG, EXPORT_WEIGHTS, TrainedModel
@@ -86,11 +87,14 @@ def input_ports(model: TrainedModel) -> tuple[Port, ...]:
         )
         for scaler in model.scalers
     )
+    half_lives = ", ".join(f"{bars:g}" for bars in HALF_LIVES_BARS)
     volatility = Port(
         "volatility",
-        "[batch] float32",
-        "causal standard deviation of the target, log-return: EWMA of squared returns with a "
-        "half-life of 20 bars times the root of the horizon, at least volatility_floor a bar",
+        f"[batch, {len(HALF_LIVES_BARS)}] float32",
+        "causal standard deviations of the target, log-return: roots of EWMA of the decision bars' "
+        f"variance with half-lives of {half_lives} bars (squared returns, or realised variance "
+        "where finer bars are seen), times the root of the horizon; at least volatility_floor a "
+        "bar",
     )
     return (*windows, volatility)
 
@@ -152,7 +156,7 @@ def _random_inputs(model: TrainedModel, batch: int, rng: np.random.Generator) ->
         )
         for names in model.feature_names
     ]
-    ratio = np.exp(rng.normal(0.0, 1.0, batch))
+    ratio = np.exp(rng.normal(0.0, 1.0, (batch, len(HALF_LIVES_BARS))))
     return (*windows, torch.from_numpy((model.target_scale * ratio).astype(np.float32)))
 
 

@@ -136,6 +136,14 @@ def _no(inputs: DecisionInputs) -> pa.Array:
     return pa.nulls(len(inputs), pa.float64())
 
 
+def _ago(seconds: float) -> str:
+    """A length of time for a sentence, in the largest unit that fits twice."""
+    for name, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {name}"
+    return f"{seconds:,.0f} seconds"
+
+
 def _cautions(model: TrainedModel, inputs: DecisionInputs, now: datetime) -> tuple[str, ...]:
     cautions = []
     if model.calibration is None:
@@ -145,7 +153,7 @@ def _cautions(model: TrainedModel, inputs: DecisionInputs, now: datetime) -> tup
     age = now.timestamp() - newest / 1000
     if age > 2 * bar:
         cautions.append(
-            f"the newest decision was made at {utc_text(newest)}, {age / bar:,.0f} bars of "
-            f"{model.config.data.decision_timeframe} ago: its target time may be past"
+            f"the newest closed bar of {model.config.data.decision_timeframe} ended at "
+            f"{utc_text(newest)}, {_ago(age)} ago: its target time may be past"
         )
     return tuple(cautions)

@@ -40,7 +40,7 @@ class DecisionInputs:
     """N decisions in order of time.
 
     ``features`` and ``last_bar`` are as in ``PreparedData``, so that windows are gathered as in
-    training. ``volatility`` float32 [N]: causal standard deviation of the target, log-return.
+    training. ``volatility`` float32 [N, K]: causal standard deviations of the target, log-return.
     ``decision_time``, ``target_time`` int64 [N] (ms UTC); ``close`` [N]: price at the decision.
     ``recent``: the decision bars that end with the last decision, for a chart. ``notes``: what was
     left out and why, sentences.

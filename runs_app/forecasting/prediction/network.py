@@ -36,7 +36,7 @@ IN_RETURNS = ("location", "scale", "quantiles")
 
 
 class CalibratedNetwork(nn.Module):
-    """S scaled windows [B, L, F], then the causal volatility [B] (log-return), to forecasts.
+    """S scaled windows [B, L, F], then K causal volatilities [B, K] (log-return), to forecasts.
 
     Returns a tuple named by ``output_names``; what each is stands in ``meaning``.
     """
@@ -58,7 +58,7 @@ class CalibratedNetwork(nn.Module):
         return _MEANINGS[name]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """The S windows, then the volatility."""
+        """The S windows, then the volatilities."""
         *windows, volatility = inputs
         forecast = self.network(windows, (volatility / self.target_scale).log())
         location = forecast.location * self.target_scale

@@ -17,13 +17,13 @@ from runs_app.forecasting.evaluation.directions import (
 )
 
 
-def test_unmoved_prices_have_no_direction() -> None:
+def test_unmoved_prices_have_no_direction_and_a_mean_of_zero_names_none() -> None:
     rate = hit_rate(
         np.array([1.0, -1.0, 1.0, 1.0, 0.0]), np.array([2.0, 1.0, 0.0, 3.0, -1.0]), horizon_bars=1
     )
     assert rate is not None
-    assert rate.rate == pytest.approx(2 / 4)
-    assert rate.moves == 4 and rate.coin == 0.5 and rate.majority == pytest.approx(3 / 4)
+    assert rate.rate == pytest.approx(2 / 3)
+    assert rate.moves == 3 and rate.coin == 0.5 and rate.majority == 1.0
     assert hit_rate(np.ones(5), np.zeros(5), horizon_bars=1) is None
     assert hit_rate(np.zeros(5), np.ones(5), horizon_bars=1) is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def test_a_candle_that_has_not_closed_is_never_used(model: TrainedModel, candles
     prediction = predict(model, candles, last=1, now=running)
     assert prediction.table.to_pylist()[0]["time"].timestamp() * 1000 == candles.open_time[-1]
     assert any("not closed yet now" in note for note in prediction.notes)
-    torn = Candles(**{**vars(candles), "close": candles.close.copy()})
+    torn = replace(candles, close=candles.close.copy(), high=candles.high.copy())
     torn.close[-1] *= 1.5
     torn.high[-1] = max(torn.high[-1], torn.close[-1])
     again = predict(model, torn, last=1, now=running)
