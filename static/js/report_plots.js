@@ -233,9 +233,10 @@ export function reliability(direction) {
   return ({ reliability: curves }) => {
     const ours = curves.filter((curve) => curve.direction === direction);
     const tables = ours.map((curve) => [curve.confidence, curve.accuracy]);
-    const lowest = Math.min(...ours.flatMap((curve) => [...curve.confidence, ...curve.accuracy]));
-    const from = Math.max(0, Math.floor(lowest * 10) / 10);
-    const joined = uPlot.join([...tables, [[from, 1], [from, 1]]]);
+    const values = ours.flatMap((curve) => [...curve.confidence, ...curve.accuracy]);
+    const from = Math.max(0, Math.floor(Math.min(...values) * 10 - 0.5) / 10);
+    const to = Math.min(1, Math.ceil(Math.max(...values) * 10 + 0.5) / 10);
+    const joined = uPlot.join([...tables, [[from, to], [from, to]]]);
     const label = ({ calibrated, ece }) => `${calibrated ? "calibrated" : "uncalibrated"}, ECE ${(100 * ece).toFixed(1)} %`;
     const look = ({ calibrated }) => {
       const colour = colourOf(calibrated ? "model" : "model_uncalibrated");
@@ -243,7 +244,7 @@ export function reliability(direction) {
     };
     return {
       options: {
-        scales: { x: { time: false, range: () => [from, 1] }, y: { range: () => [from, 1] } },
+        scales: { x: { time: false, range: () => [from, to] }, y: { range: () => [from, to] } },
         axes: [axis("probability said"), axis("")],
         series: [
           { label: "said", value: shown() },

@@ -116,6 +116,8 @@ def test_cancel_ends_a_run_without_a_reload(page: Page, live_product: Product) -
     expect(status).to_have_text("Cancelled", timeout=SOON_MS)
     expect(page.get_by_role("button", name="Retry")).to_be_visible()
     assert page.evaluate("window.sameDocument")
+    expect(page.locator("#verdict")).to_contain_text("Not judged: the run was cancelled")
+    expect(page.locator("#chart-val_nll .u-legend")).to_contain_text("GARCH(1,1)-t")
     page.goto(f"{live_product.url}/runs?status=cancelled")
     expect(page.get_by_role("link", name="To be cancelled")).to_be_visible()
 
