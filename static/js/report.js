@@ -50,5 +50,5 @@ document.addEventListener("click", (event) => {
   const { plot, made } = drawn.get(card);
   const name = `${run}-${card.dataset.plot}`;
   if (button.dataset.save === "csv") saveCsv(name, made);
-  else savePng(name, card.querySelector(".card-title").textContent, plot);
+  else savePng(name, card.querySelector(".card-title").textContent, plot, made);
 });

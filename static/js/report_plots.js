@@ -133,6 +133,7 @@ export function fan({ fan: chart }) {
   const edges = chart.levels.map((level, index) => ({ level, values: chart.quantiles[index] }));
   const pairs = edges.slice(0, Math.floor(edges.length / 2)).map((_, low) => [low, edges.length - 1 - low]);
   const percent = (level) => `${Number((100 * level).toPrecision(4))} %`;
+  const held = pairs.map(([low, high]) => percent(edges[high].level - edges[low].level)).reverse().join(", ");
   const band = css("--chart-val");
   const middle = edges.find(({ level }) => level === 0.5)?.values ?? chart.location;
   return {
@@ -149,6 +150,7 @@ export function fan({ fan: chart }) {
       scales: { x: { time: true }, y: { range: (plot, low, high) => withCandles(chart, plot, low, high) } },
     },
     data: [x, ...edges.map(({ values }) => at(values)), at(middle), at(chart.target_close)],
+    bands: pairs.length ? [{ label: `${held} of the forecast`, show: true, stroke: `${band}55` }] : [],
     first: [chart.time.at(-SHOWN_FIRST) ?? x[0], x.at(-1)],
     header: ["decided_at", "open", "high", "low", "close", "outcome_at", "outcome_close", "location", ...chart.levels.map((level) => `q${level}`)],
     rows: chart.time.map((time, row) => [

@@ -1,6 +1,4 @@
 // Downloads of a plot: the canvas with its title and legend as PNG, its numbers as CSV.
-import { css } from "./plot_style.js";
-
 const LINE = 20;
 
 function download(blob, name) {
@@ -22,23 +20,26 @@ export function saveCsv(name, { header, rows }) {
 }
 
 // Legend entries in rows as wide as the plot.
-function legendRows(plot, ctx, width) {
+function legendRows(plot, ctx, width, bands) {
+  const lines = plot.series.slice(1).map(({ label, show, stroke }) => ({
+    label, show, stroke: typeof stroke === "function" ? stroke(plot) : stroke,
+  }));
   const rows = [[]];
   let used = 0;
-  for (const { label, show, stroke } of plot.series.slice(1)) {
-    if (!show) continue;
+  for (const { label, show, stroke } of [...lines, ...bands]) {
+    if (!show || stroke === "transparent") continue;
     const size = ctx.measureText(label).width + 36;
     if (used + size > width && rows.at(-1).length) {
       rows.push([]);
       used = 0;
     }
-    rows.at(-1).push({ label, stroke: typeof stroke === "function" ? stroke(plot) : stroke, at: used });
+    rows.at(-1).push({ label, stroke, at: used });
     used += size;
   }
   return rows;
 }
 
-export function savePng(name, title, plot) {
+export function savePng(name, title, plot, { bands = [] }) {
   const source = plot.ctx.canvas;
   const ratio = devicePixelRatio;
   const width = source.width / ratio;
@@ -46,14 +47,15 @@ export function savePng(name, title, plot) {
   const ctx = canvas.getContext("2d");
   const small = "12px system-ui";
   ctx.font = small;
-  const rows = legendRows(plot, ctx, width - 24);
+  const rows = legendRows(plot, ctx, width - 24, bands);
   const height = source.height / ratio + 36 + rows.length * LINE + 8;
   canvas.width = source.width;
   canvas.height = height * ratio;
   ctx.scale(ratio, ratio);
-  ctx.fillStyle = getComputedStyle(plot.root.closest(".card")).backgroundColor;
+  const { backgroundColor, color } = getComputedStyle(plot.root.closest(".card"));
+  ctx.fillStyle = backgroundColor;
   ctx.fillRect(0, 0, width, height);
-  ctx.fillStyle = css("--tblr-body-color");
+  ctx.fillStyle = color;
   ctx.font = "600 15px system-ui";
   ctx.fillText(title, 12, 24);
   ctx.drawImage(source, 0, 36, width, source.height / ratio);
@@ -63,7 +65,7 @@ export function savePng(name, title, plot) {
     for (const { label, stroke, at } of row) {
       ctx.fillStyle = stroke;
       ctx.fillRect(12 + at, y - 2, 16, 3);
-      ctx.fillStyle = css("--tblr-body-color");
+      ctx.fillStyle = color;
       ctx.fillText(label, 34 + at, y + 3);
     }
   });
