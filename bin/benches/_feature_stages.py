@@ -76,17 +76,15 @@ def inputs(parquet: Path, _unused: Path) -> Found:
     found: Found = {}
     with timed(found, "read"):
         candles = read_canonical(parquet)
-    with timed(found, "seconds"):
+    with timed(found, "seconds"), keeping_freed_memory():
         with timed(found, "resample"):
             made = collect_inputs(config, candles)
-        with keeping_freed_memory():
-            fed: list[Any] = [
-                scale_columns(
-                    bars.timeframe, columns_of(config, bars), WARMUP_BARS,
-                    int(TRAIN_SHARE * len(bars)),
-                )[1]
-                for bars in made.all_bars
-            ]  # fmt: skip
+        fed: list[Any] = [
+            scale_columns(
+                bars.timeframe, columns_of(config, bars), WARMUP_BARS, int(TRAIN_SHARE * len(bars))
+            )[1]
+            for bars in made.all_bars
+        ]  # fmt: skip
     note_peak(found)
     values = sum(block.size for block in fed)
     del fed, made

@@ -260,8 +260,7 @@ def _jumps(moves: _Moves, table: _Table) -> list[Finding]:
     words = dict(zip(moves.rows[largest].tolist(), moves.returns[largest].tolist(), strict=True))
     return table.finding(
         "jump",
-        f"steps of the close beyond ±{moves.threshold:.2%} ({JUMP_DEVIATIONS:g} robust "
-        "deviations); the largest are shown",
+        f"steps of the close beyond ±{moves.threshold:.2%} ({JUMP_DEVIATIONS:g} robust deviations)",
         moves.rows[largest], words=lambda row: f"log-return {words[row]:+.4f}",
         stops=False, repair="they stay as they are",
     )  # fmt: skip

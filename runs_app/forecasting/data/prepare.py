@@ -97,6 +97,7 @@ def prepare(config: RunConfig, data_root: Path) -> PreparedData:
     )
 
 
+@keeping_freed_memory()
 def prepare_candles(
     config: RunConfig,
     candles: Candles,
@@ -111,8 +112,7 @@ def prepare_candles(
     inputs, labels, valid, parts = made.inputs, made.labels, made.valid, made.parts
     decisions = inputs.decisions
     last_train = int(valid[parts["train"][-1]])
-    with keeping_freed_memory():
-        tensors, scalers = _scaled_features(config, inputs, last_train)
+    tensors, scalers = _scaled_features(config, inputs, last_train)
     per_bar = volatility_per_bar(decisions)
     floor = floor_of(per_bar[WARMUP_BARS : last_train + 1])
     return PreparedData(

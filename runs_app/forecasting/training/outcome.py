@@ -118,6 +118,11 @@ def _summary(fit: Fit, scores: dict[str, Scores]) -> dict[str, Any]:
         "steps": fit.record.step,
         **{split: scores.get(split) for split in SCORED},
         "baselines": fit.baselines.parameters(),
+        "data": {
+            "source": fit.config.data.source,
+            "candles_sha256": fit.data.fingerprint,
+            "candles": len(fit.data.candles),
+        },
         "samples": {split: len(rows) for split, rows in fit.data.splits.items()},
         "target_scale": fit.table.target_scale,
         "parameters": fit.parameters,
