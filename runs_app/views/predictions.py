@@ -69,7 +69,7 @@ class PredictionPage:
     chart: dict[str, Any]
     names: dict[str, str] = field(default_factory=dict)
     """Of forecasters beside the model: none here."""
-    price_columns: tuple[str, ...] = ("0.025", "0.25", "0.5", "0.75", "0.975")
+    price_columns: tuple[str, ...] = ("0.025", "0.5", "0.975")
 
     @property
     def newest(self) -> ForecastRow | None:
