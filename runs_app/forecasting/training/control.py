@@ -50,7 +50,7 @@ NAME = "shuffled_labels"
 SIGNIFICANCE = 0.01
 """Two-sided, and only a network that is better counts: under 0.5 % of honest pipelines fail."""
 
-LEAST_DECISIONS, MOST_DECISIONS = 2000, 6000
+LEAST_DECISIONS, MOST_DECISIONS = 4000, 8000
 LEAST_STEPS, MOST_STEPS = 80, 240
 MOST_BARS = 400_000
 """Timeframes whose warm-up alone takes more bars are left out; the other checks see them."""
