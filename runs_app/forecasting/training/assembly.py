@@ -183,6 +183,13 @@ def build_trainer(fit: Fit) -> pl.Trainer:
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+    # Nothing is logged through Lightning, so its logger has nothing to do at every step.
+    for hook in ("on_batch_start", "on_batch_end", "update_train_step_metrics"):
+        setattr(trainer._logger_connector, hook, _nothing)
     done = fit.record.epochs
     trainer.fit_loop.epoch_progress.current.load_state_dict({"processed": done, "completed": done})
     return trainer
+
+
+def _nothing(*_: object) -> None:
+    pass

@@ -65,6 +65,15 @@ class ForecastModule(pl.LightningModule):
         self.grad_norm = 0.0
         self.learning_rate = 0.0
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Lightning notes the running hook here some twenty times a step; torch's own way of
+        setting an attribute looks for parameters and modules first, which takes ten times as long.
+        """
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def use(self, network: Callable[..., Forecast]) -> None:
         """Train through ``network``, a compiled form of ``self.network``."""
         self._runs = (network,)
@@ -125,6 +134,11 @@ class ForecastModule(pl.LightningModule):
             long_label=batch.long_label,
         )
 
-    def transfer_batch_to_device(self, batch: Batch, device: Any, dataloader_idx: int) -> Batch:
-        """Batches are made on the training device."""
+    # Batches are made on the training device, so none of Lightning's three hooks has to be asked.
+    def _on_before_batch_transfer(self, batch: Batch, dataloader_idx: int = 0) -> Batch:
+        return batch
+
+    def _apply_batch_transfer_handler(
+        self, batch: Batch, device: torch.device | None = None, dataloader_idx: int = 0
+    ) -> Batch:
         return batch
