@@ -188,7 +188,8 @@ def _standard_error(one: Comparison) -> float:
     difference = abs(one.reference - one.model)
     if difference == 0:
         return 0.0
-    sure = abs(one.statistic) if one.p_value <= 0 else -_NORMAL.inv_cdf(min(one.p_value, 1) / 2)
+    tail = min(one.p_value, 1) / 2  # the smallest number's half is zero
+    sure = abs(one.statistic) if tail <= 0 else -_NORMAL.inv_cdf(tail)
     return math.inf if sure == 0 else difference / sure
 
 

@@ -13,8 +13,11 @@ WORST_FIRST = (Outcome.LOSES, Outcome.TIES, Outcome.BEATS)
 
 
 def outcome_of(p_value: float, *, better: bool) -> Outcome:
-    """What a difference comes to; ``better`` where the model has the lower score."""
-    if p_value >= SIGNIFICANCE:
+    """What a difference comes to; ``better`` where the model has the lower score.
+
+    A p-value that is no number proves nothing.
+    """
+    if not p_value < SIGNIFICANCE:
         return Outcome.TIES
     return Outcome.BEATS if better else Outcome.LOSES
 

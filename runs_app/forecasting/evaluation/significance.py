@@ -43,17 +43,20 @@ def diebold_mariano(loss_a: FloatArray, loss_b: FloatArray, *, horizon_bars: int
     if not np.isfinite(difference).all():
         raise ValueError("a loss is not finite, so that its mean says nothing")
     count = len(difference)
-    mean = float(difference.mean()) if count else 0.0
-    size = float(np.abs(a).max(initial=0.0) + np.abs(b).max(initial=0.0))
-    if count < 2 or float(np.abs(difference).max()) <= _ROUNDING * size:
+    # In units of the largest, so that no square leaves the range of floats.
+    unit = float(np.abs(difference).max(initial=0.0))
+    difference = difference / (unit or 1.0)
+    share = float(difference.mean()) if count else 0.0
+    mean = unit * share
+    if count < 2 or unit <= _ROUNDING * max(np.abs(a).max(), np.abs(b).max()):
         return DieboldMariano(mean, 0.0, 1.0, 1)
     error = mean_error(difference, horizon_bars=horizon_bars)
     h = min(horizon_bars, count)
     correction = math.sqrt(max(0.0, count + 1 - 2 * h + h * (h - 1) / count) / count)
     spread = math.sqrt(error.variance)
-    if spread <= _ROUNDING * abs(mean):
-        statistic = math.copysign(math.inf, mean)  # the very same difference on every row
+    if spread <= _ROUNDING * abs(share):
+        statistic = math.copysign(math.inf, share)  # the very same difference on every row
     else:
-        statistic = correction * mean / spread
+        statistic = correction * share / spread
     p_value = float(min(1.0, 2.0 * stdtr(error.freedom, -abs(statistic))))
     return DieboldMariano(mean, statistic, p_value, error.bandwidth)

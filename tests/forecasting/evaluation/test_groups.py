@@ -145,3 +145,8 @@ def test_a_group_without_a_judged_run_says_so() -> None:
 def test_the_same_forecasts_tie() -> None:
     same = compared("garch", 0.0, 0.01).model_copy(update={"p_value": 1.0})
     assert only([member(1, 7, same)]).outcome is Outcome.TIES
+
+
+def test_a_p_value_at_the_end_of_the_floats_is_a_very_sure_one() -> None:
+    sure = compared("garch", 0.5, 0.01).model_copy(update={"p_value": 5e-324})
+    assert only([member(1, 7, sure)]).outcome is Outcome.BEATS

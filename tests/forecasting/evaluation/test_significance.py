@@ -80,6 +80,25 @@ def test_losses_that_are_the_same_are_not_significant() -> None:
     assert constant.p_value < 1e-6 and constant.statistic < 0
 
 
+def test_huge_losses_are_compared_as_small_ones_are() -> None:
+    a = np.abs(np.random.default_rng(8).standard_normal(100))
+    usual = diebold_mariano(a, 0.5 * a, horizon_bars=1)
+    for size in (1e-200, 1e200):
+        found = diebold_mariano(size * a, 0.5 * size * a, horizon_bars=1)
+        assert found.p_value == pytest.approx(usual.p_value)
+        assert found.mean_difference == pytest.approx(size * usual.mean_difference)
+
+
+def test_the_interval_of_few_rows_is_no_narrower_than_the_test_allows() -> None:
+    """Blocks of a quarter of the rows: without the correction 87 in 100 intervals hold zero."""
+    rng = np.random.default_rng(9)
+    held = 0
+    for _ in range(500):
+        interval = skill_difference(rng.standard_normal(30), np.zeros(30), horizon_bars=1)
+        held += interval.low <= 0.0 <= interval.high
+    assert held > 0.9 * 500
+
+
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(ValueError, match="row by row"):
         diebold_mariano(np.zeros(4), np.zeros(5), horizon_bars=1)

@@ -11,6 +11,7 @@ import pytest
 from runs_app.forecasting.evaluation import verdict as deciding
 from runs_app.forecasting.evaluation.documents import Comparison, LeakCheck, LeakFinding, Outcome
 from runs_app.forecasting.evaluation.predictive import Family, FloatArray, Predictive
+from runs_app.forecasting.evaluation.rule import outcome_of
 from runs_app.forecasting.evaluation.verdict import judge, loss_table
 from runs_app.forecasting.evaluation.words import joined, p_words, percent
 
@@ -110,6 +111,11 @@ def test_a_tie_that_is_lost_by_the_nll_says_so() -> None:
         "Loses to GARCH(1,1)-t: CRPS 0.090 % higher over 3,000 test decisions (Diebold-Mariano "
         "p = 0.07, 95 % interval -0.010 to 0.200 %), and its NLL is 0.02 nats worse (p = 0.0001)."
     )
+
+
+def test_a_p_value_that_is_no_number_proves_nothing() -> None:
+    assert outcome_of(float("nan"), better=True) is Outcome.TIES
+    assert outcome_of(float("nan"), better=False) is Outcome.TIES
 
 
 def test_the_sentence_word_for_word() -> None:
