@@ -54,7 +54,6 @@ class JobKind(models.TextChoices):
 
     PREDICTION = "prediction", "Prediction"
     LEAK_CHECK = "leak_check", "Leak check"
-    IMPORT = "import", "Import"
     EXPORT = "export", "Export of a model"
 
 
