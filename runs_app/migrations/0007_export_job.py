@@ -16,7 +16,6 @@ class Migration(migrations.Migration):
                 choices=[
                     ("prediction", "Prediction"),
                     ("leak_check", "Leak check"),
-                    ("import", "Import"),
                     ("export", "Export of a model"),
                 ],
                 max_length=16,
