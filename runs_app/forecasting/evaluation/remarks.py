@@ -90,7 +90,7 @@ def _level_words(result: TradingResult) -> str:
     level = result.break_even_bps
     if level is None or level <= 0.0:
         return "loses even without costs"
-    return f"breaks even at {level:.2g} bp per side"
+    return f"breaks even at {f'{level:,.0f}' if level >= 10.0 else f'{level:.2g}'} bp per side"
 
 
 def _probability_words(probability: float) -> str:

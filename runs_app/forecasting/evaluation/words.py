@@ -43,12 +43,14 @@ def percent(share: float, *, like: float | None = None) -> str:
 
     ``like`` is the share whose decimals are taken, so that the ends of an interval look alike.
     """
-    return f"{100.0 * share:.{_decimals(share if like is None else like)}f}"
+    return f"{100.0 * share:,.{_decimals(share if like is None else like)}f}"
 
 
 def _decimals(share: float) -> int:
     size = abs(share)
-    return 1 if size >= 0.01 else 2 if size >= 0.001 else 3
+    if size >= 0.01:
+        return 1
+    return next((more for more in range(2, 7) if size >= 10.0 ** -(more + 1)), 3)
 
 
 def joined(words: list[str]) -> str:

@@ -85,6 +85,8 @@ def test_the_result_after_costs() -> None:
     )
     losing = trading_words(check(result(TradingRule.THRESHOLD, break_even_bps=-2.0), sign, tries=1))
     assert "it loses even without costs. Sharpe" in losing
+    patient = trading_words(check(result(TradingRule.THRESHOLD, break_even_bps=1234.5), sign))
+    assert "it breaks even at 1,234 bp per side" in patient
     assert "deflated for one try on this data set" in losing
 
 
