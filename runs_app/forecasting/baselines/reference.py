@@ -6,7 +6,7 @@ known at the decision's close, on the same rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,8 @@ class Baselines:
     next_bars: int
     target_size: float
     """Root mean square of the training targets: the random walk's deviation."""
+    target_mean: float
+    """The constant forecast with the least squared error; skewed returns have another location."""
     constant: StudentShape
     ewma: StudentShape
     """Shape of the return in units of the EWMA volatility."""
@@ -67,7 +69,9 @@ class Baselines:
             "random_walk": Predictive(
                 Family.GAUSSIAN, zero, scale=np.full(count, self.target_size)
             ),
-            "constant": _student_t(self.constant, np.ones(count)),
+            "constant": replace(
+                _student_t(self.constant, np.ones(count)), mean=np.full(count, self.target_mean)
+            ),
             "ewma": _student_t(self.ewma, ewma),
             "garch": _student_t(self.garch_shape, deviation),
         }
@@ -84,6 +88,7 @@ class Baselines:
         return {
             "random_walk": {"deviation": self.target_size},
             "constant": {
+                "mean": self.target_mean,
                 "location": self.constant.location,
                 "scale": self.constant.scale,
                 "df": self.constant.df,
@@ -119,6 +124,7 @@ def fit_baselines(data: PreparedData, *, next_bars: int) -> Baselines:
     return Baselines(
         next_bars=next_bars,
         target_size=float(np.sqrt(np.square(target).mean())),
+        target_mean=float(target.mean()),
         constant=fit_student_t(target, free_location=True),
         ewma=ewma,
         volatility_floor=floor,

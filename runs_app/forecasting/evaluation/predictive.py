@@ -28,7 +28,8 @@ class Predictive:
     ``location`` [N]: mean, or the median of quantiles. ``scale`` [N]: the scale parameter
     (Gaussian: standard deviation; Student-t: not its standard deviation), None for quantiles and
     points. ``df`` [N]: degrees of freedom above 2, Student-t only. ``quantiles`` [N, Q] at
-    ``levels`` [Q], never decreasing along Q, quantiles only.
+    ``levels`` [Q], never decreasing along Q, quantiles only. ``mean`` [N]: what is compared by
+    squared error, where that is not the location.
     """
 
     family: Family
@@ -37,6 +38,7 @@ class Predictive:
     df: FloatArray | None = None
     quantiles: FloatArray | None = None
     levels: tuple[float, ...] = ()
+    mean: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.location)
@@ -54,4 +56,5 @@ class Predictive:
             scale=None if self.scale is None else self.scale[rows],
             df=None if self.df is None else self.df[rows],
             quantiles=None if self.quantiles is None else self.quantiles[rows],
+            mean=None if self.mean is None else self.mean[rows],
         )

@@ -57,8 +57,8 @@ def pinball(p: Predictive, y: FloatArray, levels: tuple[float, ...]) -> FloatArr
 
 
 def squared_error(p: Predictive, y: FloatArray) -> FloatArray:
-    """Squared distance of ``y`` [N] from the location -> [N]."""
-    error: FloatArray = np.square(_float64(y) - p.location)
+    """Squared distance of ``y`` [N] from the mean -> [N]; it is the location where not given."""
+    error: FloatArray = np.square(_float64(y) - (p.location if p.mean is None else p.mean))
     return error
 
 

@@ -30,7 +30,7 @@ from runs_app.forecasting.data.sample import (
     simulate,
 )
 from runs_app.forecasting.evaluation.documents import BASELINES
-from runs_app.forecasting.evaluation.scores import crps, nll, standard_deviation
+from runs_app.forecasting.evaluation.scores import crps, nll, squared_error, standard_deviation
 from tests.synthetic import random_candles, small_config
 
 BARS = 20_000
@@ -114,6 +114,16 @@ def test_later_bars_change_no_forecast(known: int, seed: int) -> None:
     for key in BASELINES:
         assert np.array_equal(before[key].location, after[key].location)
         assert np.array_equal(np.asarray(before[key].scale), np.asarray(after[key].scale))
+
+
+def test_the_constant_has_the_least_squared_error_of_training() -> None:
+    """Its location is the likeliest, which no constant network would be compared with fairly."""
+    data = _prepared(1)
+    train = data.splits["train"].numpy()
+    y = data.target.numpy()[train].astype(np.float64)
+    constant = _fitted(1).forecasts(data.bars.close, data.decision_bar[train])["constant"]
+    assert squared_error(constant, y).mean() == pytest.approx(y.var(), rel=1e-12)
+    assert squared_error(constant.take(slice(5)), y[:5]).shape == (5,)
 
 
 def test_validation_and_test_are_not_in_the_fit() -> None:
