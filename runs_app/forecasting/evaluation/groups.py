@@ -256,6 +256,7 @@ def _sentence(
     compared = (
         f"by {score} the mean skill of all runs is {100 * change:+.2f} %"
         f" (runs from {100 * hardest.skill.low:+.2f} to {100 * hardest.skill.high:+.2f} %)"
+        f"{_other_way(hardest)}"
     )
     objection = next(
         (
@@ -271,6 +272,13 @@ def _sentence(
     folds = f"better in {hardest.folds_better} of {hardest.folds} folds, " * (hardest.folds > 1)
     counted = f"{len(members)} of {planned} runs, {rows:,} test decisions"
     return f"{says}: {compared}, {folds}{p_value}{objection}; {counted}.{_doubts(members, planned)}"
+
+
+def _other_way(one: GroupComparison) -> str:
+    """Said where all decisions together, which decide, point another way than the mean skill."""
+    if one.difference * one.skill.mean >= 0.0:
+        return ""
+    return f", but over all decisions it is {'better' if one.difference > 0.0 else 'worse'}"
 
 
 def _doubts(members: Sequence[Member], planned: int) -> str:

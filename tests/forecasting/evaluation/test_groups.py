@@ -150,3 +150,13 @@ def test_the_same_forecasts_tie() -> None:
 def test_a_p_value_at_the_end_of_the_floats_is_a_very_sure_one() -> None:
     sure = compared("garch", 0.5, 0.01).model_copy(update={"p_value": 5e-324})
     assert only([member(1, 7, sure)]).outcome is Outcome.BEATS
+
+
+def test_a_mean_skill_that_points_the_other_way_is_not_left_standing_alone() -> None:
+    """A wild fold decides by its size, and two calm ones make the mean of the skills."""
+    wild = member(1, 7, compared("garch", 5.0, 0.1, reference=100.0))
+    calm = [member(fold, 7, compared("garch", -0.5, 0.1)) for fold in (2, 3)]
+    verdict = judge_group([wild, *calm], planned=3)
+    assert verdict.outcome is Outcome.BEATS
+    assert verdict.comparisons[0].skill.mean < 0.0
+    assert "but over all decisions it is better" in verdict.sentence
