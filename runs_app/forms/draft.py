@@ -11,6 +11,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from runs_app.forecasting.config.compose import preset_tree, preset_values
 from runs_app.forecasting.config.paths import get_path, set_path
 from runs_app.forecasting.config.schema import LossKind, Variant
+from runs_app.forecasting.config.timeframes import TIMEFRAMES, duration_seconds
 from runs_app.forms.build import to_schema_value
 
 KEY = "drafts"
@@ -56,6 +57,25 @@ class Draft:
         if self.overrides.strip():
             tree["overrides"] = self.overrides
         return tree
+
+    def choose_data(self, path: str, timeframe: str) -> None:
+        """Fill in a candle file; timeframes and a short horizon its bars cannot make give way.
+
+        ``timeframe`` is the length of the file's own bars, empty where it is unknown.
+        """
+        self.values["data.source"] = path
+        if not timeframe:
+            return
+        bar = duration_seconds(timeframe)
+        made = [name for name in TIMEFRAMES if duration_seconds(name) % bar == 0]
+        usual = [name for name in self.shown("data.timeframes") if name in made] or made[:1]
+        if not usual:
+            return
+        self.values["data.timeframes"] = usual
+        short = f"{4 * int(usual[0][:-1])}{usual[0][-1]}"
+        too_short = duration_seconds(self.shown("horizons.short")) < duration_seconds(usual[0])
+        if too_short and duration_seconds(short) < duration_seconds(self.shown("horizons.long")):
+            self.values["horizons.short"] = short
 
     def choose_preset(self, variant: str, *, keep: frozenset[str] = frozenset()) -> None:
         """Fill in a preset's values but for the paths in ``keep``; an unknown name fills none."""

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from runs_app import queries
+from runs_app.errors import DataSetNotFound
 from runs_app.forecasting.config.schema import Variant
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.forms.build import form_name, read_values
@@ -34,13 +35,19 @@ def _address(step_key: str, draft: Draft) -> str:
 
 @require_safe
 def new(request: HtmxRequest) -> HttpResponse:
-    """Begin a draft; ``?data`` names its data set by number.
+    """Begin a draft; ``?data`` names its data set by number, ``&repair`` leaves faulty rows out.
 
     ``?sample`` begins one that is complete: the sample data, the tiny preset.
     """
     draft = new_draft()
     if request.GET.get("data", "").isdecimal():
-        draft.values["data.source"] = find_data_set(int(request.GET["data"])).path
+        try:
+            data_set = find_data_set(int(request.GET["data"]))
+        except DataSetNotFound as error:
+            raise Http404(str(error)) from error
+        draft.choose_data(data_set.path, data_set.timeframe)
+        if "repair" in request.GET:
+            draft.values["data.repair"] = True
         save(request.session, draft)
         return redirect(_address("data", draft))
     if "sample" not in request.GET:

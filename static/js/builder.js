@@ -61,3 +61,7 @@ form.addEventListener("input", (event) => {
 form.addEventListener("submit", () => clearTimeout(timer));
 limitTimeframes(false);
 form.querySelector(".is-invalid")?.focus();
+
+// The list scrolls, and what was chosen may lie below what it shows.
+const chosen = form.querySelector(".scroll-list input:checked")?.closest(".list-group-item");
+if (chosen) chosen.parentElement.scrollTop = chosen.offsetTop - chosen.parentElement.offsetTop;

@@ -12,6 +12,7 @@ from django.test import Client
 from runs_app.execution.intake import import_waiting
 from runs_app.forecasting.data.sample import FILE_NAME
 from runs_app.forms.build import build_field, form_name
+from runs_app.forms.draft import new_draft
 from runs_app.forms.steps import STEPS
 from runs_app.models import DataSet, TrainingRun
 
@@ -54,6 +55,40 @@ def test_a_new_run_gets_a_draft_of_its_own(browser: Client) -> None:
     assert first.headers["Location"] != second.headers["Location"]
     assert browser.get("/runs/new/nosuch?draft=d1").status_code == 404
     assert "draft=" in browser.get("/runs/new/model").headers["Location"]
+
+
+@pytest.mark.parametrize(
+    ("bar", "timeframes", "short"),
+    [
+        ("1m", ["1m", "15m", "1h"], "30m"),
+        ("1h", ["1h"], "4h"),
+        ("2h", ["4h"], "16h"),
+        ("1d", ["1d"], "4d"),
+        ("1w", ["1w"], "30m"),
+        ("", ["1m", "15m", "1h"], "30m"),
+    ],
+)
+def test_a_chosen_file_brings_timeframes_and_a_short_horizon_that_its_bars_can_make(
+    bar: str, timeframes: list[str], short: str
+) -> None:
+    draft = new_draft()
+    draft.choose_data("mine.csv", bar)
+    assert draft.shown("data.source") == "mine.csv"
+    assert draft.shown("data.timeframes") == timeframes
+    assert draft.shown("horizons.short") == short
+
+
+def test_a_data_set_is_chosen_by_its_number_with_repair_where_that_is_asked(
+    browser: Client, candles: Path
+) -> None:
+    browser.get("/datasets")
+    row = DataSet.objects.get(path=candles.name)
+    for query, repaired in (("", False), ("&repair=on", True)):
+        address = browser.get(f"/runs/new?data={row.pk}{query}").headers["Location"]
+        form = _inputs(browser.get(address).content.decode())
+        assert form["data-source"] == candles.name
+        assert ("data-repair" in form) is repaired
+    assert browser.get("/runs/new?data=987654").status_code == 404
 
 
 def test_six_steps_without_script_end_in_a_run(
