@@ -30,6 +30,10 @@ from runs_app.forecasting.evaluation.words import (
 POINT_BASELINES = ("random_walk", "constant")
 """The others differ from these in their spread alone, which a point forecast has none of."""
 
+LEAST_ROWS = 250
+"""Fewer test decisions give no edge: where losses remember each other, the test of significance
+then finds one in equal forecasts several times as often as its level says."""
+
 MODEL = "model"
 LossTable = dict[str, dict[str, FloatArray]]
 """Losses [N] per decision, by score and then by ``MODEL`` or key of ``BASELINES``."""
@@ -122,15 +126,22 @@ def judge(
     """The verdict on ``rows`` test decisions; ``comparisons`` as ``compare`` gives them."""
     duels = _duels(comparisons)
     hardest = min(duels, key=lambda duel: (WORST_FIRST.index(duel.outcome), duel.decider.skill))
-    sentence = _sentence(hardest, len(duels), rows)
+    sentence, outcome = _sentence(hardest, len(duels), rows), hardest.outcome
+    if outcome is Outcome.BEATS and rows < LEAST_ROWS:
+        outcome = Outcome.TIES
+        remarks = (f"Were they enough, the scores would say: {sentence}", *remarks)
+        sentence = (
+            f"No edge: {rows:,} test decisions are too few to tell one from chance; at least "
+            f"{LEAST_ROWS} are needed."
+        )
     failed = [] if leaks is None else [f.name for f in leaks.findings if not f.passed]
     if leaks is not None and not leaks.passed:
         named = f" ({joined(failed)})" if failed else ""
         remarks = (f"Without that, the scores would say: {sentence}", *remarks)
         sentence = f"The leak check failed{named}: no score of this run can be believed."
     return Verdict(
-        outcome=hardest.outcome,
-        edge=hardest.outcome is Outcome.BEATS and (leaks is None or leaks.passed),
+        outcome=outcome,
+        edge=outcome is Outcome.BEATS and (leaks is None or leaks.passed),
         sentence=sentence,
         baseline=hardest.decider.baseline,
         rows=rows,

@@ -12,7 +12,7 @@ from runs_app.forecasting.evaluation import verdict as deciding
 from runs_app.forecasting.evaluation.documents import Comparison, LeakCheck, LeakFinding, Outcome
 from runs_app.forecasting.evaluation.predictive import Family, FloatArray, Predictive
 from runs_app.forecasting.evaluation.rule import outcome_of
-from runs_app.forecasting.evaluation.verdict import judge, loss_table
+from runs_app.forecasting.evaluation.verdict import LEAST_ROWS, judge, loss_table
 from runs_app.forecasting.evaluation.words import joined, p_words, percent
 
 ROWS = 6000
@@ -132,7 +132,9 @@ def test_a_failed_leak_check_comes_first_and_leaves_no_edge() -> None:
         LeakFinding(name="labels", passed=True, detail="None overlaps."),
     )
     leaks = LeakCheck(passed=False, findings=findings, seconds=1.0)
-    verdict = judge([comparison("crps", Outcome.BEATS)], rows=10, leaks=leaks, remarks=("Other.",))
+    verdict = judge(
+        [comparison("crps", Outcome.BEATS)], rows=1000, leaks=leaks, remarks=("Other.",)
+    )
     assert not verdict.edge
     assert verdict.sentence == (
         "The leak check failed (features): no score of this run can be believed."
@@ -187,3 +189,14 @@ def test_words() -> None:
     assert [percent(x) for x in (0.18, 0.018, 0.0018, 0.00018)] == ["18.0", "1.8", "0.18", "0.018"]
     assert [percent(x) for x in (0.0, 0.000012, 9999.0)] == ["0.000", "0.0012", "999,900.0"]
     assert joined(["a", "b", "c"]) == "a, b and c"
+
+
+def test_a_short_test_part_gives_no_edge() -> None:
+    pair = [comparison("crps", Outcome.BEATS)]
+    assert judge(pair, rows=LEAST_ROWS).edge
+    verdict = judge(pair, rows=LEAST_ROWS - 1)
+    assert (verdict.outcome, verdict.edge) == (Outcome.TIES, False)
+    assert verdict.sentence == (
+        "No edge: 249 test decisions are too few to tell one from chance; at least 250 are needed."
+    )
+    assert verdict.remarks[0].startswith("Were they enough, the scores would say: Beats")
