@@ -38,4 +38,5 @@ def test_a_group_fills_in_without_a_reload(page: Page, live_product: Product) ->
     expect(page.get_by_role("button", name="Delete group")).to_be_visible()
     assert page.evaluate("window.notReloaded")
     page.set_viewport_size({"width": 390, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # The chart follows one frame later.
+    page.wait_for_function("document.documentElement.scrollWidth <= 390")
