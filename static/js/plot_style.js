@@ -9,14 +9,23 @@ export function format(value) {
   return size >= 1000 ? value.toFixed(0) : value.toPrecision(4);
 }
 
-export const compact = (value) => {
+export const compact = (value, digits = 3) => {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
-  if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
-  if (size < 1e-3) return Number(value.toPrecision(3)).toExponential();
-  return String(Number(value.toPrecision(6)));
+  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(digits))}M`;
+  if (size >= 1e4) return `${Number((value / 1e3).toPrecision(digits))}k`;
+  if (size < 1e-3) return Number(value.toPrecision(digits)).toExponential();
+  return String(Number(value.toPrecision(digits + 3)));
 };
+
+// As many digits as tell the ticks of one axis apart.
+function ticks(splits) {
+  for (let digits = 3; ; digits += 1) {
+    const texts = splits.map((value) => (value === null ? "" : compact(value, digits)));
+    const known = texts.filter(Boolean);
+    if (digits >= 9 || new Set(known).size === known.length) return texts;
+  }
+}
 
 // Without the pointer on the chart the legend shows the newest values.
 export function legend(plot, value, index, at, write) {
@@ -35,7 +44,7 @@ export function axis(label) {
     stroke: css("--chart-text"),
     grid: { stroke: grid, width: 1 },
     ticks: { stroke: grid, width: 1, size: 4 },
-    values: (_, splits) => splits.map((value) => (value === null ? "" : compact(value))),
+    values: (_, splits) => ticks(splits),
   };
 }
 
