@@ -67,6 +67,10 @@ class TrainerProcess:
         """SIGKILL to the trainer's process group."""
         self._server.signal(self._identity, signal.SIGKILL)
 
+    def show_stacks(self) -> None:
+        """SIGUSR1 to the group: a trainer prints where each of its threads stands."""
+        self._server.signal(self._identity, signal.SIGUSR1)
+
     def wait(self, timeout: float | None = None) -> Exit | None:
         """Block until it has ended; None after ``timeout`` seconds."""
         self._ended.wait(timeout)
@@ -108,14 +112,14 @@ class TrainerServer:
         data_root: Path,
         devices: str | None = None,
         *,
-        resuming: bool = False,
+        attempt: int = 1,
     ) -> TrainerProcess:
         """Order a trainer for ``run_dir``. ``devices``: its CUDA_VISIBLE_DEVICES, if not None."""
         environ = self._environ()
         environ["DATA_ROOT"] = str(data_root)
         if devices is not None:
             environ["CUDA_VISIBLE_DEVICES"] = devices
-        order = Order(str(run_dir), str(data_root), environ, resuming)
+        order = Order(str(run_dir), str(data_root), environ, attempt)
         with self._lock:
             connection = self._ensure()
             identity = next(self._numbers)

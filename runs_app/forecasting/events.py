@@ -54,6 +54,9 @@ EXIT_CODES: dict[Reason, int] = {
 }
 """Exit status of ``python -m runs_app.forecasting`` for each way it can end by itself."""
 
+REPLACED_EXIT = 16
+"""Exit status of a trainer that ended itself because a newer attempt took its place."""
+
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")

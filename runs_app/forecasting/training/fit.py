@@ -50,7 +50,9 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-def run(run_dir: Path, data_root: Path, *, progress: bool, resuming: bool = False) -> int:
+def run(
+    run_dir: Path, data_root: Path, *, progress: bool, resuming: bool = False, attempt: int = 0
+) -> int:
     """Train from ``run_dir/config.yaml`` alone and return the exit status for how it ended.
 
     ``data_root`` is where a relative ``data.source`` is looked up. With ``resuming`` an earlier
