@@ -18,6 +18,7 @@ import psutil
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -25,6 +26,15 @@ def adopt_orphans() -> None:
     """From now on what a dying descendant leaves behind becomes a child of this process (Linux)."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _adopts() -> bool:
+    """Whether ``adopt_orphans`` was called here: any other process owns all of its children."""
+    if _LIBC is None:
+        return False
+    answer = ctypes.c_int()
+    _LIBC.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer), 0, 0, 0)
+    return bool(answer.value)
 
 
 def end_with_parent() -> None:
@@ -35,7 +45,7 @@ def end_with_parent() -> None:
 
 def reap(own: Collection[subprocess.Popen[bytes]]) -> None:
     """Let adopted children that have ended go; ``own`` keep the status of theirs."""
-    if _LIBC is None:
+    if not _adopts():
         return
     mine = {process.pid: process for process in own}
     with suppress(ChildProcessError):  # no child at all
@@ -47,7 +57,9 @@ def reap(own: Collection[subprocess.Popen[bytes]]) -> None:
 
 
 def orphans(own: Collection[subprocess.Popen[bytes]]) -> list[psutil.Process]:
-    """Living children of this process that it has not started."""
+    """Living children of this process that it has adopted."""
+    if not _adopts():
+        return []
     mine = {process.pid for process in own}
     return [child for child in psutil.Process().children() if child.pid not in mine]
 

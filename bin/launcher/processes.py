@@ -55,6 +55,10 @@ class Processes:
         """What was started here, by its latest start."""
         return list(self._running.values())
 
+    def pid(self, name: str) -> int:
+        """Process id of its latest start."""
+        return self._running[name].pid
+
     def log(self, name: str) -> Path:
         """The log file of ``name``."""
         return self._logs / f"{name}.log"

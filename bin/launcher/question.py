@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Callable
 from contextlib import suppress
+
+import psutil
 
 CONNECT_SECONDS = 0.2
 ANSWER_SECONDS = 5.0
@@ -96,10 +99,30 @@ def page(port: int, path: str, good: bytes) -> Question:
     return Question(("127.0.0.1", port), (words + end).encode(), rb"HTTP/1\.\d " + good)
 
 
+class Going:
+    """In place of a question where none can be asked: whether a process was stopped (SIGSTOP)."""
+
+    def __init__(self, pid: Callable[[], int]) -> None:
+        self._pid = pid
+
+    def ask(self, now: float) -> None:
+        """Nothing has to be sent."""
+
+    def answer(self, now: float) -> bool | None:
+        """False while it is stopped; one that has ended is noticed elsewhere."""
+        try:
+            return psutil.Process(self._pid()).status() != psutil.STATUS_STOPPED
+        except psutil.Error:
+            return True
+
+    def close(self) -> None:
+        """Nothing is waited for."""
+
+
 class Pulse:
     """Asks again and again, and says when too many answers in a row have not come."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question | Going) -> None:
         self._question = question
         self.begin(0.0)
 

@@ -7,6 +7,7 @@ it, and an end within ten seconds that also reaches children in sessions of thei
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from launcher import ends, schema, valkey
 from launcher.checkout import PYTHON, ROOT, VENV
 from launcher.orphans import adopt_orphans, kill_descendants, reap
 from launcher.processes import Processes
-from launcher.question import Pulse, page
+from launcher.question import Going, Pulse, Question, page
 from launcher.supervised import Ready, Supervised
 
 WORKER_READY = " ready."
@@ -163,20 +164,20 @@ class Launcher:
         alive = page(self._env.port, ALIVE, rb"\d")
         ping = valkey.ping(self._env.valkey_socket)
 
-        def one(name: str, ready: Ready, pulse: Pulse | None = None) -> Supervised:
+        def one(name: str, ready: Ready, question: Question | None = None) -> Supervised:
             return Supervised(
                 name,
                 self._commands[name],
                 self._processes,
                 ready=ready,
-                pulse=pulse,
+                pulse=Pulse(question or Going(lambda: self._processes.pid(name))),
                 say=say,
                 before_restart=self._forget_schedule if name == "beat" else lambda: None,
             )
 
         return [
-            *([one("valkey", self._ping.is_answered, Pulse(ping))] if self._env.own_valkey else []),
-            one("web", self._page.is_answered, Pulse(alive)),
+            *([one("valkey", self._ping.is_answered, ping)] if self._env.own_valkey else []),
+            one("web", self._page.is_answered, alive),
             one("worker", lambda _: self._has_said("worker", WORKER_READY)),
             one("beat", lambda _: self._has_said("beat", BEAT_READY)),
         ]
@@ -212,4 +213,8 @@ def _now() -> float:
 
 
 if __name__ == "__main__":
+    # What a process said last may hold what this terminal cannot show.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(Launcher(verbose="--verbose" in sys.argv[1:]).run())

@@ -29,7 +29,7 @@ class Supervised:
         processes: Processes,
         *,
         ready: Ready,
-        pulse: Pulse | None = None,
+        pulse: Pulse,
         before_restart: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -50,8 +50,7 @@ class Supervised:
     def begin(self, now: float) -> None:
         """It was started just now, or is looked at from now on."""
         self._well_since = self._again_at = self._asked_at = None
-        if self._pulse:
-            self._pulse.begin(now)
+        self._pulse.begin(now)
 
     def look(self, now: float) -> None:
         """Do what is due; to be called several times a second."""
@@ -64,7 +63,7 @@ class Supervised:
         elif self._asked_at is not None:
             if now > self._asked_at + GRACE_SECONDS:
                 self._processes.kill(self.name)
-        elif self._pulse and self._pulse.is_lost(now):
+        elif self._pulse.is_lost(now):
             self._asked_at = now
             self._processes.ask_to_end(self.name)
         elif self._well_since is None and self._ready(now):
@@ -90,7 +89,8 @@ class Supervised:
         when = f"in {pause:g} s" if pause else "now"
         lines = self._processes.output(self.name).split("\n")
         said = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        last = f"it said last: {said[:LAST_WORDS]}" if said else "it said nothing"
+        shown = "".join(sign if sign.isprintable() else " " for sign in said[:LAST_WORDS])
+        last = f"it said last: {shown}" if said else "it said nothing"
         self._say(
             f"The {self.name} process {how} and is started again "
             f"({ordinal(count)} time) {when}; {last}"

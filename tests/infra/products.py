@@ -25,14 +25,24 @@ def alive(processes: list[psutil.Process]) -> list[str]:
 
 
 def process(product: Product, name: str) -> psutil.Process:
-    """The process of the Procfile that is called ``name``."""
-    found = [
-        child
-        for child in psutil.Process(product.pid).children()
-        if any(arg == WORDS[name] or f"/{WORDS[name]} " in arg for arg in child.cmdline())
-    ]
+    """The process of the Procfile that is called ``name``; one just started is waited for."""
+    found: list[psutil.Process] = []
+
+    def is_found() -> bool:
+        found[:] = [p for p in psutil.Process(product.pid).children() if _is(name, p)]
+        return bool(found)
+
+    wait_until(is_found, product)
     assert len(found) == 1, found
     return found[0]
+
+
+def _is(name: str, process: psutil.Process) -> bool:
+    try:
+        arguments = process.cmdline()
+    except psutil.Error:  # it ended between
+        return False
+    return any(arg == WORDS[name] or f"/{WORDS[name]} " in f"{arg} " for arg in arguments)
 
 
 def wait_until(condition: Callable[[], object], product: Product) -> None:

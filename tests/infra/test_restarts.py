@@ -32,7 +32,7 @@ CHANGED = """
 import runpy, sys
 import honcho.environ
 from launcher import question
-question.PROBE_SECONDS, question.ANSWER_SECONDS, question.FAILED_PROBES = 0.5, 0.5, 4
+question.PROBE_SECONDS, question.ANSWER_SECONDS, question.FAILED_PROBES = 0.5, 0.5, 24
 parse = honcho.environ.parse_procfile
 def replaced(text):
     found = parse(text)
@@ -45,7 +45,7 @@ runpy.run_path({folder!r}, run_name="__main__")
 
 
 def changed_product(base: Path, **commands: str) -> Product:
-    """A product with other commands in its Procfile, where a lost pulse is noticed in seconds."""
+    """A product with other commands in its Procfile, where silence of twelve seconds counts."""
     program = CHANGED.format(commands=commands, folder=str(ROOT / "bin"))
     command = [sys.executable, "-c", program]
     return Product(base, command=command, extra={"PYTHONPATH": f"{ROOT}:{ROOT / 'bin'}"})
@@ -132,9 +132,10 @@ def test_what_dies_again_and_again_is_waited_for(tmp_path: Path) -> None:
         stop_leaves_nothing(product)
 
 
-@pytest.mark.parametrize("name", ["web", "valkey"])
+@pytest.mark.parametrize("name", ["web", "valkey", "worker", "beat"])
 def test_what_does_not_answer_is_started_again(tmp_path: Path, name: str) -> None:
     with changed_product(tmp_path) as product:
+        assert "started again" not in product.output
         silent = process(product, name)
         silent.send_signal(signal.SIGSTOP)
         wait_until(lambda: f"The {name} process is ready again." in product.output, product)

@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from launcher import ends, orphans, processes, question
 from launcher.backoff import MOST_SECONDS, WELL_SECONDS, Backoff
 from launcher.processes import Processes
-from launcher.question import Pulse, Question
+from launcher.question import Going, Pulse, Question
 from launcher.supervised import Supervised
 
 DEADLINE_SECONDS = 20
@@ -38,6 +39,14 @@ def running(tmp_path: Path) -> Iterator[Processes]:
     made.stop("last", hurried=lambda: True)
 
 
+def supervised(running: Processes, command: str, said: list[str], **more: Any) -> Supervised:
+    """The process ``web``, started and never found to be silent."""
+    running.start("web", command)
+    pulse = Pulse(Going(lambda: running.pid("web")))
+    fields = {"ready": lambda _: False, "pulse": pulse, "say": said.append} | more
+    return Supervised("web", command, running, **fields)
+
+
 def test_pauses_double_up_to_a_limit_and_begin_anew_after_a_good_time() -> None:
     backoff = Backoff()
     pauses = [backoff.seconds(1.0) for _ in range(10)]
@@ -48,8 +57,7 @@ def test_pauses_double_up_to_a_limit_and_begin_anew_after_a_good_time() -> None:
 
 def test_what_dies_is_started_when_its_pause_is_over(running: Processes) -> None:
     said: list[str] = []
-    running.start("web", "sh -c 'exit 3'")
-    web = Supervised("web", "sh -c 'exit 3'", running, ready=lambda _: False, say=said.append)
+    web = supervised(running, "sh -c 'exit 3'", said)
     now = 1000.0
     web.begin(now)
     for pause in (0, 0.5, 1, 2):
@@ -75,8 +83,7 @@ def test_what_dies_is_started_when_its_pause_is_over(running: Processes) -> None
 
 def test_a_good_time_is_counted_from_ready_on(running: Processes) -> None:
     said: list[str] = []
-    running.start("web", "sleep 600")
-    web = Supervised("web", "sleep 600", running, ready=lambda now: now >= 50, say=said.append)
+    web = supervised(running, "sleep 600", said, ready=lambda now: now >= 50)
     web.begin(0)
     for now in (40, 41, 50, 60, 109, 110, 170):
         if now in (40, 60, 170):
@@ -89,19 +96,25 @@ def test_a_good_time_is_counted_from_ready_on(running: Processes) -> None:
     assert said.count("The web process is ready again.") == 2
 
 
+def test_last_words_are_shown_without_what_moves_a_terminal(running: Processes) -> None:
+    said: list[str] = []
+    web = supervised(running, r"""sh -c 'printf "one\n\033[31mtwo\377 \n\n"'""", said)
+    wait_for(lambda: running.status("web") is not None)
+    web.look(0)
+    assert said[0].endswith("it said last:  [31mtwo\N{REPLACEMENT CHARACTER}")
+
+
 def test_what_cannot_be_started_is_tried_again(running: Processes, tmp_path: Path) -> None:
     said: list[str] = []
-    running.start("web", "sh -c 'exit 1'")
     failing = ["No room"]
 
     def before() -> None:
         if failing:
             raise OSError(28, failing.pop())
 
-    web = Supervised(
-        "web", "sleep 600", running, ready=lambda _: True, before_restart=before, say=said.append
-    )
+    web = supervised(running, "sleep 600", said, ready=lambda _: True, before_restart=before)
     web.begin(0)
+    running.kill("web")
     wait_for(lambda: running.status("web") is not None)
     for now in (1, 1, 2, 2):
         web.look(now)
@@ -137,6 +150,15 @@ def test_a_server_that_is_gone_answers_no(tmp_path: Path) -> None:
     asked = Question(str(tmp_path / "nothing"), b"PING", b"PONG")
     asked.ask(0)
     assert asked.answer(0) is False
+
+
+def test_children_of_a_process_that_adopts_none_are_no_orphans() -> None:
+    with subprocess.Popen(["sleep", "600"]) as child:
+        assert orphans.orphans([]) == []
+        orphans.kill_orphans([])
+        orphans.reap([])
+        assert child.poll() is None
+        child.kill()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
