@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from aistempre.bodies import StreamedBodies, install
 from aistempre.loopback import LoopbackOnly
 from aistempre.pacing import PacedResponses
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aistempre.settings")
-http = PacedResponses(get_asgi_application())
+http = StreamedBodies(PacedResponses(get_asgi_application()))
+install(settings.UPLOAD_BODY_BYTES)
 
 # These import models, which need the applications that the line above has loaded.
 from runs_app.live.origins import SameOrigin

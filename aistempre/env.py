@@ -13,7 +13,7 @@ import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -35,6 +35,8 @@ VARIABLES: dict[str, str] = {
     "LOG_CAP_MB": "1024",
     "DISK_RESERVE_PERCENT": "3",
     "TRASH_DAYS": "7",
+    "UPLOAD_MAX_MB": "2048",
+    "EXCHANGE_MIRRORS": "",
     "LOG_LEVEL": "INFO",
 }
 """Every variable the product reads, with its default; README explains each (a test holds that)."""
@@ -66,6 +68,10 @@ class Environment:
     """Below this share of free disk nothing new starts."""
     trash_days: int
     """How long a deleted run can be restored."""
+    upload_max_mb: int
+    """Largest candle file that can be uploaded, in MiB."""
+    exchange_mirrors: dict[str, str]
+    """Address to use instead of an exchange's own, by the exchange's name."""
     log_level: str
 
     @property
@@ -113,6 +119,8 @@ def read() -> Environment:
         log_cap_mb=_number("LOG_CAP_MB", 1, 1_048_576),
         disk_reserve_percent=_number("DISK_RESERVE_PERCENT", 0, 50),
         trash_days=_number("TRASH_DAYS", 0, 3650),
+        upload_max_mb=_number("UPLOAD_MAX_MB", 1, 1_048_576),
+        exchange_mirrors=_addresses("EXCHANGE_MIRRORS"),
         log_level=_choice("LOG_LEVEL", LOG_LEVELS),
     )
 
@@ -179,6 +187,20 @@ def _choice(name: str, choices: tuple[str, ...]) -> str:
     if text not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, not {text!r}.")
     return text
+
+
+def _addresses(name: str) -> dict[str, str]:
+    """``binance=https://mirror.example,kraken=http://...`` as a mapping."""
+    found = {}
+    for item in filter(None, (part.strip() for part in _text(name).split(","))):
+        key, _, address = item.partition("=")
+        parts = urlsplit(address.strip())
+        if not key.strip() or parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ValueError(
+                f"{name} must be written as exchange=https://host,..., and {item!r} is not."
+            )
+        found[key.strip().lower()] = address.strip()
+    return found
 
 
 def _host() -> str:

@@ -20,6 +20,11 @@ LEASE_SECONDS = ENV.lease_seconds
 LOG_CAP_BYTES = ENV.log_cap_mb * 1024**2
 DISK_RESERVE_PERCENT = ENV.disk_reserve_percent
 TRASH_DAYS = ENV.trash_days
+FETCHES_ROOT = MEDIA_ROOT / "fetches"
+EXCHANGE_MIRRORS = ENV.exchange_mirrors
+UPLOAD_MAX_BYTES = ENV.upload_max_mb * 1024**2
+UPLOAD_BODY_BYTES = UPLOAD_MAX_BYTES + 1024**2  # with what a form says around its file
+FILE_UPLOAD_HANDLERS = ["runs_app.services.upload_handler.CandleUploadHandler"]
 
 # Local mode: one user, no login, this computer only. The Host header is checked against loopback
 # names, so that no name that a web page rebinds to 127.0.0.1 reaches the product.

@@ -60,12 +60,16 @@ class Judged(models.TextChoices):
 
 
 class JobState(models.TextChoices):
-    """States of a job; the last two are final."""
+    """States of a job; the last three are final."""
 
     WAITING = "waiting", "Waiting"
     WORKING = "working", "Working"
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+JOB_FINAL = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
 class JobKind(models.TextChoices):
@@ -74,6 +78,16 @@ class JobKind(models.TextChoices):
     PREDICTION = "prediction", "Prediction"
     LEAK_CHECK = "leak_check", "Leak check"
     EXPORT = "export", "Export of a model"
+    FETCH = "fetch", "Candles of an exchange"
+
+
+class Origin(models.TextChoices):
+    """How a candle file came into DATA_ROOT; what the product brought there it may take away."""
+
+    FOUND = "", "Found in DATA_ROOT"
+    IMPORTED = "import", "Copied by import_data"
+    UPLOADED = "upload", "Uploaded"
+    FETCHED = "fetch", "Fetched from an exchange"
 
 
 class DataSetState(models.TextChoices):

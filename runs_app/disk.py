@@ -47,9 +47,21 @@ class Disk:
         )
 
 
-def read_disk() -> Disk:
-    """The figures of this moment."""
-    place = Path(settings.MEDIA_ROOT)
+def room_for(size: int, place: Path) -> str:
+    """Why a file of ``size`` bytes may not come to ``place``, in a sentence; empty where it may."""
+    disk = read_disk(place)
+    if Disk(disk.free - size, disk.total).is_full:
+        return (
+            f"The file has {filesizeformat(size)} and {filesizeformat(disk.free)} of the disk are "
+            f"free; {settings.DISK_RESERVE_PERCENT:g} % of it are kept for what runs. Make room "
+            "and try again."
+        )
+    return ""
+
+
+def read_disk(place: Path | None = None) -> Disk:
+    """The figures of this moment; of the disk that holds the runs where no place is named."""
+    place = Path(settings.MEDIA_ROOT) if place is None else place
     while not place.exists():
         place = place.parent
     usage = shutil.disk_usage(place)

@@ -53,3 +53,27 @@ class DataSourceNotFound(RunError):
 
 class DataSetNotFound(RunError):
     """No data set has this number, or its file is gone."""
+
+
+class DataSetInUse(RunError):
+    """A run that waits or trains needs the data set, so it cannot be removed yet."""
+
+
+class DataSetNotOurs(RunError):
+    """The file was put into DATA_ROOT by a person, so a person has to remove it."""
+
+
+class FetchNotFound(RunError):
+    """No fetch from an exchange has this id."""
+
+
+class UploadRefused(RunError):
+    """The uploaded file was not taken; ``status`` is the HTTP status that says so."""
+
+    def __init__(self, sentence: str, *, status: int = 422) -> None:
+        self.status = status
+        super().__init__(sentence)
+
+
+class ChartMissing(RunError):
+    """The data set has no candles that can be drawn."""

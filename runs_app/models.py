@@ -10,6 +10,7 @@ from runs_app.choices import (
     COLOURS,
     DATA_SET_COLOURS,
     FINAL,
+    JOB_FINAL,
     LIVE,
     ArtifactKind,
     DataSetState,
@@ -18,6 +19,7 @@ from runs_app.choices import (
     JobState,
     Judged,
     Kinship,
+    Origin,
     Priority,
     RunStatus,
 )
@@ -52,6 +54,12 @@ class DataSet(models.Model):
     last_open = models.DateTimeField(null=True, blank=True)
     problem = models.TextField(blank=True, help_text="Why the file cannot be used as it is.")
     synthetic = models.BooleanField(default=False)
+    origin = models.CharField(
+        max_length=8, blank=True, choices=Origin.choices, default=Origin.FOUND
+    )
+    provenance = models.JSONField(
+        default=dict, help_text="Of a fetched file: exchange, symbol, timeframe, when, from, until."
+    )
     tries = models.PositiveIntegerField(
         default=0, help_text="Runs started on it, deleted ones too; a group counts once."
     )
@@ -75,6 +83,11 @@ class DataSet(models.Model):
     def colour(self) -> str:
         """Tabler colour of the state's badge."""
         return DATA_SET_COLOURS[self.state]
+
+    @property
+    def is_removable(self) -> bool:
+        """True where the product brought the file to DATA_ROOT and so may remove it."""
+        return bool(self.origin)
 
     @property
     def is_pending(self) -> bool:
@@ -359,5 +372,5 @@ class Job(models.Model):
 
     @property
     def is_final(self) -> bool:
-        """True once done or failed."""
-        return self.state in (JobState.DONE, JobState.FAILED)
+        """True once done, failed or cancelled."""
+        return self.state in JOB_FINAL

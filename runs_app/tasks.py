@@ -11,7 +11,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 
-from runs_app.execution import dispatch, jobs, queue, wakeups
+from runs_app.execution import dispatch, fetching, jobs, queue, uploading, wakeups
 from runs_app.execution.intake import data_waits, import_waiting
 from runs_app.execution.pulse import Pulse
 from runs_app.execution.recovery import recover_lost
@@ -25,6 +25,8 @@ STOPPING = threading.Event()
 """Set when this worker was asked to end."""
 
 ONE_JOB = threading.Lock()
+ONE_FETCH = threading.Lock()
+"""A fetch waits for its exchange most of the time and must not hold back what takes seconds."""
 
 SWEEP_WAKES = 10
 _IMPORTING = threading.Lock()
@@ -68,6 +70,8 @@ def sweep() -> None:
     wakeups.wake_oldest(SWEEP_WAKES)
     jobs.settle_lost()
     jobs.wake_waiting(SWEEP_WAKES)
+    fetching.forget_old()
+    uploading.remove_leftovers()
     if data_waits():
         wakeups.wake_import()
 
@@ -89,12 +93,13 @@ def carry_out(job_pk: int) -> None:
     One at a time in this worker, because each may take gigabytes; whoever has done one wakes the
     longest waiting.
     """
-    if STOPPING.is_set() or not ONE_JOB.acquire(blocking=False):
+    lock = ONE_FETCH if jobs.is_fetch(job_pk) else ONE_JOB
+    if STOPPING.is_set() or not lock.acquire(blocking=False):
         return
     try:
         jobs.carry_out(job_pk)
     finally:
-        ONE_JOB.release()
+        lock.release()
         if not STOPPING.is_set():
             jobs.wake_waiting(1)
 

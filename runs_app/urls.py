@@ -7,7 +7,7 @@ from django.urls import path
 from runs_app.views.alive import alive
 from runs_app.views.artifacts import artifact, artifact_list
 from runs_app.views.builder import builder, new
-from runs_app.views.datasets import dataset, datasets
+from runs_app.views.datasets import dataset, dataset_remove, datasets
 from runs_app.views.detail import (
     run_cancel,
     run_delete,
@@ -16,6 +16,7 @@ from runs_app.views.detail import (
     run_resume,
     run_retry,
 )
+from runs_app.views.fetches import fetch, fetch_cancel, fetches
 from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
 from runs_app.views.leak_checks import leak_check
@@ -49,6 +50,10 @@ urlpatterns = [
     path("runs/<slug:uid>/exports", export, name="export"),
     path("runs/<slug:uid>/predictions/<slug:job_uid>", prediction, name="prediction"),
     path("datasets", datasets, name="datasets"),
+    path("datasets/fetches", fetches, name="fetches"),
+    path("datasets/fetches/<slug:uid>", fetch, name="fetch"),
+    path("datasets/fetches/<slug:uid>/cancel", fetch_cancel, name="fetch_cancel"),
     path("datasets/<int:pk>", dataset, name="dataset"),
+    path("datasets/<int:pk>/remove", dataset_remove, name="dataset_remove"),
     path("leak-checks/<slug:uid>", leak_check, name="leak_check"),
 ]

@@ -26,6 +26,8 @@ Environment:
   LOG_CAP_MB      console output kept of one run, in MiB (1024)
   DISK_RESERVE_PERCENT  with less of the disk free nothing new starts (3)
   TRASH_DAYS      how long a deleted run can be restored (7)
+  UPLOAD_MAX_MB   largest candle file that can be uploaded, in MiB (2048)
+  EXCHANGE_MIRRORS  addresses instead of exchanges' own: binance=https://mirror.example,... (none)
   LOG_LEVEL       DEBUG, INFO, WARNING or ERROR (INFO)"""
 
 _TEST = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from runs_app.api import datasets, groups, leak_checks, predictions, problems, runs
+from runs_app.api import datasets, fetches, groups, leak_checks, predictions, problems, runs
 
 api = NinjaAPI(
     title="AiStemPre",
@@ -18,5 +18,6 @@ problems.add_handlers(api)
 api.add_router("", runs.router)
 api.add_router("", groups.router)
 api.add_router("", datasets.router)
+api.add_router("", fetches.router)
 api.add_router("", predictions.router)
 api.add_router("", leak_checks.router)

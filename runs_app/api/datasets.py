@@ -5,23 +5,70 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Status
+from ninja import Query, Router, Schema, Status
+from pydantic import Field
 
 from runs_app.api.body import read_json, split_run_request
 from runs_app.api.problems import BadRequest, Problems, Refusal, located
-from runs_app.api.representations import Answers, DataSetDetail, DataSetList, data_set
+from runs_app.api.representations import (
+    Answers,
+    DataSetCreated,
+    DataSetDetail,
+    DataSetList,
+    data_set,
+)
+from runs_app.forecasting.data.chart_levels import Window
 from runs_app.forecasting.data.ledger_rows import RowLedger
 from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.services.chart import candle_window
 from runs_app.services.datasets import answer, find_data_set, list_data_sets, report_of
+from runs_app.services.remove_dataset import remove_data_set
 from runs_app.services.rows import rows_of
+from runs_app.services.uploads import take_upload
 
 router = Router(tags=["data sets"])
+
+LATEST_MS = 32_503_680_000_000
+"""The year 3000."""
+
+
+class WindowWanted(Schema):
+    """Which part of a chart: instants in ms since 1970 UTC, and the pixels it is drawn on."""
+
+    from_ms: int | None = Field(None, alias="from", ge=0, le=LATEST_MS)
+    to_ms: int | None = Field(None, alias="to", ge=0, le=LATEST_MS)
+    width: int = Field(1200, ge=100, le=10_000)
 
 
 @router.get("/datasets", response=DataSetList, summary="List data sets")
 def index(request: HttpRequest) -> dict[str, Any]:
     """The candle files inside DATA_ROOT and what was found in them."""
     return {"datasets": [data_set(row) for row in list_data_sets()]}
+
+
+@router.post(
+    "/datasets",
+    response={201: DataSetCreated, 413: Refusal, 422: Refusal, 507: Refusal},
+    summary="Upload a candle file",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {"file": {"type": "string", "format": "binary"}},
+                    }
+                }
+            },
+        }
+    },
+)
+def upload(request: HttpRequest) -> Status[dict[str, Any]]:
+    """The part ``file`` of a multipart form; it is read like any other file of DATA_ROOT."""
+    uploaded = take_upload(request)
+    return Status(201, {**data_set(uploaded.row), "note": uploaded.note})
 
 
 @router.post(
@@ -63,3 +110,27 @@ def tell(request: HttpRequest, pk: int, answers: Answers) -> Status[dict[str, An
         raise BadRequest(invalid.errors) from invalid
     row.refresh_from_db()
     return Status(202, {**data_set(row), "report": None})
+
+
+@router.delete(
+    "/datasets/{int:pk}",
+    response={204: None, 404: Refusal, 409: Refusal},
+    summary="Remove a data set and its file",
+)
+def remove(request: HttpRequest, pk: int) -> Status[None]:
+    """Only what was uploaded, fetched or imported; refused while a run waits or trains on it."""
+    remove_data_set(find_data_set(pk))
+    return Status(204, None)
+
+
+@router.get(
+    "/datasets/{int:pk}/candles",
+    response={200: dict[str, Any], 404: Refusal, 422: Problems},
+    summary="Read a window of the candle chart",
+)
+def candles(request: HttpRequest, pk: int, wanted: Query[WindowWanted]) -> dict[str, Any]:
+    """Sticks of the shortest timeframe that fits the width, with EMA(20), RSI(14) and ATR(14).
+
+    At least the sticks that open in [from, to); the whole file where neither is given.
+    """
+    return candle_window(find_data_set(pk), Window(wanted.from_ms, wanted.to_ms, wanted.width))

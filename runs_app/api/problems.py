@@ -10,7 +10,11 @@ from ninja.errors import ValidationError
 
 from runs_app.errors import (
     ArtifactNotFound,
+    ChartMissing,
+    DataSetInUse,
     DataSetNotFound,
+    DataSetNotOurs,
+    FetchNotFound,
     GroupNotFound,
     LeakCheckNotFound,
     PredictionNotFound,
@@ -20,6 +24,7 @@ from runs_app.errors import (
     RunNotFound,
     RunNotResumable,
     RunStillLive,
+    UploadRefused,
 )
 from runs_app.forecasting.config.faults import sentence
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
@@ -60,6 +65,10 @@ _STATUS: dict[type[RunError], int] = {
     ArtifactNotFound: 404,
     ReportMissing: 404,
     DataSetNotFound: 404,
+    FetchNotFound: 404,
+    ChartMissing: 404,
+    DataSetInUse: 409,
+    DataSetNotOurs: 409,
     PredictionNotFound: 404,
     LeakCheckNotFound: 404,
     RunNotCancellable: 409,
@@ -99,6 +108,9 @@ def add_handlers(api: NinjaAPI) -> None:
         status = _STATUS.get(type(error), 409)
         return api.create_response(request, {"detail": str(error)}, status=status)
 
+    def upload_refused(request: HttpRequest, error: Any) -> HttpResponse:
+        return api.create_response(request, {"detail": str(error)}, status=error.status)
+
     def parameters(request: HttpRequest, error: Any) -> HttpResponse:
         # Ninja puts the place first: ("query", "limit").
         errors = [
@@ -109,4 +121,5 @@ def add_handlers(api: NinjaAPI) -> None:
 
     api.add_exception_handler(BadRequest, bad_request)
     api.add_exception_handler(RunError, run_error)
+    api.add_exception_handler(UploadRefused, upload_refused)
     api.add_exception_handler(ValidationError, parameters)

@@ -141,7 +141,9 @@ class ReportOut(Schema):
 class DataSetOut(Schema):
     """A candle file inside DATA_ROOT.
 
-    ``state`` is waiting, reading, usable, repairable, question or refused; ``bars`` and the dates
+    ``state`` is waiting, reading, usable, repairable, question or refused; ``origin`` is empty for
+    a file that was put there, else import, upload or fetch; ``provenance`` says of a fetched one
+    exchange, symbol, timeframe, and when and from when it was fetched; ``bars`` and the dates
     are those with repair where it takes repair. ``candles_sha256`` is the fingerprint by which runs
     name their data.
     """
@@ -163,6 +165,14 @@ class DataSetOut(Schema):
     candles_sha256: str
     parquet_sha256: str
     parquet_bytes: int | None
+    origin: str
+    provenance: dict[str, Any]
+
+
+class DataSetCreated(DataSetOut):
+    """An uploaded data set; ``note`` says where its file got another name."""
+
+    note: str
 
 
 class DataSetDetail(DataSetOut):
@@ -332,6 +342,8 @@ def data_set(row: DataSet) -> dict[str, Any]:
                 "candles_sha256",
                 "parquet_sha256",
                 "parquet_bytes",
+                "origin",
+                "provenance",
             )
         },
     }

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ MEMORY_BYTES = 2 * 1024**3
 SECONDS = 600.0
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 POLL_SECONDS = 0.1
+WATCH_SECONDS = 1.0
 _TRACEBACK = "Traceback (most recent call last)"
 """Planned refusals end with a sentence alone."""
 _LOGGED_CHARACTERS = 20_000
@@ -58,8 +60,10 @@ class Command:
     memory_bytes: int = MEMORY_BYTES
 
 
-def ask_core(command: Command) -> dict[str, Any]:
+def ask_core(command: Command, *, wanted: Callable[[], bool] | None = None) -> dict[str, Any]:
     """The JSON object that the command prints as its last line of stdout.
+
+    ``wanted`` is asked every second; once it says no, the process is ended.
 
     The process sees none of this one's secrets and works on the cores that fits leave over. Raises
     ``CoreFailed`` when it ends with another status than 0 (its last line of stderr is the
@@ -76,7 +80,7 @@ def ask_core(command: Command) -> dict[str, Any]:
             start_new_session=True,
         )
         try:
-            _wait(process, command.seconds, command.memory_bytes)
+            _wait(process, command, wanted)
         except BaseException:
             _end(process)
             raise
@@ -97,10 +101,13 @@ def ask_core(command: Command) -> dict[str, Any]:
     )
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float, memory_bytes: int) -> None:
-    """Until it has ended; raises ``CoreFailed`` at a limit."""
+def _wait(
+    process: subprocess.Popen[bytes], command: Command, wanted: Callable[[], bool] | None
+) -> None:
+    """Until it has ended; raises ``CoreFailed`` at a limit, or when it is not wanted any more."""
+    seconds, memory_bytes = command.seconds, command.memory_bytes
     watched = psutil.Process(process.pid)
-    waited = 0.0
+    waited = asked = 0.0
     while True:
         try:
             process.wait(POLL_SECONDS)
@@ -108,6 +115,10 @@ def _wait(process: subprocess.Popen[bytes], seconds: float, memory_bytes: int) -
             waited += POLL_SECONDS
         else:
             return
+        if wanted is not None and waited - asked >= WATCH_SECONDS:
+            asked = waited
+            if not wanted():
+                raise CoreFailed("It was cancelled.")
         if waited > seconds:
             raise CoreFailed(f"It took longer than {seconds:,.0f} seconds and was ended.")
         try:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from runs_app.choices import JobKind, JobState
-from runs_app.execution import leak_checking, predicting
+from runs_app.execution import fetching, leak_checking, predicting
 from runs_app.execution.core_process import SECONDS, Command, CoreFailed, ask_core
 from runs_app.models import Job, TrainingRun
 
@@ -57,20 +57,40 @@ def carry_out(job_pk: int) -> None:
     facts: dict[str, Any] = {}
     message = ""
     try:
-        facts = ask_core(COMMANDS[JobKind(job.kind)](job))
+        if job.kind == JobKind.FETCH:
+            facts = fetching.carry_on(job)
+        else:
+            facts = ask_core(COMMANDS[JobKind(job.kind)](job))
     except CoreFailed as failed:
         facts, message = failed.facts, str(failed)
     except Exception:
         logger.exception("Job %s: a fault of the product.", job.uid)
         message = "A fault of the product; the worker's log has the details."
+    if not facts.get("done", True):  # a slice of it: the rest waits for whoever is free
+        Job.objects.filter(pk=job_pk, state=JobState.WORKING).update(
+            state=JobState.WAITING, facts=job_facts(job_pk) | facts
+        )
+        return
     state = JobState.FAILED if message else JobState.DONE
     Job.objects.filter(pk=job_pk, state=JobState.WORKING).update(
-        state=state, facts=facts, message=message, finished_at=timezone.now()
+        state=state, facts=facts or job_facts(job_pk), message=message, finished_at=timezone.now()
     )
+
+
+def job_facts(job_pk: int) -> dict[str, Any]:
+    """What is known of a job so far."""
+    facts: dict[str, Any] = Job.objects.values_list("facts", flat=True).get(pk=job_pk)
+    return facts
+
+
+def is_fetch(job_pk: int) -> bool:
+    """Whether the job waits for an exchange most of its time, and so hinders no other."""
+    return Job.objects.filter(pk=job_pk, kind=JobKind.FETCH).exists()
 
 
 def settle_lost() -> int:
     """Fail jobs whose worker has not been heard of long after their limit; how many."""
+    fetching.take_up_lost()
     limit = timezone.now() - timedelta(seconds=SECONDS + GRACE_SECONDS)
     return Job.objects.filter(state=JobState.WORKING, started_at__lt=limit).update(
         state=JobState.FAILED,
@@ -80,10 +100,12 @@ def settle_lost() -> int:
 
 
 def wake_waiting(count: int) -> None:
-    """Wake a worker for each of the ``count`` longest waiting jobs."""
+    """Wake a worker for each of the ``count`` longest waiting jobs, fetches counted apart."""
     waiting = Job.objects.filter(state=JobState.WAITING).order_by("created_at", "pk")
-    for job_pk in waiting.values_list("pk", flat=True)[:count]:
-        _wake(job_pk)
+    fetches, others = waiting.filter(kind=JobKind.FETCH), waiting.exclude(kind=JobKind.FETCH)
+    for some in (others, fetches):
+        for job_pk in some.values_list("pk", flat=True)[:count]:
+            _wake(job_pk)
 
 
 def _wake(job_pk: int) -> None:

@@ -2,75 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from runs_app.choices import DataSetState
 from runs_app.errors import DataSetNotFound, DataSourceNotFound
 from runs_app.execution import intake, wakeups
+from runs_app.execution.data_files import candle_files, data_root, notice, regular_inside
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
-from runs_app.forecasting.data.endings import FILE_NAME, suffix_of
+from runs_app.forecasting.data.endings import suffix_of
 from runs_app.forecasting.data.inspect import CandleFacts
 from runs_app.forecasting.data.report import DataReport
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.models import DataSet
 
-MAX_FILES = 1000
-MAX_DEPTH = 4
 MAX_NAMED = 10
 """Data sets that an error message lists."""
-
-
-def data_root() -> Path:
-    """DATA_ROOT with links resolved, so that 'inside' means one thing."""
-    return Path(settings.DATA_ROOT).resolve()
-
-
-def _files(root: Path) -> Iterator[str]:
-    """Regular candle files under ``root``, relative and in order; none hidden, none outside."""
-    found = 0
-    for folder, folders, names in os.walk(root):
-        here = Path(folder)
-        depth = len(here.relative_to(root).parts)
-        folders[:] = (
-            sorted(f for f in folders if not f.startswith(".")) if depth < MAX_DEPTH else []
-        )
-        for name in sorted(names):
-            if name.startswith(".") or suffix_of(name) is None:
-                continue
-            if _regular_inside(here / name, root) is None:
-                continue
-            yield (here / name).relative_to(root).as_posix()
-            found += 1
-            if found >= MAX_FILES:
-                return
-
-
-def _regular_inside(path: Path, root: Path) -> os.stat_result | None:
-    """The file's state when, links followed, it is a regular file inside ``root``; else None."""
-    try:
-        resolved = path.resolve(strict=True)
-        state = resolved.stat()
-    except (OSError, RuntimeError, ValueError):
-        return None
-    inside = resolved.is_relative_to(root)
-    return state if inside and stat.S_ISREG(state.st_mode) else None
-
-
-def _name_for(relative: str) -> str:
-    """A free name for a new data set: the stem, else the file name, else the whole path."""
-    path = PurePosixPath(relative)
-    stem = path.name[: -len(suffix_of(path.name) or "")] or path.name
-    for name in (stem, path.name, relative):
-        if len(name) <= 100 and not DataSet.objects.filter(name=name).exists():
-            return name
-    raise DataSourceNotFound(f"No free name of up to 100 characters is left for {relative}.")
 
 
 def refresh_one(relative: str) -> DataSet:
@@ -79,42 +29,11 @@ def refresh_one(relative: str) -> DataSet:
     Waits until it has been read. Raises ``DataSourceNotFound`` when there is no such regular file.
     """
     root = data_root()
-    state = _regular_inside(root / relative, root)
+    state = regular_inside(root / relative, root)
     if state is None:
         raise DataSourceNotFound(f"{relative} is not a regular file inside DATA_ROOT.")
-    row = _noticed(relative, state)
+    row = notice(relative, state)
     return intake.wait_for(row.pk) if row.is_pending else row
-
-
-def _noticed(relative: str, state: os.stat_result) -> DataSet:
-    """The row of a file as it is now; it waits to be read where it is new or has changed."""
-    row = DataSet.objects.filter(path=relative).first()
-    seen = {"size_bytes": state.st_size, "modified_ns": state.st_mtime_ns}
-    if row is None:
-        return _add(relative, seen)
-    if any(getattr(row, name) != value for name, value in seen.items()):
-        DataSet.objects.filter(pk=row.pk).update(**seen, state=DataSetState.WAITING)
-        row.refresh_from_db()
-    return row
-
-
-def _add(relative: str, seen: dict[str, Any]) -> DataSet:
-    """The new row of a file, or the one that another process has added meanwhile."""
-    tries = 3
-    while True:
-        name = _name_for(relative)
-        try:
-            with transaction.atomic():
-                return DataSet.objects.create(
-                    path=relative, name=name, synthetic=relative == FILE_NAME, **seen
-                )
-        except IntegrityError:  # the file has been added, or its name taken, since we looked
-            row = DataSet.objects.filter(path=relative).first()
-            tries -= 1
-            if row is not None:
-                return row
-            if not tries:
-                raise
 
 
 def refresh() -> None:
@@ -123,11 +42,11 @@ def refresh() -> None:
     Reads none of them; those that wait are read by a worker, who is woken.
     """
     root = data_root()
-    present = list(_files(root))
+    present = list(candle_files(root))
     for relative in present:
-        state = _regular_inside(root / relative, root)
+        state = regular_inside(root / relative, root)
         if state is not None:
-            _noticed(relative, state)
+            notice(relative, state)
     for gone in DataSet.objects.exclude(path__in=present):
         gone.delete()
         intake.forget(gone.store_key)
@@ -145,10 +64,10 @@ def find_data_set(pk: int) -> DataSet:
     """One data set, noticed again if its file has changed. Raises ``DataSetNotFound``."""
     row = DataSet.objects.filter(pk=pk).first()
     root = data_root()
-    state = None if row is None else _regular_inside(root / row.path, root)
+    state = None if row is None else regular_inside(root / row.path, root)
     if row is None or state is None:
         raise DataSetNotFound("There is no such data set; its file may have been removed.")
-    row = _noticed(row.path, state)
+    row = notice(row.path, state)
     if row.state == DataSetState.WAITING:
         transaction.on_commit(wakeups.wake_import)
     return row
@@ -216,7 +135,7 @@ def resolve_source(text: str) -> str:
     if named is not None:
         return named
     for candidate in _candidates(text, root):
-        if _regular_inside(root / candidate, root) is not None and suffix_of(candidate):
+        if regular_inside(root / candidate, root) is not None and suffix_of(candidate):
             return candidate
     refresh()  # a file may have come since the last look
     named = _path_of_name(text, root)
@@ -229,7 +148,7 @@ def resolve_source(text: str) -> str:
 
 def _path_of_name(name: str, root: Path) -> str | None:
     row = DataSet.objects.filter(name=name).first()
-    if row is None or _regular_inside(root / row.path, root) is None:
+    if row is None or regular_inside(root / row.path, root) is None:
         return None
     return row.path
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from runs_app.errors import DataSourceNotFound
 from runs_app.execution.core_process import CoreFailed
+from runs_app.execution.data_files import data_root
 from runs_app.execution.intake import examine_file
 from runs_app.execution.lifecycle import create_run
 from runs_app.forecasting.config.document import check_tree
@@ -18,7 +19,6 @@ from runs_app.forecasting.data.report import DataReport
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.models import DataSet, TrainingRun
 from runs_app.services.datasets import (
-    data_root,
     refresh_one,
     report_facts,
     report_of,

@@ -19,6 +19,7 @@ SEARCHES = frozenset(
 ALLOWED = {
     ("data/resample.py", "last_visible"),
     ("data/candles.py", "between"),  # cuts candles by dates that the user has given
+    ("data/chart_levels.py", "_between"),  # cuts the part of a chart that a person looks at
 }
 """A search that no network input can come from may be added here, with its reason."""
 

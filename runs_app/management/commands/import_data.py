@@ -9,12 +9,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from runs_app.choices import DataSetState
+from runs_app.choices import DataSetState, Origin
 from runs_app.errors import DataSourceNotFound
+from runs_app.execution.data_files import data_root, notice
 from runs_app.forecasting.data.endings import SUFFIXES, suffix_of
 from runs_app.forecasting.data.imports import file_sha256
 from runs_app.models import DataSet
-from runs_app.services.datasets import data_root, refresh_one, resolve_source
+from runs_app.services.datasets import refresh_one, resolve_source
 
 
 class Command(BaseCommand):
@@ -66,6 +67,7 @@ class Command(BaseCommand):
             try:
                 shutil.copyfile(path, part)
                 part.replace(copy)
+                notice(path.name, copy.stat(), origin=Origin.IMPORTED)
             except OSError as error:
                 part.unlink(missing_ok=True)
                 raise CommandError(f"{copy} cannot be written: {error.strerror}.") from error

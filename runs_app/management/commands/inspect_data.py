@@ -10,10 +10,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from runs_app.errors import DataSourceNotFound
 from runs_app.execution.core_process import CoreFailed
+from runs_app.execution.data_files import data_root
 from runs_app.execution.intake import examine_file
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder, Reading
 from runs_app.forecasting.data.report_text import report_lines
-from runs_app.services.datasets import data_root, resolve_source
+from runs_app.services.datasets import resolve_source
 
 
 class Command(BaseCommand):

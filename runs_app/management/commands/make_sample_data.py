@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from runs_app.execution.data_files import data_root
 from runs_app.forecasting.data.sample import DEFAULT_BARS, DEFAULT_SEED, FILE_NAME, write_sample
-from runs_app.services.datasets import data_root, refresh_one
+from runs_app.services.datasets import refresh_one
 
 MIN_BARS = 1000
 MAX_BARS = 10_000_000

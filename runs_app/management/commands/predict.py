@@ -14,10 +14,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from runs_app.errors import DataSourceNotFound, RunError
 from runs_app.execution.core_process import CoreFailed, ask_core
+from runs_app.execution.data_files import data_root
 from runs_app.execution.predicting import checkpoint_of, command_of
 from runs_app.forecasts import ForecastRow, read_rows
 from runs_app.queries import get_run
-from runs_app.services.datasets import data_root, resolve_source
+from runs_app.services.datasets import resolve_source
 
 SHOWN = 20
 

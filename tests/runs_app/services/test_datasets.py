@@ -10,11 +10,10 @@ from pytest_django import Settings
 
 from runs_app.choices import DataSetState
 from runs_app.errors import DataSourceNotFound
-from runs_app.execution import intake
+from runs_app.execution import data_files, intake
 from runs_app.forecasting.data.endings import suffix_of
 from runs_app.forecasting.data.sample import FILE_NAME, write_sample
 from runs_app.models import DataSet
-from runs_app.services import datasets
 from runs_app.services.datasets import (
     facts_of,
     list_data_sets,
@@ -164,7 +163,7 @@ def test_a_file_that_vanishes_before_it_is_read_is_told(candles: Path) -> None:
 def test_data_sets_are_listed_once_whatever_their_number(
     data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datasets, "MAX_FILES", 3)
+    monkeypatch.setattr(data_files, "MAX_FILES", 3)
     for number in range(5):
         (data_root / f"{number}.csv").write_text("x")
     assert len(list_data_sets()) == 3
@@ -195,7 +194,7 @@ def test_endings(name: str, suffix: str | None) -> None:
 def test_a_name_that_another_process_takes_at_the_same_moment(
     candles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free_name = datasets._name_for
+    free_name = data_files._name_for
 
     def late(relative: str) -> str:
         name = free_name(relative)
@@ -203,5 +202,5 @@ def test_a_name_that_another_process_takes_at_the_same_moment(
             DataSet.objects.create(name=name, path="other/BTCUSDT_1m.csv")
         return name
 
-    monkeypatch.setattr(datasets, "_name_for", late)
+    monkeypatch.setattr(data_files, "_name_for", late)
     assert refresh_one("BTCUSDT_1m.csv").name == "BTCUSDT_1m.csv"

@@ -1,0 +1,59 @@
+"""Remove a data set that the product brought into DATA_ROOT, with its file."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Count, QuerySet
+from django.db.models.fields.json import KT
+
+from runs_app.choices import LIVE
+from runs_app.errors import DataSetInUse, DataSetNotOurs
+from runs_app.execution import intake
+from runs_app.execution.data_files import data_root
+from runs_app.models import DataSet, TrainingRun
+
+
+def runs_on(row: DataSet) -> QuerySet[TrainingRun]:
+    """Runs on a data set, newest first, without those in the trash."""
+    return TrainingRun.objects.filter(config__data__source=row.path, trashed_at=None)
+
+
+def count_runs() -> dict[str, int]:
+    """Runs by the path of their data, without those in the trash."""
+    counted = (
+        TrainingRun.objects.filter(trashed_at=None)
+        .annotate(source=KT("config__data__source"))
+        .values("source")
+        .annotate(runs=Count("pk"))
+        .order_by()
+    )
+    return dict(counted.values_list("source", "runs"))
+
+
+def why_not_removable(row: DataSet) -> str:
+    """Why it cannot be removed at this moment, in a sentence; empty where it can."""
+    if not row.is_removable:
+        return (
+            f"The file {row.path} was put into DATA_ROOT by hand; remove it there, and it is gone "
+            "from this list."
+        )
+    live = list(runs_on(row).filter(status__in=LIVE)[:3])
+    if live:
+        names = ", ".join(str(run) for run in live)
+        return f"It is needed by runs that wait or train ({names}); cancel them or wait for them."
+    return ""
+
+
+def remove_data_set(row: DataSet) -> None:
+    """Delete its file, what was made of it, and its row; runs that used it keep their results.
+
+    Raises ``DataSetNotOurs`` or ``DataSetInUse``.
+    """
+    with transaction.atomic():
+        locked = DataSet.objects.select_for_update().get(pk=row.pk)
+        reason = why_not_removable(locked)
+        if reason:
+            raise (DataSetInUse if locked.is_removable else DataSetNotOurs)(reason)
+        (data_root() / locked.path).unlink(missing_ok=True)
+        locked.delete()
+    intake.forget(row.store_key)
