@@ -34,6 +34,10 @@ class NoBody:
         """Nothing, at once."""
         return b""
 
+    def tell(self) -> int:
+        """Its length."""
+        return 0
+
     def seek(self, *args: int) -> int:
         """There is one place only."""
         return 0
@@ -65,13 +69,16 @@ class StreamedRequest(http_protocol.WebRequest):  # type: ignore[misc]
         if not self._refused:
             super().handleContentChunk(data)
 
-    def process(self) -> Any:
-        """Hand the request on once its body is whole."""
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Hand the request on once its body is whole.
+
+        Twisted, too, would read it now: it parses forms that nobody asks it for.
+        """
         if self._refused:
-            return None
+            return
         self.body, self.content = self.content, NoBody()
         self.body.seek(0)
-        return super().process()
+        super().requestReceived(command, path, version)
 
     def connectionLost(self, reason: Any) -> None:
         """The body goes with the connection."""

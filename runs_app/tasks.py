@@ -127,3 +127,4 @@ def _load_torch_early(**_: Any) -> None:
 def _stop_trainers(**_: Any) -> None:
     """A warm shutdown waits for the tasks; each of them asks its trainer to stop."""
     STOPPING.set()
+    fetching.ENDING.set()

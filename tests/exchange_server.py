@@ -2,7 +2,7 @@
 
 It has a market BTC/USDT with one-minute and daily candles, holes and a last candle that is not
 finished. ``faults`` are answered first, one a request for candles: a status, ``"cut"`` (the
-connection breaks), ``"short"`` (a page of 7), ``"again"`` (a page that begins ten candles early), or
+connection breaks), ``"short"`` (a page of 7), ``"again"`` (a page that begins ten candles early) or
 ``"elsewhere"`` (a redirect to another host).
 """
 
@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -121,11 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _say(self, status: int, answer: Any) -> None:
         text = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+        with suppress(ConnectionError):  # who asked may have been killed
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""

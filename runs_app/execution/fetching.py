@@ -7,6 +7,7 @@ whoever is free takes it up. A person who cancels writes the job's state, and th
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from django.utils import timezone
 
 from runs_app.choices import JobKind, JobState, Origin
 from runs_app.execution import data_files, wakeups
-from runs_app.execution.core_process import Command, ask_core
+from runs_app.execution.core_process import Command, CoreFailed, ask_core
 from runs_app.forecasting.data.fetch_wish import FetchWish, read_state
 from runs_app.models import Job
 
@@ -29,6 +30,9 @@ GRACE_SECONDS = 90.0
 """For the page under way at the end of a slice, and for writing the file."""
 
 MEMORY_BYTES = 3 * 1024**3
+ENDING = threading.Event()
+"""Set when this worker was asked to end: a slice does not hold it up, and its job waits again."""
+
 KEEP = timedelta(days=7)
 """How long what has come of a fetch that nobody goes on with is kept."""
 
@@ -54,10 +58,17 @@ def carry_on(job: Job) -> dict[str, Any]:
     progress = Progress(wish)
 
     def wanted() -> bool:
+        if ENDING.is_set():
+            return False
         mine = Job.objects.filter(pk=job.pk, state=JobState.WORKING)
         return bool(mine.update(facts=progress(), started_at=timezone.now()))
 
-    return fetch(wish, wanted)
+    try:
+        return fetch(wish, wanted)
+    except CoreFailed:
+        if not ENDING.is_set():
+            raise
+        return {"done": False}
 
 
 def fetch(wish: FetchWish, wanted: Callable[[], bool]) -> dict[str, Any]:

@@ -203,7 +203,7 @@ class CandleChart {
       },
       scales: {
         x: { time: true, min, max, auto: false, range: (plot, low, high) => [low, high] },
-        y: { range: (plot) => valueRange(pane.name, columns, seconds, plot.scales.x) },
+        y: { range: () => valueRange(pane.name, columns, seconds, this.view) },
       },
       axes: [{ ...timeAxis(), show: Boolean(pane.times) }, { ...axis(""), size: 64, space: 28 }],
       series: [{}, ...linesOf(pane.name)],
@@ -268,7 +268,7 @@ function linesOf(name) {
 }
 
 // Lowest and highest value in sight, with a little air.
-function valueRange(name, columns, seconds, { min, max }) {
+function valueRange(name, columns, seconds, [min, max]) {
   if (name === "rsi") return [0, 100];
   const { time } = columns;
   let low = Infinity;

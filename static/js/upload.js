@@ -24,6 +24,10 @@ function rest() {
 }
 
 function send(file) {
+  const endings = form.dataset.endings.split(" ");
+  if (!endings.some((ending) => file.name.toLowerCase().endsWith(ending))) {
+    return say(`${file.name} must end in one of ${endings.join(", ")}.`, true);
+  }
   const limit = Number(form.dataset.limit);
   if (file.size > limit) {
     return say(`${file.name} has ${size(file.size)}; ${form.dataset.limitText} is the most that can be uploaded.`, true);

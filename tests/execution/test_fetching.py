@@ -114,6 +114,21 @@ def test_cancelled_it_ends_and_the_same_request_goes_on(
     assert exchange.pages[0] == FIRST + kept * MINUTE_MS
 
 
+def test_a_worker_that_ends_leaves_it_waiting(
+    exchange: LocalExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runs_app.execution.core_process.WATCH_SECONDS", 0.1)
+    exchange.pause = 30.0
+    job = request_fetch(read_wish(*WISH))
+    fetching.ENDING.set()
+    try:
+        tasks.carry_out(job.pk)
+    finally:
+        fetching.ENDING.clear()
+    job.refresh_from_db()
+    assert job.state == JobState.WAITING
+
+
 def test_a_lost_worker_s_fetch_waits_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "_wake", lambda _: None)
     long_ago = timezone.now() - timedelta(seconds=fetching.GRACE_SECONDS + 1)

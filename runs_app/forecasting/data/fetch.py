@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
@@ -46,10 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def collect(wish: FetchWish, exchange: Exchange, rows: FetchedRows, until: float) -> bool:
-    """Fetch page by page until all is there (True) or the monotonic time ``until`` has come."""
-    bar = wish.bar_ms
+    """Fetch page by page until all is there (True) or the monotonic time ``until`` has come.
+
+    Ends early, too, when whoever started this process has gone: its successor will go on.
+    """
+    bar, starter = wish.bar_ms, os.getppid()
     while (since := max(rows.state.next_ms, wish.since_ms)) + bar <= _end_ms(wish):
-        if time.monotonic() > until:
+        if time.monotonic() > until or os.getppid() != starter:
             return False
         asked_at = _end_ms(wish)
         kept = new_rows(exchange.page(since), since=since, end=asked_at, bar=bar)
@@ -127,11 +131,11 @@ def _provenance(wish: FetchWish, state: FetchState) -> dict[str, Any]:
 
 def _notes(wish: FetchWish, rows: FetchedRows) -> list[str]:
     """What a person should know of what came."""
-    times = rows.values()[:, 0].astype("int64").tolist()
-    missing = sum((after - before) // wish.bar_ms - 1 for before, after in pairwise(times))
+    times = rows.values()[:, 0].astype("int64")
+    missing = int((np.diff(times) // wish.bar_ms - 1).sum())
     notes = []
     if times[0] > wish.since_ms:
-        notes.append(f"{wish.exchange} gives candles only from {_iso(times[0])} on")
+        notes.append(f"{wish.exchange} gives candles only from {_iso(int(times[0]))} on")
     if missing:
         notes.append(f"{missing:,} bars are missing at the exchange; gaps are kept as they are")
     return notes

@@ -20,7 +20,8 @@ from runs_app.forecasting.data import fetch
 from runs_app.forecasting.data.candles import read_candles
 from runs_app.forecasting.data.exchange import client_of
 from runs_app.forecasting.data.fetch_wish import EXCHANGES, FetchWish, read_state, read_wish
-from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.forecasting.data.fetched_rows import held
+from runs_app.forecasting.errors import ConfigInvalid, DataInvalid
 from tests.exchange_server import DAY_MS, MINUTE_MS, LocalExchange, price, serving
 
 FIRST = 1_704_067_200_000
@@ -131,6 +132,28 @@ def test_killed_in_the_middle_it_goes_on_after_the_last_page(
     _, answer, _ = run(wish())
     assert exchange.pages[0] == FIRST + before * MINUTE_MS
     assert opens(tmp_path / answer["file"]) == [FIRST + MINUTE_MS * bar for bar in range(BARS)]
+
+
+def test_it_ends_when_whoever_started_it_has_gone(exchange: LocalExchange, tmp_path: Path) -> None:
+    exchange.pause = 0.3
+    program = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]])"
+    command = ["-m", fetch.__name__, *arguments(wish(), exchange, tmp_path)]
+    starter = subprocess.Popen([sys.executable, "-c", program, *command])
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not read_state(tmp_path / "pages").rows and time.monotonic() < deadline:
+        time.sleep(0.01)
+    starter.kill()
+    starter.wait()
+    free = False
+    while not free and time.monotonic() < deadline:
+        try:
+            with held(tmp_path / "pages") as rows:
+                free = True
+                assert 0 < rows.state.rows < BARS
+        except DataInvalid:
+            time.sleep(0.05)
+    assert free
+    assert not list(tmp_path.glob("*.parquet"))
 
 
 def test_it_works_in_slices(run: Fetch, exchange: LocalExchange) -> None:
