@@ -56,12 +56,16 @@ class CandleChart {
   async ask() {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
-    const query = new URLSearchParams({ width: Math.max(Math.round(this.box.clientWidth), 100) });
+    const pixels = Math.max(Math.round(this.box.clientWidth), 100);
+    const query = new URLSearchParams({ width: pixels });
     if (this.view) {
-      const margin = (this.view[1] - this.view[0]) / 2;
-      query.set("from", Math.max(Math.round(this.view[0] - margin), 0));
-      query.set("to", Math.max(Math.round(this.view[1] + margin), 1));
-      query.set("width", Math.min(2 * query.get("width"), 10_000));
+      const { first, last, bar_seconds: bar } = this.answer;
+      const span = this.view[1] - this.view[0];
+      const from = Math.max(Math.round(this.view[0] - span / 2), first);
+      const to = Math.min(Math.round(this.view[1] + span / 2), last + 1000 * bar);
+      query.set("from", from);
+      query.set("to", to);
+      query.set("width", Math.min(Math.round((pixels * (to - from)) / span), 10_000));
     }
     let answer;
     try {
