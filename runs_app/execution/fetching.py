@@ -27,7 +27,10 @@ from runs_app.models import Job
 MODULE = "runs_app.forecasting.data.fetch"
 SLICE_SECONDS = 90.0
 GRACE_SECONDS = 90.0
-"""For the page under way at the end of a slice, and for writing the file."""
+"""A worker that has not told for so long how far a fetch is has lost it."""
+
+OVERTIME_SECONDS = 400.0
+"""Beyond its slice, for a page that is asked for again and again, and for writing the file."""
 
 MEMORY_BYTES = 3 * 1024**3
 ENDING = threading.Event()
@@ -44,7 +47,7 @@ def command_of(wish: FetchWish, seconds: float = SLICE_SECONDS) -> Command:
         wish.model_dump_json(), "--folder", str(folder_of(wish)),
         "--out", str(data_files.data_root()), "--seconds", str(seconds), "--mirror", mirror,
     )  # fmt: skip
-    return Command(MODULE, arguments, seconds + GRACE_SECONDS, MEMORY_BYTES)
+    return Command(MODULE, arguments, seconds + OVERTIME_SECONDS, MEMORY_BYTES)
 
 
 def folder_of(wish: FetchWish) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -32,21 +33,21 @@ class Patience:
 
     tries: int = 8
     pause: float = 1.0
-    longest: float = 60.0
+    longest: float = 15.0
     sleep: Callable[[float], None] = field(default=time.sleep)
 
 
-class OutOfTime(Exception):
-    """The time of this process is over; what has come is kept."""
+class Abandoned(Exception):
+    """Whoever started this process has gone; what has come is kept for its successor."""
 
 
 class Exchange:
     """A market of one exchange. Raises ``DataInvalid`` with a sentence for a person."""
 
-    def __init__(self, wish: FetchWish, mirror: str, patience: Patience, until: float) -> None:
+    def __init__(self, wish: FetchWish, mirror: str, patience: Patience) -> None:
         self._wish = wish
         self._patience = patience
-        self._until = until
+        self._starter = os.getppid()
         self._client = client_of(wish.exchange, mirror)
         self.requests = 0
         """Questions asked, repeated ones too."""
@@ -113,9 +114,13 @@ class Exchange:
     def _wait(self, tried: int) -> None:
         longest = min(self._patience.pause * 2 ** (tried - 1), self._patience.longest)
         seconds = longest * (0.5 + random.random() / 2)
-        if time.monotonic() + seconds > self._until:
-            raise OutOfTime
+        self.check_starter()
         self._patience.sleep(seconds)
+
+    def check_starter(self) -> None:
+        """Raises ``Abandoned`` where nobody waits for this process any more."""
+        if os.getppid() != self._starter:
+            raise Abandoned
 
 
 def client_of(name: str, mirror: str) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from runs_app.forecasting.data.exchange import Exchange, OutOfTime, Patience, Row
+from runs_app.forecasting.data.exchange import Abandoned, Exchange, Patience, Row
 from runs_app.forecasting.data.fetch_wish import FetchState, FetchWish
 from runs_app.forecasting.data.fetched_rows import FetchedRows, held
 from runs_app.forecasting.data.new_file import settle_as
@@ -49,12 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
 def collect(wish: FetchWish, exchange: Exchange, rows: FetchedRows, until: float) -> bool:
     """Fetch page by page until all is there (True) or the monotonic time ``until`` has come.
 
-    Ends early, too, when whoever started this process has gone: its successor will go on.
+    One page at least is fetched, so that slices of any length come to an end. Raises ``Abandoned``.
     """
-    bar, starter = wish.bar_ms, os.getppid()
+    bar = wish.bar_ms
     while (since := max(rows.state.next_ms, wish.since_ms)) + bar <= _end_ms(wish):
-        if time.monotonic() > until or os.getppid() != starter:
-            return False
         asked_at = _end_ms(wish)
         kept = new_rows(exchange.page(since), since=since, end=asked_at, bar=bar)
         if kept:
@@ -62,6 +59,9 @@ def collect(wish: FetchWish, exchange: Exchange, rows: FetchedRows, until: float
         else:  # nothing within a page: a long gap, or the time before or after all candles
             beyond = min(since + exchange.page_bars * bar, asked_at)
             rows.add([], exchange.next_day(beyond, asked_at))
+        exchange.check_starter()
+        if time.monotonic() > until:
+            return False
     return True
 
 
@@ -82,9 +82,9 @@ def _answer(wish: FetchWish, rows: FetchedRows, options: argparse.Namespace) -> 
     until = time.monotonic() + options.seconds
     patience = Patience(tries=options.tries, pause=options.pause)
     try:
-        exchange = Exchange(wish, options.mirror, patience, until)
+        exchange = Exchange(wish, options.mirror, patience)
         done = collect(wish, exchange, rows, until)
-    except OutOfTime:
+    except Abandoned:
         done = False
     state = rows.state
     answer = {
