@@ -191,9 +191,9 @@ class CandleChart {
     const { columns, stick_seconds: seconds } = this.answer;
     const [min, max] = this.view;
     const hooks = { setCursor: [(plot) => this.point(plot)] };
-    if (pane.name === "price") hooks.drawClear = [sticks(columns, seconds)];
-    if (pane.name === "volume") hooks.drawClear = [bars(columns, seconds)];
-    if (pane.name === "rsi") hooks.drawClear = [lines([30, 70])];
+    if (pane.name === "price") hooks.drawAxes = [sticks(columns, seconds)];
+    if (pane.name === "volume") hooks.drawAxes = [bars(columns, seconds)];
+    if (pane.name === "rsi") hooks.drawAxes = [lines([30, 70])];
     return {
       ms: 1,
       width: this.box.clientWidth,
