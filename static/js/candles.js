@@ -145,6 +145,12 @@ class CandleChart {
       const [from, to] = this.view;
       this.show(this.at - (this.at - from) * factor, this.at + (to - this.at) * factor);
     }, { passive: false });
+    // Who removes the data set must not be answered that its candles are gone.
+    document.addEventListener("submit", (event) => {
+      if (event.defaultPrevented) return;
+      clearTimeout(this.waiting);
+      this.asking?.abort();
+    });
     this.drag();
     new ResizeObserver(() => {
       if (!this.answer || this.drawnWidth === this.box.clientWidth) return;
