@@ -62,7 +62,7 @@ class Supervisor:
             self._directory,
             Path(settings.DATA_ROOT),
             self._slot.devices,
-            resuming=self._held.attempt > 1,
+            attempt=self._held.attempt,
         )
         try:
             how = self._watch(trainer, feed)

@@ -27,13 +27,13 @@ OOM_SCORE = 500
 
 @dataclass(frozen=True)
 class Order:
-    """One fit to run: its directory, where the candles lie, the environment it may see, and
-    whether it goes on from its newest checkpoint."""
+    """One fit to run: its directory, where the candles lie, the environment it may see, and which
+    attempt of the run it is; every one after the first goes on from the newest checkpoint."""
 
     run_dir: str
     data_root: str
     environ: Mapping[str, str]
-    resuming: bool = False
+    attempt: int = 1
 
 
 def run(order: Order, entry: str, parent: int) -> int:
@@ -46,7 +46,13 @@ def run(order: Order, entry: str, parent: int) -> int:
         _leave(order, parent)
         fit = _resolve(entry)
         run_dir, data_root = Path(order.run_dir), Path(order.data_root)
-        return fit(run_dir, data_root, progress=False, resuming=order.resuming)
+        return fit(
+            run_dir,
+            data_root,
+            progress=False,
+            resuming=order.attempt > 1,
+            attempt=order.attempt,
+        )
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else EXIT_CODES[Reason.BUG]
     except BaseException:  # noqa: BLE001 - the last frame of the process: report and end
@@ -69,6 +75,8 @@ def _leave(order: Order, parent: int) -> None:
     _die_with(parent)
     for number in (*HELD_BACK, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    # Asks for the stacks; until the fit can show them it must not end the process.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
     os.umask(0o077)
     # A core dump of a process with a loaded data set can be larger than the disk.

@@ -108,14 +108,17 @@ class TrainerServer:
         data_root: Path,
         devices: str | None = None,
         *,
-        resuming: bool = False,
+        attempt: int = 1,
     ) -> TrainerProcess:
-        """Order a trainer for ``run_dir``. ``devices``: its CUDA_VISIBLE_DEVICES, if not None."""
+        """Order a trainer for ``run_dir``. ``devices``: its CUDA_VISIBLE_DEVICES, if not None.
+
+        ``attempt`` is the run's, from 1; every one after the first goes on from a checkpoint.
+        """
         environ = self._environ()
         environ["DATA_ROOT"] = str(data_root)
         if devices is not None:
             environ["CUDA_VISIBLE_DEVICES"] = devices
-        order = Order(str(run_dir), str(data_root), environ, resuming)
+        order = Order(str(run_dir), str(data_root), environ, attempt)
         with self._lock:
             connection = self._ensure()
             identity = next(self._numbers)

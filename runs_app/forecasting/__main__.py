@@ -19,7 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
         "checkpoints, metrics.json and predictions.parquet into RUN_DIR. SIGTERM or Ctrl-C ends "
         "it after the running batch, with a checkpoint.",
         epilog="Exit status: 0 completed, 10 cancelled, 11 configuration, 12 data, 13 out of "
-        "memory, 14 non-finite loss, 15 disk full, 1 anything else.",
+        "memory, 14 non-finite loss, 15 disk full, 17 another trainer works in RUN_DIR, 1 anything "
+        "else.",
     )
     parser.add_argument(
         "run_dir", metavar="RUN_DIR", type=Path, help=f"folder that holds {CONFIG_FILE}"

@@ -17,7 +17,7 @@ FLOOD_LINES = 20_000
 ODD_BYTES = b"\xff\xfe bytes \x00 \x1b[31mred\x1b[0m\n 10%\r 50%\r100%\n\nno newline at the end"
 
 
-def main(run_dir: Path, data_root: Path, *, progress: bool, resuming: bool) -> int:
+def main(run_dir: Path, data_root: Path, *, progress: bool, resuming: bool, attempt: int) -> int:
     """Entry with the signature of ``training.fit.run``."""
     program: Callable[[], int] = globals()[(run_dir / "program").read_text()]
     return program()

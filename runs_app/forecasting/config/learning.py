@@ -197,15 +197,16 @@ class TrainConfig(Section):
         gt=0.0,
         le=1440.0,
         title="Checkpoint every (minutes)",
-        description="How often last.ckpt is written inside an epoch: a run that is killed and "
+        description="How often a checkpoint is written inside an epoch: a run that is killed and "
         "resumed loses no more than this.",
     )
     keep_checkpoints: int = Field(
         default=3,
         ge=1,
         le=1000,
-        title="Checkpoints kept",
-        description="Epoch checkpoints kept on disk, besides the best and the last.",
+        title="Best checkpoints kept",
+        description="How many checkpoints with the lowest validation losses are kept on disk, "
+        "besides the last one and those you pin.",
     )
     log_every_steps: int = Field(
         default=10,

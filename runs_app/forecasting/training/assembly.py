@@ -27,6 +27,7 @@ from runs_app.forecasting.training.saving import PeriodicSaver
 from runs_app.forecasting.training.throughput import Throughput
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor
@@ -80,8 +81,12 @@ def assemble(
     log: EventLog,
     stop: StopSignal,
     progress: bool,
+    before_naming: Callable[[], None] = lambda: None,
 ) -> Fit:
-    """Put the parts together. Seeds torch, so that equal configurations give equal weights."""
+    """Put the parts together. Seeds torch, so that equal configurations give equal weights.
+
+    ``before_naming`` is called before a checkpoint gets its name, and may end the process.
+    """
     torch.manual_seed(config.train.seed)
     table = DecisionTable.on_device(data, context_bars=config.model.context_bars, device=device)
     train = config.train
@@ -101,7 +106,9 @@ def assemble(
         decision_time=data.decision_time,
     )
     evaluator = Evaluator(config, table, stop)
-    store = CheckpointStore(run_dir, keep=train.keep_checkpoints, announce=log.put)
+    store = CheckpointStore(
+        run_dir, keep=train.keep_checkpoints, log=log, before_naming=before_naming
+    )
     validation, test = len(data.splits["validation"]), len(data.splits["test"])
     throughput = Throughput(len(feed), train.max_epochs, (validation + test) / validation)
     writer = CheckpointWriter(
@@ -122,7 +129,6 @@ def assemble(
         writer=writer,
         record=record,
         throughput=throughput,
-        log=log,
     )
     closer = EpochCloser(
         train,

@@ -6,15 +6,19 @@ import logging
 import sys
 import time
 import traceback
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runs_app.forecasting.config.document import from_yaml
 from runs_app.forecasting.data.prepare import prepare
-from runs_app.forecasting.errors import ConfigInvalid, FieldError
+from runs_app.forecasting.errors import ConfigInvalid, DirectoryHeld, FieldError
 from runs_app.forecasting.events import (
+    CHECKPOINT_DIR,
     CONFIG_FILE,
     EVENTS_FILE,
     EXIT_CODES,
+    HELD_EXIT,
     METRICS_FILE,
     PREDICTIONS_FILE,
     REPORT_FILE,
@@ -24,7 +28,9 @@ from runs_app.forecasting.events import (
     FitStarted,
     Reason,
 )
+from runs_app.forecasting.progress import marking
 from runs_app.forecasting.training.assembly import Fit, assemble
+from runs_app.forecasting.training.branch import start_from_branch
 from runs_app.forecasting.training.compilation import compiled
 from runs_app.forecasting.training.console import printing
 from runs_app.forecasting.training.device import (
@@ -34,52 +40,79 @@ from runs_app.forecasting.training.device import (
 )
 from runs_app.forecasting.training.event_log import EventLog
 from runs_app.forecasting.training.failures import explain
-from runs_app.forecasting.training.memory import keep_freed_memory
+from runs_app.forecasting.training.fencing import holding
+from runs_app.forecasting.training.memory import keep_freed_memory, within_the_machine
 from runs_app.forecasting.training.optimizer import warmup_length
 from runs_app.forecasting.training.outcome import cancel, complete
 from runs_app.forecasting.training.resume import Resumption, resume
 from runs_app.forecasting.training.rivals import log_baselines, score_baselines
 from runs_app.forecasting.training.rollback import train
+from runs_app.forecasting.training.room import refuse_what_cannot_fit
+from runs_app.forecasting.training.stacks import shown_on_request
 from runs_app.forecasting.training.stopping import StopRequested, StopSignal
+from runs_app.forecasting.whole_file import remove_unfinished
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import torch
+
     from runs_app.forecasting.config.schema import RunConfig
+    from runs_app.forecasting.training.fencing import Fence
 
 LOG = logging.getLogger(__name__)
 
 
-def run(run_dir: Path, data_root: Path, *, progress: bool, resuming: bool = False) -> int:
+def run(
+    run_dir: Path, data_root: Path, *, progress: bool, resuming: bool = False, attempt: int = 0
+) -> int:
     """Train from ``run_dir/config.yaml`` alone and return the exit status for how it ended.
 
     ``data_root`` is where a relative ``data.source`` is looked up. With ``resuming`` an earlier
-    attempt's newest checkpoint is taken up; without one the fit starts over. The last event is
-    always ``FitFinished`` or ``FitFailed``. Nothing is raised but what ends the interpreter itself.
+    attempt's newest checkpoint is taken up; without one the fit starts over. ``attempt`` numbers
+    the tries of a supervisor: see ``fence``. The last event is always ``FitFinished`` or
+    ``FitFailed``, unless another trainer has the directory. Nothing is raised but what ends the
+    interpreter itself.
     """
     stop = StopSignal()
-    with printing(), stop.listening():
+    with printing(), shown_on_request(), stop.listening(), ExitStack() as held:
         try:
+            with stop.breaking():
+                fence = held.enter_context(holding(run_dir, attempt))
+            held.enter_context(marking(run_dir))
+            remove_unfinished(run_dir)
+            remove_unfinished(run_dir / CHECKPOINT_DIR)
             log = EventLog(run_dir / EVENTS_FILE)
+        except (StopRequested, KeyboardInterrupt):
+            LOG.info("Cancelled on request while another trainer had the run directory.")
+            return EXIT_CODES[Reason.CANCELLED]
+        except DirectoryHeld as error:
+            LOG.error("%s", error)
+            return HELD_EXIT
         except OSError as error:
             LOG.error("The run directory %s cannot be written: %s", run_dir, error.strerror)
             return EXIT_CODES[explain(error).reason]
-        reason = _run_logged(run_dir, data_root, log, stop, progress=progress, resuming=resuming)
-    return EXIT_CODES[reason]
+        work = _Work(run_dir, data_root, log, stop, fence, progress=progress, resuming=resuming)
+        return EXIT_CODES[_run_logged(work)]
 
 
-def _run_logged(
-    run_dir: Path,
-    data_root: Path,
-    log: EventLog,
-    stop: StopSignal,
-    *,
-    progress: bool,
-    resuming: bool,
-) -> Reason:
+@dataclass(frozen=True)
+class _Work:
+    """One call of ``run``."""
+
+    run_dir: Path
+    data_root: Path
+    log: EventLog
+    stop: StopSignal
+    fence: Fence
+    progress: bool
+    resuming: bool
+
+
+def _run_logged(work: _Work) -> Reason:
     event: FitFinished | FitFailed
     try:
-        event = _fit(run_dir, data_root, log, stop, progress=progress, resuming=resuming)
+        event = _fit(work)
     except (StopRequested, KeyboardInterrupt):
         event = FitFinished(
             reason=Reason.CANCELLED, message="Cancelled on request before training began."
@@ -87,9 +120,9 @@ def _run_logged(
         LOG.info(event.message)
     except Exception as error:  # noqa: BLE001 - every fault becomes a reason and a sentence
         event = _failed(error)
-    log.put(event)
+    work.log.put(event)
     try:
-        log.close()
+        work.log.close()
     except Exception as error:  # noqa: BLE001 - as above, and there is no log left to tell it to
         return _failed(error).reason
     return event.reason
@@ -99,36 +132,39 @@ def _failed(error: Exception) -> FitFailed:
     traceback.print_exception(error, file=sys.stderr)
     failure = explain(error)
     LOG.error("Failed: %s", failure.message)
-    return FitFailed(reason=failure.reason, message=failure.message, fields=failure.fields)
+    return FitFailed(**failure._asdict())
 
 
-def _fit(
-    run_dir: Path,
-    data_root: Path,
-    log: EventLog,
-    stop: StopSignal,
-    *,
-    progress: bool,
-    resuming: bool,
-) -> FitFinished:
-    began = time.perf_counter()
-    with stop.breaking():
-        config = read_config(run_dir)
+def _fit(work: _Work) -> FitFinished:
+    with work.stop.breaking():
+        config = read_config(work.run_dir)
         device = choose_device(config.train.accelerator)
+    with within_the_machine(device):
+        return _fit_on(device, config, work)
+
+
+def _fit_on(device: torch.device, config: RunConfig, work: _Work) -> FitFinished:
+    began = time.perf_counter()
+    with work.stop.breaking():
         use_available_cores()
         keep_freed_memory()
-        data = prepare(config, data_root)
-        fit = assemble(run_dir, config, data, device=device, log=log, stop=stop, progress=progress)
+        data = prepare(config, work.data_root)
+        refuse_what_cannot_fit(config, data, device)
+        fit = assemble(
+            work.run_dir, config, data, device=device, log=work.log, stop=work.stop,
+            progress=work.progress, before_naming=work.fence.check,
+        )  # fmt: skip
         if config.train.compile:
             fit.module.use(compiled(fit.module.network, device))
         baselines = score_baselines(fit.baselines, data)
     where = describe_device(device)
-    resumption = resume(fit) if resuming else None
+    resumption, started_from = resume(fit) if work.resuming else None, ""
     if resumption is None:
         _clear_earlier_attempt(fit)
-    _announce(fit, where, resumption)
+        started_from = start_from_branch(fit.module.network, work.run_dir, config, data)
+    _announce(fit, where, resumption, started_from)
     log_baselines(fit.baselines, baselines)
-    log.put(BaselinesScored(scores=baselines))
+    work.log.put(BaselinesScored(scores=baselines))
     try:
         train(fit)
         return complete(fit, device=where, seconds=time.perf_counter() - began)
@@ -158,7 +194,7 @@ def _clear_earlier_attempt(fit: Fit) -> None:
         LOG.info("Starting over: removed %d checkpoint files of an earlier attempt", removed)
 
 
-def _announce(fit: Fit, where: str, resumption: Resumption | None) -> None:
+def _announce(fit: Fit, where: str, resumption: Resumption | None, started_from: str) -> None:
     config, data = fit.config, fit.data
     counts = {split: len(rows) for split, rows in data.splits.items()}
     for note in data.notes:
@@ -181,6 +217,8 @@ def _announce(fit: Fit, where: str, resumption: Resumption | None) -> None:
         )  # fmt: skip
     if resumption is not None:
         LOG.info(resumption.sentence)
+    if started_from:
+        LOG.info("Starts from another run's %s", started_from)
     fit.log.put(
         FitStarted(
             device=where,
@@ -194,5 +232,6 @@ def _announce(fit: Fit, where: str, resumption: Resumption | None) -> None:
             resumed_from_step=resumption.step if resumption else None,
             resume=resumption.kind if resumption else None,
             resume_reason="; ".join(resumption.reasons) if resumption else "",
+            started_from=started_from,
         )
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytorch_lightning as pl
 
 from runs_app.forecasting.events import StepTaken
+from runs_app.forecasting.progress import advance
 
 if TYPE_CHECKING:
     from runs_app.forecasting.training.event_log import EventLog
@@ -82,6 +83,7 @@ class StepReporter(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Report; raise ``StopRequested`` when a stop was asked for: the batch is finished."""
+        advance()
         record = self._record
         record.take_step(pl_module.loss)
         if self._first or record.step % self._every == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def wait_for(run_dir: Path, text: bytes, process: subprocess.Popen[bytes]) -> No
     limit = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < limit and process.poll() is None:
         path = run_dir / "events.jsonl"
-        if path.exists() and text in path.read_bytes():
+        if path.exists() and re.search(text, path.read_bytes()):
             return
         time.sleep(0.02)
     raise AssertionError(f"{text!r} never came; exit status {process.poll()}")
