@@ -125,8 +125,12 @@ def _sha256(file: BinaryIO) -> str:
 def _look_for_damage(file: BinaryIO, name: str) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
-            # torch.save compresses nothing, so nothing grows when it is read.
-            if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+            # torch.save compresses nothing, so nothing grows when it is read; and it has no
+            # constants, by which torch would know a program.
+            if any(
+                part.compress_type != zipfile.ZIP_STORED or part.filename.endswith("constants.pkl")
+                for part in archive.infolist()
+            ):
                 raise CheckpointDamaged(f"{name} was not written by AiStemPre")
             damaged = archive.testzip()
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:
