@@ -31,6 +31,10 @@ VARIABLES: dict[str, str] = {
     "DATABASE_URL": "",
     "REDIS_URL": "",
     "RUN_SLOTS": "1",
+    "LEASE_SECONDS": "60",
+    "LOG_CAP_MB": "1024",
+    "DISK_RESERVE_PERCENT": "3",
+    "TRASH_DAYS": "7",
     "LOG_LEVEL": "INFO",
 }
 """Every variable the product reads, with its default; README explains each (a test holds that)."""
@@ -54,6 +58,14 @@ class Environment:
     """Where the product's own server listens."""
     run_slots: int
     """Runs that one worker trains at the same time."""
+    lease_seconds: int
+    """A worker that is not heard of for so long has lost its run."""
+    log_cap_mb: int
+    """Console output kept of one run, in MiB."""
+    disk_reserve_percent: int
+    """Below this share of free disk nothing new starts."""
+    trash_days: int
+    """How long a deleted run can be restored."""
     log_level: str
 
     @property
@@ -82,6 +94,10 @@ def read() -> Environment:
         own_valkey=not redis_url,
         valkey_socket=socket,
         run_slots=_number("RUN_SLOTS", 1, MAX_RUN_SLOTS),
+        lease_seconds=_number("LEASE_SECONDS", 2, 3600),
+        log_cap_mb=_number("LOG_CAP_MB", 1, 1_048_576),
+        disk_reserve_percent=_number("DISK_RESERVE_PERCENT", 0, 50),
+        trash_days=_number("TRASH_DAYS", 0, 3650),
         log_level=_choice("LOG_LEVEL", LOG_LEVELS),
     )
 

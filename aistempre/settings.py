@@ -16,6 +16,10 @@ MEDIA_ROOT = ENV.media_root
 RUNS_ROOT = MEDIA_ROOT / "runs"
 DATASETS_ROOT = MEDIA_ROOT / "datasets"
 RUN_SLOTS = ENV.run_slots
+LEASE_SECONDS = ENV.lease_seconds
+LOG_CAP_BYTES = ENV.log_cap_mb * 1024**2
+DISK_RESERVE_PERCENT = ENV.disk_reserve_percent
+TRASH_DAYS = ENV.trash_days
 
 # Local mode: one user, no login, this computer only. The Host header is checked against loopback
 # names, so that no name that a web page rebinds to 127.0.0.1 reaches the product.

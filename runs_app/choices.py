@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from runs_app.forecasting.evaluation.documents import Outcome
+from runs_app.forecasting.events import Reason
 
 
 class RunStatus(models.TextChoices):
@@ -22,6 +23,9 @@ FINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 RESUMABLE = frozenset({RunStatus.FAILED, RunStatus.CANCELLED})
 """What may go on from its newest checkpoint, as the same run."""
 
+INFRASTRUCTURE = frozenset({Reason.WORKER_LOST, Reason.KILLED, Reason.STALLED, Reason.DISK_FULL})
+"""Ends that are nobody's fault in the run itself, so that the same may be tried again."""
+
 COLOURS: dict[str, str] = {
     RunStatus.PENDING: "secondary",
     RunStatus.RUNNING: "blue",
@@ -30,6 +34,21 @@ COLOURS: dict[str, str] = {
     RunStatus.CANCELLED: "yellow",
 }
 """Tabler colour of each state's badge."""
+
+
+class Kinship(models.TextChoices):
+    """What a run took of its parent."""
+
+    CLONE = "clone", "Clone"
+    BRANCH = "branch", "Branch"
+
+
+class Priority(models.IntegerChoices):
+    """Which of the waiting runs start first."""
+
+    LOW = -1, "Low"
+    NORMAL = 0, "Normal"
+    HIGH = 1, "High"
 
 
 class Judged(models.TextChoices):

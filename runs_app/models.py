@@ -17,6 +17,8 @@ from runs_app.choices import (
     JobKind,
     JobState,
     Judged,
+    Kinship,
+    Priority,
     RunStatus,
 )
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
@@ -124,18 +126,48 @@ class TrainingRun(models.Model):
     fold = models.PositiveSmallIntegerField(null=True, blank=True, help_text="From 1.")
     seed = models.PositiveIntegerField(null=True, blank=True, help_text="As in its config.")
 
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
+    )
+    kinship = models.CharField(
+        max_length=8, blank=True, choices=Kinship.choices, help_text="What it took of its parent."
+    )
+    parent_checkpoint = models.CharField(
+        max_length=300, blank=True, help_text="Whose weights a branch started from, in words."
+    )
+
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    kill_requested_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was cancelled a second time: end it now."
+    )
+    trashed_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    trash_bytes = models.BigIntegerField(default=0, help_text="Bytes on disk when it was trashed.")
+
+    priority = models.SmallIntegerField(
+        default=Priority.NORMAL, choices=Priority.choices, help_text="Higher starts first."
+    )
+    rank = models.BigIntegerField(default=0, help_text="Order within a priority; lower is first.")
+    queued_at = models.DateTimeField(null=True, blank=True, help_text="When it began to wait.")
 
     attempt = models.PositiveIntegerField(default=0, help_text="Counts claims by a worker.")
+    losses = models.PositiveSmallIntegerField(
+        default=0, help_text="Attempts lost to the infrastructure since a person last started it."
+    )
     worker = models.CharField(max_length=200, blank=True, help_text="Holder of the lease.")
     lease_until = models.DateTimeField(null=True, blank=True)
 
     last_seq = models.BigIntegerField(default=0, help_text="Number of the newest event.")
     events_offset = models.BigIntegerField(default=0, help_text="Bytes of events.jsonl stored.")
     console_offset = models.BigIntegerField(default=0, help_text="Bytes of console.log stored.")
+    reading_attempt = models.PositiveIntegerField(
+        default=0, help_text="Attempt whose output is being read; an older one is read out first."
+    )
+    console_lines = models.BigIntegerField(
+        default=0, help_text="Console lines of that attempt that were read."
+    )
 
     epoch = models.PositiveIntegerField(null=True, blank=True)
     step = models.BigIntegerField(null=True, blank=True)
@@ -161,6 +193,7 @@ class TrainingRun(models.Model):
                 condition=models.Q(status__in=[str(s) for s in RunStatus]), name="run_status_known"
             ),
         )
+        indexes = (models.Index(fields=("status", "-priority", "rank"), name="run_queue"),)
 
     def __str__(self) -> str:
         return self.name or self.uid
@@ -212,6 +245,7 @@ class Checkpoint(models.Model):
     sha256 = models.CharField(max_length=64)
     is_best = models.BooleanField(default=False)
     is_last = models.BooleanField(default=False)
+    pinned = models.BooleanField(default=False, help_text="Kept by hand, whatever its score.")
     created_at = models.DateTimeField()
 
     class Meta:
@@ -220,6 +254,63 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}:{self.path}"
+
+
+class Queue(models.Model):
+    """The one row that all who start runs agree by."""
+
+    paused = models.BooleanField(default=False, help_text="Nothing new starts.")
+    next_rank = models.BigIntegerField(default=1, help_text="Rank of the next run that waits.")
+    swept_at = models.DateTimeField(null=True, blank=True, help_text="Last look for lost workers.")
+    judge_after = models.DateTimeField(
+        null=True, blank=True, help_text="No lease is judged before: the database was away."
+    )
+
+    def __str__(self) -> str:
+        return "paused" if self.paused else "open"
+
+
+class Worker(models.Model):
+    """One worker process that trains runs, by its own word every few seconds."""
+
+    name = models.CharField(max_length=200, unique=True)
+    host = models.CharField(max_length=200, db_index=True)
+    pid = models.PositiveIntegerField()
+    seen_at = models.DateTimeField(help_text="By the database's clock.")
+    heard_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the broker last brought it a message."
+    )
+    stopping = models.BooleanField(default=False)
+    disk_free = models.BigIntegerField(default=0)
+    disk_total = models.BigIntegerField(default=0)
+    blocked = models.TextField(blank=True, help_text="Why it starts nothing, in a sentence.")
+
+    class Meta:
+        ordering = ("host", "pid")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Slot(models.Model):
+    """A place for one run on a host: a GPU, or a share of its processors."""
+
+    host = models.CharField(max_length=200)
+    name = models.CharField(max_length=100, help_text="gpu-UUID or cpu-NUMBER.")
+    gpu = models.CharField(max_length=100, blank=True, help_text="UUID of the device.")
+    label = models.CharField(max_length=200, blank=True, help_text="Name of the device.")
+    drained = models.BooleanField(default=False, help_text="Nothing new starts here.")
+    run = models.ForeignKey(
+        TrainingRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="slots"
+    )
+    seen_at = models.DateTimeField(help_text="By the database's clock.")
+
+    class Meta:
+        ordering = ("host", "name")
+        constraints = (models.UniqueConstraint(fields=("host", "name"), name="slot_of_host"),)
+
+    def __str__(self) -> str:
+        return f"{self.host} {self.name}"
 
 
 class Artifact(models.Model):

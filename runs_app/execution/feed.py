@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import deque
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runs_app.choices import EventKind
 from runs_app.execution.console import clean, level_of
-from runs_app.execution.lifecycle import Claim
-from runs_app.execution.patience import patiently
+from runs_app.execution.leases import Claim, held_by
+from runs_app.execution.patience import Patience, patiently
 from runs_app.execution.recorder import (
     Batch,
     OffsetMoved,
@@ -34,7 +33,7 @@ from runs_app.forecasting.events import (
     FitFinished,
     from_line,
 )
-from runs_app.models import RunEvent, TrainingRun
+from runs_app.models import TrainingRun
 
 logger = logging.getLogger(__name__)
 
@@ -42,30 +41,46 @@ BATCH_SECONDS = 0.05
 """Shortest time between two batches: a lone event is stored at once, a flood in large pieces."""
 
 LOG_TAIL_LINES = 20
+LAST_BYTES = 1024 * 1024
+"""No event is larger."""
+
 CONSOLE = "console"
 
 Entries = list[tuple[datetime, Entry]]
 
 
 class Feed:
-    """Follows ``events.jsonl`` and ``console.log`` of one attempt from the stored offsets."""
+    """Follows ``events.jsonl`` and ``console.log`` from the stored offsets.
 
-    def __init__(self, held: Claim, directory: Path, give_up: Callable[[], bool]) -> None:
+    What is there before ``begin`` was written by an earlier attempt, and is recorded as its own.
+    """
+
+    def __init__(self, held: Claim, directory: Path, patience: Patience) -> None:
         self._held = held
         self._directory = directory
-        self._give_up = give_up
+        self._patience = patience
         self._waiting: Entries = []
         self._stored_at = 0.0
         self.last_word: FitFinished | FitFailed | None = None
         """How the trainer says it ended."""
         self.log_tail: deque[str] = deque(maxlen=LOG_TAIL_LINES)
         """The newest console lines."""
-        patiently(self._attach, give_up)
+        patiently(self._attach, patience)
 
     def pump(self) -> None:
         """Store what was appended, unless the last batch was stored a moment ago."""
         if time.monotonic() - self._stored_at >= BATCH_SECONDS:
             self._store(self._console.read(), self._events.read())
+
+    def begin(self) -> None:
+        """From here on the output is our own attempt's; what came before has been read out."""
+        patiently(
+            lambda: held_by(self._held).update(reading_attempt=self._held.attempt, console_lines=0),
+            self._patience,
+        )
+        self._attempt, self._lines = self._held.attempt, 0
+        self.last_word = None
+        self.log_tail.clear()
 
     def add_sample(self, sample: dict[str, Any]) -> None:
         """Put a sample of the machine into the next batch."""
@@ -76,6 +91,19 @@ class Feed:
         while self._store(self._console.read(to_the_end=True), self._events.read()):
             pass
 
+    @property
+    def bytes_of_events(self) -> int:
+        """How much of ``events.jsonl`` was read."""
+        return self._events.offset
+
+    def wait_with(self, patience: Patience) -> None:
+        """From here on wait for the database with another patience."""
+        self._patience = patience
+
+    def newest_word(self) -> FitFinished | FitFailed | None:
+        """How the trainer says it ended, also where that was stored before it was obeyed."""
+        return self.last_word or _last_word(self._directory / EVENTS_FILE)
+
     def close(self) -> None:
         """Close the files."""
         self._console.close()
@@ -83,26 +111,27 @@ class Feed:
 
     def _attach(self) -> None:
         """Begin where the database says that the stored part ends."""
-        run = TrainingRun.objects.only("events_offset", "console_offset").get(pk=self._held.run_pk)
+        run = TrainingRun.objects.only(
+            "events_offset", "console_offset", "console_lines", "reading_attempt"
+        ).get(pk=self._held.run_pk)
         self._events = Tail(self._directory / EVENTS_FILE, run.events_offset)
         self._console = Tail(self._directory / CONSOLE_FILE, run.console_offset)
-        self._lines = RunEvent.objects.filter(
-            run_id=self._held.run_pk, kind=EventKind.LOG, payload__stream=CONSOLE
-        ).count()
+        self._attempt = run.reading_attempt or 1
+        self._lines = run.console_lines
 
     def _store(self, console: Piece, events: Piece) -> bool:
         """Store one batch; False when there was nothing to store."""
         entries = self._waiting + self._log_entries(console) + self._event_entries(events)
-        batch = Batch(entries, events=_span(events), console=_span(console))
+        batch = Batch(entries, events=_span(events), console=_span(console), lines=self._lines)
         if batch.is_empty:
             return False
         try:
-            patiently(partial(record, self._held, batch), self._give_up)
+            patiently(partial(record, self._held, batch, attempt=self._attempt), self._patience)
         except OffsetMoved as error:
             # A commit whose confirmation was lost was repeated: it stands, so go on from there.
             logger.warning("Reading again from the stored offsets: %s", error)
             self.close()
-            patiently(self._attach, self._give_up)
+            patiently(self._attach, self._patience)
         self._waiting = []
         self._stored_at = time.monotonic()
         return True
@@ -126,10 +155,22 @@ class Feed:
                 continue
             if isinstance(event, (FitFinished, FitFailed)):
                 self.last_word = event
-            entry = translate(event, self._held.attempt)
+            entry = translate(event, self._attempt)
             if entry:
                 entries.append((event.at, entry))
         return entries
+
+
+def _last_word(path: Path) -> FitFinished | FitFailed | None:
+    """The last line of a log, where it is one that ends a fit."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - LAST_BYTES))
+            lines = stream.read().splitlines()
+        event = from_line(lines[-1])
+    except (OSError, IndexError, ValidationError):
+        return None
+    return event if isinstance(event, (FitFinished, FitFailed)) else None
 
 
 def _foreign(line: bytes, error: ValidationError) -> tuple[datetime, Entry]:

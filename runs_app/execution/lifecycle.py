@@ -7,65 +7,44 @@ viewers are told after the commit. Of two who try the same transition one wins, 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
-from django.db.models.expressions import Combinable
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from runs_app.choices import RESUMABLE, EventKind, RunStatus
-from runs_app.execution import artifacts, run_directory, wakeups
+from runs_app.choices import INFRASTRUCTURE, Kinship, Priority, RunStatus
+from runs_app.execution import artifacts, queue, run_directory, wakeups
+from runs_app.execution.leases import Claim, from_now, lease_end
+from runs_app.execution.transitions import (
+    ASK_TO_STOP,
+    CLAIM,
+    REQUEUE,
+    RESUME,
+    RETRY,
+    SETTLE,
+    WITHDRAW,
+    Transition,
+    append_status,
+    move,
+)
 from runs_app.forecasting.config.document import to_yaml
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.evaluation.documents import LeakCheck, Verdict
 from runs_app.forecasting.events import CONFIG_FILE, Reason
-from runs_app.live.publish import publish
-from runs_app.models import RunEvent, RunGroup, TrainingRun
+from runs_app.models import Checkpoint, RunGroup, Slot, TrainingRun
 
-LEASE_SECONDS = 30
+MAX_LOSSES = 3
+"""How often a run goes back to the queue by itself after its worker was lost."""
 
-WORKER_LOST = (
-    "The worker that trained this run stopped before the run had ended. "
-    "Go on with Resume, or start again with Retry."
-)
-
-
-class LeaseLost(Exception):
-    """The run is not running under this claim any more: its holder must stop and write nothing."""
-
-
-@dataclass(frozen=True)
-class Transition:
-    """From which states a run may move, and where to."""
-
-    sources: frozenset[RunStatus]
-    target: RunStatus
-
-
-CLAIM = Transition(frozenset({RunStatus.PENDING}), RunStatus.RUNNING)
-WITHDRAW = Transition(frozenset({RunStatus.PENDING}), RunStatus.CANCELLED)
-RESUME = Transition(RESUMABLE, RunStatus.PENDING)
-ASK_TO_STOP = Transition(frozenset({RunStatus.RUNNING}), RunStatus.RUNNING)
-SETTLE: dict[RunStatus, Transition] = {
-    target: Transition(frozenset({RunStatus.RUNNING}), target)
-    for target in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
-}
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to write one attempt of a run, as long as its lease is renewed."""
-
-    run_pk: int
-    uid: str
-    attempt: int
-    worker: str
+DOUBLE_CLICK_SECONDS = 1.0
+"""A second cancel within this time is the same one."""
 
 
 @dataclass(frozen=True)
@@ -92,93 +71,161 @@ class Place:
     seed: int
 
 
+@dataclass(frozen=True)
+class Kin:
+    """What a new run takes of another one."""
+
+    parent: TrainingRun
+    kinship: Kinship
+    checkpoint: str = ""
+    """Whose weights a branch starts from, in words."""
+
+
 def create_run(
-    config: RunConfig, request: Mapping[str, Any], name: str = "", *, place: Place | None = None
+    config: RunConfig,
+    request: Mapping[str, Any],
+    name: str = "",
+    *,
+    place: Place | None = None,
+    kin: Kin | None = None,
+    furnish: Callable[[Path], object] | None = None,
 ) -> TrainingRun:
     """Store a pending run and its ``config.yaml``; a worker is woken on commit.
 
     For a run of a group nobody is woken: whoever makes the group does that, once. ``request`` is
-    the flat payload the configuration was made from. Raises ``OSError`` where the run's directory
-    cannot be written.
+    the flat payload the configuration was made from; ``furnish`` puts more files into the run's
+    directory. Raises ``OSError`` where that cannot be written; then nothing of the run is left.
     """
-    standing = {"group": place.group, "fold": place.fold, "seed": place.seed} if place else {}
+    standing: dict[str, Any] = {}
+    if place:
+        standing |= {"group": place.group, "fold": place.fold, "seed": place.seed}
+    if kin:
+        standing |= {"parent": kin.parent, "kinship": kin.kinship}
+        standing |= {"parent_checkpoint": kin.checkpoint}
     with transaction.atomic():
         run = TrainingRun.objects.create(
             name=name,
             config=config.model_dump(mode="json"),
             request=dict(request),
             last_seq=1,
+            rank=queue.take_rank(),
+            queued_at=Now(),
             **standing,
         )
+        run.refresh_from_db(fields=["queued_at"])
         directory = run_directory.make(run.uid)
-        (directory / CONFIG_FILE).write_text(to_yaml(config), encoding="utf-8")
-        artifacts.register(run.pk, directory, CONFIG_FILE)
-        _append_status(run, message="Waiting for a free slot.")
+        try:
+            (directory / CONFIG_FILE).write_text(to_yaml(config), encoding="utf-8")
+            if furnish:
+                furnish(directory)
+            artifacts.register(run.pk, directory, CONFIG_FILE)
+            append_status(run, message="Waiting for a free slot.")
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
         if place is None:
             transaction.on_commit(partial(wakeups.wake, run.pk), robust=True)
     return run
 
 
-def claim(run_pk: int, worker: str) -> Claim | None:
-    """Make the pending run ours and running; None when it is not pending any more."""
-    run = _move(
-        CLAIM,
-        {"pk": run_pk, "cancel_requested_at": None},
-        attempt=F("attempt") + 1,
-        worker=worker,
-        lease_until=_lease_end(),
-        started_at=timezone.now(),
-        **_judgement(None, None),
-        payload={"message": "Starting: reading the candles and building the network."},
-    )
-    return Claim(run.pk, run.uid, run.attempt, worker) if run else None
+def claim(run_pk: int, worker: str, places: Sequence[str] = ()) -> Claim | None:
+    """Make the pending run ours and running; None when it is not pending any more.
 
-
-def renew_lease(held: Claim) -> bool:
-    """Extend the lease by ``LEASE_SECONDS``; False when the run is no longer ours."""
-    rows = _held(held).update(lease_until=_lease_end())
-    return rows == 1
+    ``places`` are the names of this host's slots that it takes.
+    """
+    with transaction.atomic():
+        run = move(
+            CLAIM,
+            {"pk": run_pk, "cancel_requested_at": None, "trashed_at": None},
+            attempt=F("attempt") + 1,
+            worker=worker,
+            lease_until=lease_end(),
+            started_at=timezone.now(),
+            message="",
+            **_judgement(None, None),
+            payload={"message": "Starting: reading the candles and building the network."},
+        )
+        if run is None:
+            return None
+        host = worker.partition(":")[0]
+        Slot.objects.filter(host=host, name__in=places).update(run=run)
+    return Claim(run.pk, run.uid, run.attempt, worker)
 
 
 def request_cancel(run_pk: int) -> TrainingRun | None:
     """Cancel a pending run at once, ask a running one to stop; None when it has ended.
 
-    Asking again while it stops renews the wish, which the supervisor takes as "now".
+    Asked again a second later or more, a running run is ended without waiting for it to save.
     """
-    now = timezone.now()
     where = {"pk": run_pk}
-    return _move(
-        WITHDRAW,
-        where,
-        reason=Reason.CANCELLED,
-        message="Cancelled before it started.",
-        cancel_requested_at=now,
-        finished_at=now,
-    ) or _move(
-        ASK_TO_STOP,
-        where,
-        cancel_requested_at=now,
-        payload={"cancelling": True, "message": "Cancelling: the trainer was asked to stop."},
+    return (
+        move(
+            WITHDRAW,
+            where,
+            reason=Reason.CANCELLED,
+            message="Cancelled before it started.",
+            cancel_requested_at=Now(),
+            finished_at=timezone.now(),
+        )
+        or move(
+            ASK_TO_STOP,
+            where | {"cancel_requested_at": None},
+            cancel_requested_at=Now(),
+            payload={"cancelling": True, "message": "Cancelling: the trainer was asked to stop."},
+        )
+        or move(
+            ASK_TO_STOP,
+            where
+            | {
+                "kill_requested_at": None,
+                "cancel_requested_at__lt": from_now(-DOUBLE_CLICK_SECONDS),
+            },
+            kill_requested_at=Now(),
+            payload={"cancelling": True, "message": "Asked a second time: the trainer is killed."},
+        )
+        or TrainingRun.objects.filter(pk=run_pk, status=RunStatus.RUNNING).first()
     )
 
 
 def resume(run_pk: int, step: int) -> TrainingRun | None:
     """Queue a stopped run again, to go on from the checkpoint of ``step``; None if it is not one.
 
-    The next attempt of a run always goes on from its newest checkpoint. A worker is woken on
+    The next attempt of a run always goes on from its newest valid checkpoint. A worker is woken on
     commit.
     """
+    message = f"Waiting for a free slot, to go on from step {step:,}."
+    return _queue_again(RESUME, {"pk": run_pk}, message)
+
+
+def retry(run_pk: int, step: int | None) -> TrainingRun | None:
+    """Queue a run again that failed by the infrastructure; None where it did not.
+
+    It goes on from the checkpoint of ``step``, or starts over where it had saved none.
+    """
+    how = "to start over" if step is None else f"to go on from step {step:,}"
+    where = {"pk": run_pk, "reason__in": INFRASTRUCTURE}
+    return _queue_again(RETRY, where, f"Waiting for a free slot, {how}.")
+
+
+def _queue_again(
+    transition: Transition, where: Mapping[str, Any], message: str
+) -> TrainingRun | None:
     with transaction.atomic():
-        run = _move(
-            RESUME,
-            {"pk": run_pk},
+        run = move(
+            transition,
+            {**where, "trashed_at": None},
             reason="",
             message="",
             worker="",
+            losses=0,
+            priority=Priority.NORMAL,
+            rank=queue.take_rank(),
+            queued_at=Now(),
             lease_until=None,
             cancel_requested_at=None,
+            kill_requested_at=None,
             finished_at=None,
-            payload={"message": f"Waiting for a free slot, to go on from step {step}."},
+            payload={"message": message},
         )
         if run:
             transaction.on_commit(partial(wakeups.wake, run.pk), robust=True)
@@ -189,16 +236,90 @@ def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
     """End the run, once and by the holder of its claim only; None when it was not ours to end."""
     judgement = _judgement(outcome.verdict, outcome.leaks)
     told = {name: value for name, value in judgement.items() if value}
-    return _move(
-        SETTLE[outcome.status],
-        {"pk": held.run_pk, "attempt": held.attempt, "worker": held.worker},
-        reason=outcome.reason,
-        message=outcome.message,
-        finished_at=timezone.now(),
-        lease_until=None,
-        payload=told | ({"log_tail": list(outcome.log_tail)} if outcome.log_tail else {}),
-        **judgement,
+    with transaction.atomic():
+        run = move(
+            SETTLE[outcome.status],
+            {"pk": held.run_pk, "attempt": held.attempt, "worker": held.worker},
+            reason=outcome.reason,
+            message=outcome.message,
+            finished_at=timezone.now(),
+            lease_until=None,
+            payload=told | ({"log_tail": list(outcome.log_tail)} if outcome.log_tail else {}),
+            **judgement,
+        )
+        if run:
+            _leave_slots(run)
+    return run
+
+
+def lose(
+    run_pk: int,
+    attempt: int,
+    worker: str,
+    cause: str,
+    *,
+    expired: bool = False,
+    counts: bool = True,
+) -> TrainingRun | None:
+    """Take a run from a worker that cannot go on with it; None when it was not its run any more.
+
+    It goes back to the queue as it stands, at most ``MAX_LOSSES`` times; ``cause`` is a sentence.
+    One that was being cancelled is cancelled. With ``expired`` only if its lease has run out;
+    without ``counts`` the loss was planned.
+    """
+    where: dict[str, Any] = {"pk": run_pk, "attempt": attempt, "worker": worker}
+    if expired:
+        where["lease_until__lt"] = Now()
+    ended: dict[str, Any] = {"finished_at": timezone.now(), "lease_until": None}
+    with transaction.atomic():
+        run = (
+            move(
+                SETTLE[RunStatus.CANCELLED],
+                where | {"cancel_requested_at__isnull": False},
+                reason=Reason.CANCELLED,
+                message=f"It was being cancelled when it was interrupted. {cause}",
+                **ended,
+            )
+            or _requeue(where, cause, counts=counts)
+            or move(
+                SETTLE[RunStatus.FAILED],
+                where,
+                reason=Reason.WORKER_LOST,
+                message=f"{cause} That was the {MAX_LOSSES + 1}th time, so it is not tried again "
+                "by itself. When the machines are well, go on with Retry.",
+                **ended,
+            )
+        )
+        if run:
+            _leave_slots(run)
+    return run
+
+
+def _requeue(where: Mapping[str, Any], cause: str, *, counts: bool) -> TrainingRun | None:
+    saved = Checkpoint.objects.filter(run_id=where["pk"]).order_by("-step").first()
+    then = (
+        f"It goes on from step {saved.step:,}."
+        if saved
+        else "It had saved no checkpoint yet and starts over."
     )
+    message = f"{cause} {then}"
+    run = move(
+        REQUEUE,
+        {**where, **({"losses__lt": MAX_LOSSES} if counts else {})},
+        losses=F("losses") + (1 if counts else 0),
+        message=message,
+        worker="",
+        lease_until=None,
+        queued_at=Now(),
+        payload={"message": message, "interrupted": True},
+    )
+    if run:
+        transaction.on_commit(partial(wakeups.wake, run.pk), robust=True)
+    return run
+
+
+def _leave_slots(run: TrainingRun) -> None:
+    Slot.objects.filter(run=run).update(run=None)
 
 
 def _judgement(verdict: Verdict | None, leaks: LeakCheck | None) -> dict[str, Any]:
@@ -208,74 +329,3 @@ def _judgement(verdict: Verdict | None, leaks: LeakCheck | None) -> dict[str, An
         "verdict": json.loads(verdict.model_dump_json()) if verdict else None,
         "leaks": json.loads(leaks.model_dump_json()) if leaks else None,
     }
-
-
-def settle_expired() -> list[TrainingRun]:
-    """Fail every run whose worker no longer renews its lease, by the database's clock."""
-    expired = TrainingRun.objects.filter(status=RunStatus.RUNNING, lease_until__lt=Now())
-    settled = (
-        _move(
-            SETTLE[RunStatus.FAILED],
-            {"pk": pk, "attempt": attempt, "lease_until__lt": Now()},
-            reason=Reason.WORKER_LOST,
-            message=WORKER_LOST,
-            finished_at=timezone.now(),
-            lease_until=None,
-        )
-        for pk, attempt in list(expired.values_list("pk", "attempt"))
-    )
-    return [run for run in settled if run]
-
-
-def cancel_wish(held: Claim) -> datetime | None:
-    """When the run was last asked to stop, if ever. Raises ``LeaseLost`` when it is not ours."""
-    row = _held(held).values_list("cancel_requested_at").first()
-    if row is None:
-        raise LeaseLost(f"Run {held.uid} is not held by {held.worker} any more.")
-    return row[0]
-
-
-def _held(held: Claim) -> QuerySet[TrainingRun]:
-    return TrainingRun.objects.filter(
-        pk=held.run_pk, status=RunStatus.RUNNING, attempt=held.attempt, worker=held.worker
-    )
-
-
-def _lease_end() -> Combinable:
-    return ExpressionWrapper(Now() + timedelta(seconds=LEASE_SECONDS), output_field=DateTimeField())
-
-
-def _move(
-    transition: Transition,
-    where: Mapping[str, Any],
-    *,
-    payload: Mapping[str, Any] | None = None,
-    **changes: Any,
-) -> TrainingRun | None:
-    with transaction.atomic():
-        moved = TrainingRun.objects.filter(status__in=transition.sources, **where).update(
-            status=transition.target, last_seq=F("last_seq") + 1, **changes
-        )
-        if not moved:
-            return None
-        run = TrainingRun.objects.get(pk=where["pk"])
-        _append_status(run, **(payload or {}))
-    return run
-
-
-def _append_status(run: TrainingRun, **payload: Any) -> None:
-    """Append the status event numbered ``run.last_seq``, inside the caller's transaction."""
-    data: dict[str, Any] = {"status": str(run.status), "attempt": run.attempt}
-    if run.reason:
-        data["reason"] = run.reason
-    if run.message:
-        data["message"] = run.message
-    event = RunEvent.objects.create(
-        run=run,
-        seq=run.last_seq,
-        attempt=run.attempt,
-        kind=EventKind.STATUS,
-        at=timezone.now(),
-        payload=data | payload,
-    )
-    transaction.on_commit(partial(publish, run, [event]), robust=True)

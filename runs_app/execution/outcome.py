@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from runs_app.choices import RunStatus
 from runs_app.execution.lifecycle import Outcome
 from runs_app.execution.trainer_process import Exit
-from runs_app.forecasting.events import EXIT_CODES, FitFailed, FitFinished, Reason
+from runs_app.forecasting.events import (
+    EXIT_CODES,
+    REPLACED_EXIT,
+    FitFailed,
+    FitFinished,
+    Reason,
+)
 
 MIB = 1024 * 1024
 REASON_OF_CODE = {code: reason for reason, code in EXIT_CODES.items()}
 
 CANCELLED = "Cancelled on request."
-WORKER_STOPPED = (
-    "The worker was stopped while this run was training. "
-    "Go on with Resume, or start again with Retry."
-)
+WORKER_STOPPED = "The worker was stopped while this run was training."
+SERVER_LOST = "The process that starts trainers ended and took this run with it."
+REPLACED = "The run's directory was taken over by another attempt."
 SENTENCES: dict[Reason, str] = {
     Reason.CONFIG: "The configuration could not be used; the log says which field is at fault.",
     Reason.DATA: "The candle data could not be used; the log says which row is at fault.",
@@ -25,6 +30,15 @@ SENTENCES: dict[Reason, str] = {
     Reason.NON_FINITE: "The loss became NaN or infinite. Choose a lower learning rate.",
     Reason.DISK_FULL: "The disk is full. Delete old runs, then start this run again with Retry.",
 }
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The attempt ended, but not the run: it goes back to the queue. ``cause`` is a sentence."""
+
+    cause: str
+    counts: bool = True
+    """False where the interruption was planned, so that it says nothing about the machines."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +50,17 @@ class Evidence:
     cancel_requested: bool = False
     worker_stopping: bool = False
     killed_by_us: bool = False
+    halt: str = ""
+    """Why the supervisor ended it for want of progress, in a sentence."""
     memory_kills: int = 0
     """Processes the kernel killed for lack of memory meanwhile."""
     log_tail: tuple[str, ...] = ()
 
 
-def judge(evidence: Evidence) -> Outcome:
+def judge(evidence: Evidence) -> Outcome | Interrupted:
     """The outcome; the trainer's own last word weighs more than how its process ended."""
+    if interrupted := _interrupted(evidence):
+        return interrupted
     status, reason, message = _verdict(evidence)
     if status is RunStatus.FAILED:
         return Outcome(status, reason, message, evidence.log_tail)
@@ -50,6 +68,33 @@ def judge(evidence: Evidence) -> Outcome:
     if status is RunStatus.COMPLETED and isinstance(word, FitFinished):
         return Outcome(status, reason, message, verdict=word.verdict, leaks=word.leaks)
     return Outcome(status, reason, message)
+
+
+def said_last(word: FitFinished | FitFailed | None) -> Outcome | None:
+    """The outcome that a trainer reported whose worker was lost before it was settled, if it did.
+
+    A fit that was stopped has not ended: it goes on.
+    """
+    if word is None or (isinstance(word, FitFinished) and word.reason is Reason.CANCELLED):
+        return None
+    found = judge(Evidence(exit=Exit(EXIT_CODES.get(word.reason, 1)), last_word=word))
+    return found if isinstance(found, Outcome) else None
+
+
+def _interrupted(evidence: Evidence) -> Interrupted | None:
+    """Where the infrastructure and not the run is to blame."""
+    word = evidence.last_word
+    if evidence.cancel_requested or evidence.halt or isinstance(word, FitFailed):
+        return None
+    if isinstance(word, FitFinished) and word.reason is not Reason.CANCELLED:
+        return None
+    if evidence.worker_stopping:
+        return Interrupted(WORKER_STOPPED, counts=False)
+    if evidence.exit.lost:
+        return Interrupted(SERVER_LOST)
+    if evidence.exit.code == REPLACED_EXIT:
+        return Interrupted(REPLACED)
+    return None
 
 
 Verdict = tuple[RunStatus, Reason, str]
@@ -66,8 +111,8 @@ def _verdict(evidence: Evidence) -> Verdict:
             " The trainer did not stop in time and was killed." if evidence.killed_by_us else ""
         )
         return RunStatus.CANCELLED, Reason.CANCELLED, _said(word, CANCELLED) + forced
-    if evidence.worker_stopping:
-        return RunStatus.FAILED, Reason.WORKER_LOST, WORKER_STOPPED
+    if evidence.halt:
+        return RunStatus.FAILED, Reason.STALLED, evidence.halt
     if isinstance(word, FitFinished):
         return (
             RunStatus.FAILED,
@@ -86,15 +131,6 @@ def _said(word: FitFinished | None, otherwise: str) -> str:
 
 def _by_exit(evidence: Evidence) -> Verdict:
     exit_ = evidence.exit
-    if exit_.lost:
-        return (
-            RunStatus.FAILED,
-            Reason.WORKER_LOST,
-            (
-                "The process that starts trainers ended and took this run with it. "
-                "Go on with Resume, or start again with Retry."
-            ),
-        )
     if exit_.code < 0:
         return _by_signal(evidence, -exit_.code)
     reason = REASON_OF_CODE.get(exit_.code, Reason.BUG)

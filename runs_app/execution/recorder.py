@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from runs_app.choices import ArtifactKind, EventKind, RunStatus
-from runs_app.execution.lifecycle import Claim, LeaseLost
+from runs_app.execution.leases import Claim, LeaseLost
 from runs_app.execution.translation import Entry, finite
 from runs_app.live.publish import publish
 from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
@@ -44,6 +44,8 @@ class Batch:
     entries: Sequence[tuple[datetime, Entry]]
     events: Span | None = None
     console: Span | None = None
+    lines: int = 0
+    """Console lines of the attempt read so far, this batch included."""
 
     @property
     def is_empty(self) -> bool:
@@ -59,10 +61,11 @@ class _Snapshot:
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
-def record(held: Claim, batch: Batch) -> int:
+def record(held: Claim, batch: Batch, *, attempt: int | None = None) -> int:
     """Store a batch in one transaction and announce it; returns the newest ``seq``.
 
-    Raises ``LeaseLost`` and ``OffsetMoved``, each with nothing stored, and database errors.
+    ``attempt`` wrote what the batch holds: ours, or an older one whose output is read out. Raises
+    ``LeaseLost`` and ``OffsetMoved``, each with nothing stored, and database errors.
     """
     with transaction.atomic():
         run = _locked(held)
@@ -71,7 +74,7 @@ def record(held: Claim, batch: Batch) -> int:
             RunEvent(
                 run_id=run.pk,
                 seq=run.last_seq + number,
-                attempt=held.attempt,
+                attempt=attempt or held.attempt,
                 kind=entry.kind,
                 at=at,
                 payload=entry.payload,
@@ -87,6 +90,7 @@ def record(held: Claim, batch: Batch) -> int:
             metrics=run.metrics,
             events_offset=batch.events.end if batch.events else run.events_offset,
             console_offset=batch.console.end if batch.console else run.console_offset,
+            console_lines=batch.lines if batch.console else run.console_lines,
             **snapshot.fields,
         )
         transaction.on_commit(partial(publish, run, events), robust=True)
@@ -111,8 +115,15 @@ def _locked(held: Claim) -> TrainingRun:
         TrainingRun.objects.select_for_update()
         .filter(pk=held.run_pk, attempt=held.attempt, worker=held.worker, status=RunStatus.RUNNING)
         .only(
-            "pk", "uid", "last_seq", "metrics", "best_val_loss", "events_offset", "console_offset"
-        )
+            "pk",
+            "uid",
+            "last_seq",
+            "metrics",
+            "best_val_loss",
+            "events_offset",
+            "console_offset",
+            "console_lines",
+        )  # fmt: skip
         .first()
     )
     if run is None:

@@ -6,123 +6,240 @@ import errno
 import logging
 import threading
 import time
-from datetime import datetime
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from django.conf import settings
 
 from runs_app.choices import RunStatus
-from runs_app.execution import artifacts, lifecycle, memory_kills, run_directory
+from runs_app.execution import artifacts, leases, lifecycle, memory_kills, run_directory
 from runs_app.execution.feed import Feed
-from runs_app.execution.lifecycle import Claim, LeaseLost, Outcome
-from runs_app.execution.outcome import SENTENCES, Evidence, judge
-from runs_app.execution.patience import patiently
-from runs_app.execution.slots import Slot
+from runs_app.execution.leases import Claim, LeaseLost
+from runs_app.execution.leftovers import end_earlier_trainer
+from runs_app.execution.lifecycle import Outcome
+from runs_app.execution.outcome import SENTENCES, Evidence, Interrupted, judge, said_last
+from runs_app.execution.patience import AWAY, OUTAGE_SECONDS, Patience, patiently
+from runs_app.execution.slots import HeldSlots
+from runs_app.execution.stall import StallWatch
+from runs_app.execution.stop_wish import CANCEL_GRACE_SECONDS, StopWish
 from runs_app.execution.telemetry import Sampler
 from runs_app.execution.trainer_process import Exit, TrainerProcess, TrainerServer
 from runs_app.execution.tries import note_try
+from runs_app.forecasting.config.document import validate
+from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forecasting.events import Reason
+from runs_app.forecasting.fence import write_attempt
+from runs_app.models import TrainingRun
 
 logger = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
+
 POLL_SECONDS = 0.01
 WISH_SECONDS = 0.2
-LEASE_RENEWAL_SECONDS = 5.0
 SAMPLE_SECONDS = 2.0
-CANCEL_GRACE_SECONDS = 8.0
-SHUTDOWN_GRACE_SECONDS = 3.0
-"""Shorter than the time a service manager gives the worker itself."""
-DOUBLE_CLICK_SECONDS = 1.0
-"""A second cancel within this time is the same one."""
+STALL_LOOK_SECONDS = 1.0
+STACKS_SECONDS = 2.0
+"""Time for a trainer that hangs to print where its threads stand."""
+
+NO_DIRECTORY = (
+    "The directory of this run is missing where runs are stored (MEDIA_ROOT), so there is nothing "
+    "to train in. Put it back, or start the same anew with Clone."
+)
+OUTAGE = (
+    f"The database was away for more than {OUTAGE_SECONDS / 60:g} minutes, so the trainer saved "
+    "and ended."
+)
 
 
 class Supervisor:
     """One attempt of one run, from the start of its trainer to the settled status."""
 
     def __init__(
-        self, held: Claim, slot: Slot, server: TrainerServer, stopping: threading.Event
+        self, held: Claim, slots: HeldSlots, server: TrainerServer, stopping: threading.Event
     ) -> None:
         self._held = held
-        self._slot = slot
+        self._slots = slots
         self._server = server
         self._worker_stopping = stopping
         self._directory = run_directory.path_of(held.uid)
-        self._stop = _StopWish()
+        self._patience = Patience(stopping.is_set)
+        self._stop = StopWish()
+        self._halt = ""
         self._due: dict[str, float] = {}
+        self._trainer: TrainerProcess | None = None
 
     def run(self) -> None:
         """Train, and settle the run. Returns when no process of it is left."""
-        kills_before = memory_kills.count()
-        patiently(
-            partial(note_try, self._held.run_pk, self._directory), self._worker_stopping.is_set
-        )
-        feed = Feed(self._held, self._directory, self._worker_stopping.is_set)
-        trainer = self._server.spawn(
-            self._directory,
-            Path(settings.DATA_ROOT),
-            self._slot.devices,
-            attempt=self._held.attempt,
-        )
+        feed: Feed | None = None
         try:
-            how = self._watch(trainer, feed)
+            kills_before = memory_kills.count()
+            feed = Feed(self._held, self._directory, self._patience)
+            config = self._prepare(feed)
+            if config is None:
+                return
+            self._trainer = self._spawn(config)
+            how = self._watch(self._trainer, feed, config)
             feed.drain()
             self._finish(how, feed, memory_kills.count() - kills_before)
         except LeaseLost as error:
             logger.warning("%s Its trainer is ended.", error)
+        except AWAY:
+            self._sit_out(feed)
         except Exception as error:
             logger.exception("Run %s cannot be supervised any more.", self._held.uid)
-            _end(trainer)
-            lifecycle.settle(self._held, _broken(error))
+            self._end()
+            self._patiently(partial(lifecycle.settle, self._held, _broken(error)))
         finally:
-            feed.close()
-            _end(trainer)
+            self._end()
+            if feed:
+                feed.close()
 
-    def _watch(self, trainer: TrainerProcess, feed: Feed) -> Exit:
-        sampler = Sampler(self._slot.gpu)
+    def _prepare(self, feed: Feed) -> RunConfig | None:
+        """Read out what an earlier attempt left; None where that says how the run ended."""
+        try:
+            config = self._patiently(self._stored_config)
+        except ConfigInvalid as invalid:
+            self._settle(Outcome(RunStatus.FAILED, Reason.CONFIG, str(invalid)))
+            return None
+        if not self._directory.is_dir():
+            self._settle(Outcome(RunStatus.FAILED, Reason.DATA, NO_DIRECTORY))
+            return None
+        if self._held.attempt > 1:
+            end_earlier_trainer(self._directory)
+            feed.drain()
+            if ended := said_last(feed.newest_word()):
+                self._patiently(self._register)
+                self._settle(ended)
+                return None
+        feed.begin()
+        self._patiently(partial(note_try, self._held.run_pk, self._directory))
+        write_attempt(self._directory, self._held.attempt)
+        return config
+
+    def _stored_config(self) -> RunConfig:
+        return validate(TrainingRun.objects.only("config").get(pk=self._held.run_pk).config)
+
+    def _spawn(self, config: RunConfig) -> TrainerProcess:
+        return self._server.spawn(
+            self._directory,
+            Path(settings.DATA_ROOT),
+            self._slots.devices,
+            attempt=self._held.attempt,
+        )
+
+    def _watch(self, trainer: TrainerProcess, feed: Feed, config: RunConfig) -> Exit:
+        sampler = Sampler(self._slots.gpus)
+        stall = StallWatch(
+            self._directory, config.train.stall_minutes, lambda: feed.bytes_of_events
+        )
+        feed.add_sample(sampler.sample(trainer.pid))  # a short run has one, too
+        self._is_due("sample", SAMPLE_SECONDS)
         while (how := trainer.wait(POLL_SECONDS)) is None:
             feed.pump()
             if self._is_due("wish", WISH_SECONDS):
                 self._look_for_wishes(trainer)
-            if self._is_due("lease", LEASE_RENEWAL_SECONDS):
+            if self._is_due("lease", leases.renewal_seconds()):
                 self._renew_lease()
             if self._is_due("sample", SAMPLE_SECONDS):
                 feed.add_sample(sampler.sample(trainer.pid))
+            if not self._halt and self._is_due("stall", STALL_LOOK_SECONDS):
+                self._look_for_stall(trainer, stall)
         return how
 
     def _finish(self, how: Exit, feed: Feed, kills: int) -> None:
-        give_up = self._worker_stopping.is_set
-        patiently(
-            partial(artifacts.register_all, self._held.run_pk, self._directory, self._tick), give_up
-        )
+        self._patiently(self._register)
         outcome = judge(
             Evidence(
                 exit=how,
                 last_word=feed.last_word,
-                cancel_requested=bool(patiently(self._wish, give_up)),
+                cancel_requested=self._patiently(self._wish).stop,
                 worker_stopping=self._worker_stopping.is_set(),
                 killed_by_us=self._stop.killed,
+                halt=self._halt,
                 memory_kills=kills,
                 log_tail=tuple(feed.log_tail),
             )
         )
-        patiently(partial(lifecycle.settle, self._held, outcome), give_up)
+        if isinstance(outcome, Interrupted):
+            self._interrupt(outcome)
+        else:
+            self._settle(outcome)
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._patiently(partial(lifecycle.settle, self._held, outcome))
         logger.info("Run %s: %s. %s", self._held.uid, outcome.status.label, outcome.message)
 
+    def _interrupt(self, interrupted: Interrupted) -> None:
+        held = self._held
+        run = self._patiently(
+            partial(
+                lifecycle.lose,
+                held.run_pk,
+                held.attempt,
+                held.worker,
+                interrupted.cause,
+                counts=interrupted.counts,
+            )
+        )
+        logger.warning("Run %s: %s", held.uid, run.message if run else "it was not ours any more")
+
+    def _sit_out(self, feed: Feed | None) -> None:
+        """The database has been away for too long: stop the trainer, then wait without it."""
+        logger.error("Run %s: the database is away; its trainer is stopped.", self._held.uid)
+        self._halt_gently()
+        if self._worker_stopping.is_set():
+            return  # the lease runs out, and whoever looks then puts the run back into the queue
+        self._patience = Patience(self._worker_stopping.is_set, float("inf"))
+        try:
+            if feed:
+                feed.wait_with(self._patience)
+                feed.drain()
+            self._patiently(self._register)
+            self._interrupt(Interrupted(OUTAGE, counts=False))
+        except LeaseLost as error:
+            logger.warning("%s", error)
+        except AWAY:
+            logger.exception("Run %s is left to the next worker.", self._held.uid)
+
+    def _halt_gently(self) -> None:
+        trainer = self._trainer
+        if trainer and trainer.exit is None:
+            trainer.ask_to_stop()
+            trainer.wait(CANCEL_GRACE_SECONDS)
+        self._end()
+
     def _look_for_wishes(self, trainer: TrainerProcess) -> None:
-        wish = patiently(self._wish, self._worker_stopping.is_set)
+        wish = self._patiently(self._wish)
         self._stop.consider(trainer, wish, worker_stopping=self._worker_stopping.is_set())
 
-    def _wish(self) -> datetime | None:
-        return lifecycle.cancel_wish(self._held)
+    def _look_for_stall(self, trainer: TrainerProcess, watch: StallWatch) -> None:
+        self._halt = watch.look()
+        if self._halt:
+            logger.warning("Run %s: %s", self._held.uid, self._halt)
+            trainer.show_stacks()
+            trainer.wait(STACKS_SECONDS)
+            trainer.kill()
+
+    def _wish(self) -> leases.Wish:
+        return leases.wish(self._held)
+
+    def _register(self) -> None:
+        artifacts.register_all(self._held.run_pk, self._directory, self._tick)
 
     def _renew_lease(self) -> None:
-        if not patiently(partial(lifecycle.renew_lease, self._held), self._worker_stopping.is_set):
+        if not self._patiently(partial(leases.renew, self._held)):
             raise LeaseLost(f"Run {self._held.uid} was given to another worker or settled.")
 
     def _tick(self) -> None:
-        if self._is_due("lease", LEASE_RENEWAL_SECONDS):
+        if self._is_due("lease", leases.renewal_seconds()):
             self._renew_lease()
+
+    def _patiently(self, action: Callable[[], Answer]) -> Answer:
+        return patiently(action, self._patience)
 
     def _is_due(self, duty: str, seconds: float) -> bool:
         now = time.monotonic()
@@ -131,12 +248,12 @@ class Supervisor:
         self._due[duty] = now + seconds
         return True
 
-
-def _end(trainer: TrainerProcess) -> None:
-    """Leave no process behind."""
-    if trainer.exit is None:
-        trainer.kill()
-        trainer.wait()
+    def _end(self) -> None:
+        """Leave no process behind."""
+        trainer = self._trainer
+        if trainer and trainer.exit is None:
+            trainer.kill()
+            trainer.wait()
 
 
 def _broken(error: Exception) -> Outcome:
@@ -148,38 +265,3 @@ def _broken(error: Exception) -> Outcome:
         "Start the run again with Retry; if it happens again, report it with the worker's log."
     )
     return Outcome(RunStatus.FAILED, Reason.BUG, message)
-
-
-class _StopWish:
-    """First ask the trainer to stop; kill it at a second request or when its time is up."""
-
-    def __init__(self) -> None:
-        self._asked: datetime | None = None
-        self._deadline: float | None = None
-        self._worker_stopping = False
-        self.killed = False
-
-    def consider(
-        self, trainer: TrainerProcess, wish: datetime | None, *, worker_stopping: bool
-    ) -> None:
-        """Act on the newest cancel request and on the worker's own end."""
-        now = time.monotonic()
-        if self._deadline is None and (wish or worker_stopping):
-            trainer.ask_to_stop()
-            self._asked = wish
-            self._deadline = now + CANCEL_GRACE_SECONDS
-        if self._deadline is None or self.killed:
-            return
-        if worker_stopping and not self._worker_stopping:
-            self._worker_stopping = True
-            self._deadline = min(self._deadline, now + SHUTDOWN_GRACE_SECONDS)
-        if now >= self._deadline or self._asked_again(wish):
-            trainer.kill()
-            self.killed = True
-
-    def _asked_again(self, wish: datetime | None) -> bool:
-        if wish and self._asked is None:
-            self._asked = wish
-        if not wish or not self._asked:
-            return False
-        return (wish - self._asked).total_seconds() >= DOUBLE_CLICK_SECONDS

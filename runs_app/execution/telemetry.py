@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -40,11 +40,23 @@ def gpu_uuids() -> tuple[str, ...]:
     return tuple(found)
 
 
-class Sampler:
-    """Samples one trainer, the machine, and the GPU it was given (None: no GPU)."""
+@cache
+def gpu_label(uuid: str) -> str:
+    """The name of a device; its UUID where it does not tell."""
+    try:
+        return str(pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByUUID(uuid)))
+    except pynvml.NVMLError:
+        return uuid
 
-    def __init__(self, gpu: str | None) -> None:
-        self._gpu = gpu
+
+class Sampler:
+    """Samples one trainer, the machine, and the GPUs it was given (none: no GPU).
+
+    Of several GPUs it gives the memory of all and the mean utilisation.
+    """
+
+    def __init__(self, gpus: Sequence[str]) -> None:
+        self._gpus = tuple(gpus)
         psutil.cpu_percent()  # the first call only sets the starting point
 
     def sample(self, pid: int | None) -> dict[str, Any]:
@@ -61,28 +73,44 @@ class Sampler:
 
     def _gpu_figures(self) -> dict[str, Any]:
         problem = _nvml_problem()
-        if self._gpu is None or problem:
+        if not self._gpus or problem:
             return {"gpu_note": problem or NO_GPU}
+        found = [_figures_of(gpu) for gpu in self._gpus]
         figures: dict[str, Any] = {}
-        try:
-            device = pynvml.nvmlDeviceGetHandleByUUID(self._gpu)
-        except pynvml.NVMLError as error:
-            return {"gpu_note": f"The GPU of this run does not answer: {error}."}
-        memory = _ask(pynvml.nvmlDeviceGetMemoryInfo, device)
-        if memory is not None:
-            figures["gpu_memory_mb"] = round(memory.used / MIB)
-            figures["gpu_memory_total_mb"] = round(memory.total / MIB)
-        name = _ask(pynvml.nvmlDeviceGetName, device)
-        if name is not None:
-            figures["gpu_name"] = name
-        rates = _ask(pynvml.nvmlDeviceGetUtilizationRates, device)
-        if rates is not None:
-            figures["gpu_utilization"] = rates.gpu
-        elif self._gpu.startswith("MIG-"):
-            figures["gpu_note"] = "NVIDIA measures no utilisation for a MIG instance."
-        else:
-            figures["gpu_note"] = "This GPU reports no utilisation."
+        for sample in found:
+            figures |= {k: v for k, v in sample.items() if k in ("gpu_name", "gpu_note")}
+        for name in ("gpu_memory_mb", "gpu_memory_total_mb"):
+            if all(name in sample for sample in found):
+                figures[name] = sum(sample[name] for sample in found)
+        rates = [sample["gpu_utilization"] for sample in found if "gpu_utilization" in sample]
+        if len(rates) == len(found):
+            figures["gpu_utilization"] = round(sum(rates) / len(rates))
+        if len(found) > 1 and "gpu_name" in figures:
+            figures["gpu_name"] = f"{len(found)} x {figures['gpu_name']}"
         return figures
+
+
+def _figures_of(gpu: str) -> dict[str, Any]:
+    try:
+        device = pynvml.nvmlDeviceGetHandleByUUID(gpu)
+    except pynvml.NVMLError as error:
+        return {"gpu_note": f"The GPU of this run does not answer: {error}."}
+    figures: dict[str, Any] = {}
+    memory = _ask(pynvml.nvmlDeviceGetMemoryInfo, device)
+    if memory is not None:
+        figures["gpu_memory_mb"] = round(memory.used / MIB)
+        figures["gpu_memory_total_mb"] = round(memory.total / MIB)
+    name = _ask(pynvml.nvmlDeviceGetName, device)
+    if name is not None:
+        figures["gpu_name"] = name
+    rates = _ask(pynvml.nvmlDeviceGetUtilizationRates, device)
+    if rates is not None:
+        figures["gpu_utilization"] = rates.gpu
+    elif gpu.startswith("MIG-"):
+        figures["gpu_note"] = "NVIDIA measures no utilisation for a MIG instance."
+    else:
+        figures["gpu_note"] = "This GPU reports no utilisation."
+    return figures
 
 
 def _ask(question: Callable[[Any], Any], device: Any) -> Any | None:

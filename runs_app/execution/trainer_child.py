@@ -28,7 +28,7 @@ OOM_SCORE = 500
 @dataclass(frozen=True)
 class Order:
     """One fit to run: its directory, where the candles lie, the environment it may see, and which
-    attempt of the run it is; every one after the first goes on from the newest checkpoint."""
+    attempt it is; every one after the first goes on from the newest checkpoint."""
 
     run_dir: str
     data_root: str
@@ -46,13 +46,8 @@ def run(order: Order, entry: str, parent: int) -> int:
         _leave(order, parent)
         fit = _resolve(entry)
         run_dir, data_root = Path(order.run_dir), Path(order.data_root)
-        return fit(
-            run_dir,
-            data_root,
-            progress=False,
-            resuming=order.attempt > 1,
-            attempt=order.attempt,
-        )
+        resuming = order.attempt > 1
+        return fit(run_dir, data_root, progress=False, resuming=resuming, attempt=order.attempt)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else EXIT_CODES[Reason.BUG]
     except BaseException:  # noqa: BLE001 - the last frame of the process: report and end

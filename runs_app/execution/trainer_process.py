@@ -67,6 +67,10 @@ class TrainerProcess:
         """SIGKILL to the trainer's process group."""
         self._server.signal(self._identity, signal.SIGKILL)
 
+    def show_stacks(self) -> None:
+        """SIGUSR1 to the group: a trainer prints where each of its threads stands."""
+        self._server.signal(self._identity, signal.SIGUSR1)
+
     def wait(self, timeout: float | None = None) -> Exit | None:
         """Block until it has ended; None after ``timeout`` seconds."""
         self._ended.wait(timeout)

@@ -7,8 +7,7 @@ import logging
 from celery import current_app
 from kombu.exceptions import OperationalError
 
-from runs_app.choices import RunStatus
-from runs_app.models import TrainingRun
+from runs_app.execution import queue
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +38,8 @@ def wake_import() -> None:
 
 
 def wake_oldest(count: int = 1) -> int:
-    """Wake a worker for each of the ``count`` longest waiting runs; returns how many there were."""
-    oldest = TrainingRun.objects.filter(status=RunStatus.PENDING).order_by("created_at", "pk")
-    waiting = list(oldest.values_list("pk", flat=True)[:count])
+    """Wake a worker for each of the ``count`` first waiting runs; returns how many there were."""
+    waiting = list(queue.waiting().values_list("pk", flat=True)[:count])
     for run_pk in waiting:
         wake(run_pk)
     return len(waiting)

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from runs_app.execution import lifecycle, run_directory, slots
-from runs_app.execution.lifecycle import Claim
+from runs_app.execution.leases import Claim
 from runs_app.execution.supervisor import Supervisor
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting.config.compose import compose_config

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,13 @@ from django.db import connection
 from django.utils import timezone
 
 from runs_app.choices import RunStatus
-from runs_app.execution import lifecycle
-from runs_app.execution.lifecycle import LeaseLost, Outcome
+from runs_app.execution import leases, lifecycle, recovery, run_directory
+from runs_app.execution.leases import LeaseLost
+from runs_app.execution.lifecycle import Outcome
 from runs_app.forecasting.config.document import from_yaml
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.events import Reason
-from runs_app.models import TrainingRun
+from runs_app.models import Queue, TrainingRun
 from tests.execution.conftest import claim, directory
 from tests.factories import as_stored, make_leak_check, make_verdict
 
@@ -101,13 +103,13 @@ def test_cancel_and_claim_at_once_end_in_one_of_two_true_states(make_run: MakeRu
 def test_a_running_run_is_asked_to_stop(make_run: MakeRun) -> None:
     run = make_run()
     held = claim(run)
-    assert lifecycle.cancel_wish(held) is None
+    assert not leases.wish(held).stop
 
     asked = lifecycle.request_cancel(run.pk)
 
     assert asked is not None
     assert asked.status == RunStatus.RUNNING
-    assert lifecycle.cancel_wish(held) == asked.cancel_requested_at
+    assert leases.wish(held) == leases.Wish(stop=True, now=False)
     last = run.events.order_by("seq").last()
     assert last is not None
     assert last.payload["cancelling"] is True
@@ -132,10 +134,10 @@ def test_only_the_holder_writes(make_run: MakeRun, change: dict[str, Any]) -> No
     held = claim(run)
     TrainingRun.objects.filter(pk=run.pk).update(**change)
 
-    assert not lifecycle.renew_lease(held)
+    assert not leases.renew(held)
     assert lifecycle.settle(held, DONE) is None
     with pytest.raises(LeaseLost):
-        lifecycle.cancel_wish(held)
+        leases.wish(held)
 
 
 def test_the_verdict_is_stored_and_told_with_the_status(make_run: MakeRun) -> None:
@@ -173,21 +175,135 @@ def test_an_ended_run_is_not_cancelled_or_claimed(make_run: MakeRun) -> None:
     assert lifecycle.claim(run.pk, "again") is None
 
 
-def test_a_run_whose_lease_ran_out_fails_clearly(make_run: MakeRun) -> None:
+def run_out(run: TrainingRun) -> None:
+    """The worker of this run has not been heard of for a whole lease."""
+    TrainingRun.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_run_whose_lease_ran_out_goes_back_to_the_queue_once(
+    make_run: MakeRun, woken: list[int]
+) -> None:
     lost, kept = make_run(), make_run()
     held = claim(lost)
     claim(kept)
-    TrainingRun.objects.filter(pk=lost.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    recovery.recover_lost()
+    run_out(lost)
+    woken.clear()
 
-    answers = at_once(lambda _: [run.pk for run in lifecycle.settle_expired()], 3)
+    answers = at_once(lambda _: [run.pk for run in recovery.recover_lost()], 3)
 
     assert sorted(answers) == [[], [], [lost.pk]]
     lost.refresh_from_db()
     kept.refresh_from_db()
-    assert (lost.status, lost.reason) == (RunStatus.FAILED, "worker_lost")
-    assert "Retry" in lost.message
+    assert (lost.status, lost.reason, lost.losses) == (RunStatus.PENDING, "", 1)
+    assert "not heard of for 60 seconds" in lost.message
+    assert "saved no checkpoint yet and starts over" in lost.message
+    assert woken == [lost.pk]
     assert kept.status == RunStatus.RUNNING
-    assert not lifecycle.renew_lease(held)
+    assert not leases.renew(held)
+    assert lifecycle.settle(held, DONE) is None
+
+
+def test_a_run_that_is_lost_again_and_again_fails_in_the_end(make_run: MakeRun) -> None:
+    run = make_run()
+    recovery.recover_lost()
+    for losses in range(1, lifecycle.MAX_LOSSES + 1):
+        claim(run)
+        run_out(run)
+        recovery.recover_lost()
+        run.refresh_from_db()
+        assert (run.status, run.losses, run.attempt) == (RunStatus.PENDING, losses, losses)
+
+    claim(run)
+    run_out(run)
+    recovery.recover_lost()
+
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.FAILED, "worker_lost")
+    assert "Retry" in run.message
+    retried = lifecycle.retry(run.pk, None)
+    assert retried is not None
+    assert (retried.status, retried.losses) == (RunStatus.PENDING, 0)
+
+
+def test_a_lost_run_that_was_being_cancelled_is_cancelled(make_run: MakeRun) -> None:
+    run = make_run()
+    claim(run)
+    lifecycle.request_cancel(run.pk)
+    recovery.recover_lost()
+    run_out(run)
+
+    recovery.recover_lost()
+
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.CANCELLED, "cancelled")
+
+
+def test_after_an_outage_every_lease_gets_a_fresh_period(make_run: MakeRun) -> None:
+    run = make_run()
+    held = claim(run)
+    long_ago = timezone.now() - timedelta(hours=1)
+    Queue.objects.update_or_create(pk=1, defaults={"swept_at": long_ago})
+    run_out(run)
+
+    assert recovery.recover_lost() == []  # nobody has looked for an hour
+    assert leases.renew(held)
+    Queue.objects.filter(pk=1).update(judge_after=timezone.now() - timedelta(seconds=1))
+    assert recovery.recover_lost() == []
+    run_out(run)
+    assert [lost.pk for lost in recovery.recover_lost()] == [run.pk]
+
+
+def test_a_clock_that_goes_back_does_not_keep_a_lost_run_alive(make_run: MakeRun) -> None:
+    run = make_run()
+    claim(run)
+    recovery.recover_lost()
+    TrainingRun.objects.filter(pk=run.pk).update(lease_until=timezone.now() + timedelta(days=9))
+
+    recovery.recover_lost()
+
+    run.refresh_from_db()
+    assert run.lease_until is not None
+    assert run.lease_until < timezone.now() + timedelta(seconds=61)
+
+
+def test_a_second_cancel_ends_it_now_but_a_double_click_does_not(make_run: MakeRun) -> None:
+    run = make_run()
+    held = claim(run)
+    lifecycle.request_cancel(run.pk)
+
+    lifecycle.request_cancel(run.pk)
+    assert not leases.wish(held).now
+
+    earlier = timezone.now() - timedelta(seconds=2)
+    TrainingRun.objects.filter(pk=run.pk).update(cancel_requested_at=earlier)
+    lifecycle.request_cancel(run.pk)
+    assert leases.wish(held).now
+    events = run.events.count()
+    assert lifecycle.request_cancel(run.pk) is not None
+    assert run.events.count() == events
+
+
+def test_only_what_the_infrastructure_ended_is_retried(make_run: MakeRun) -> None:
+    for reason, again in ((Reason.KILLED, True), (Reason.DATA, False), (Reason.BUG, False)):
+        run = make_run()
+        lifecycle.settle(claim(run), Outcome(RunStatus.FAILED, reason, "It failed."))
+        assert (lifecycle.retry(run.pk, None) is not None) == again
+
+
+def test_a_run_whose_directory_cannot_be_made_leaves_nothing(
+    config: RunConfig, transactional_db: None
+) -> None:
+    def no_room(directory: Path) -> None:
+        (directory / "part").write_text("half")
+        raise OSError(28, "No space left on device")
+
+    before = set(run_directory.path_of("x").parent.glob("*"))
+    with pytest.raises(OSError, match="No space"):
+        lifecycle.create_run(config, {}, furnish=no_room)
+
+    assert not TrainingRun.objects.exists()
+    assert set(run_directory.path_of("x").parent.glob("*")) == before
 
 
 def test_a_stopped_run_is_queued_once_however_many_ask(make_run: MakeRun, woken: list[int]) -> None:

@@ -8,9 +8,16 @@ from typing import Any
 import pytest
 
 from runs_app.choices import RunStatus
-from runs_app.execution.outcome import Evidence, judge
+from runs_app.execution.lifecycle import Outcome
+from runs_app.execution.outcome import Evidence, Interrupted, judge, said_last
 from runs_app.execution.trainer_process import Exit
-from runs_app.forecasting.events import EXIT_CODES, FitFailed, FitFinished, Reason
+from runs_app.forecasting.events import (
+    EXIT_CODES,
+    REPLACED_EXIT,
+    FitFailed,
+    FitFinished,
+    Reason,
+)
 from tests.factories import make_leak_check, make_verdict
 
 DONE = FitFinished(reason=Reason.COMPLETED, message="Done.")
@@ -35,11 +42,13 @@ KILLED = Exit(-signal.SIGKILL, peak_bytes=2**30)
             "cancelled",
             "was killed",
         ),
-        (Evidence(Exit(10), STOPPED, worker_stopping=True), "failed", "worker_lost", "Retry"),
         (Evidence(Exit(10), STOPPED), "failed", "killed", "other than AiStemPre"),
         (Evidence(KILLED, None, memory_kills=1), "failed", "out_of_memory", "1,024 MB"),
         (Evidence(KILLED, None), "failed", "killed", "counted no kill for lack of memory"),
-        (Evidence(Exit(-9, lost=True), None), "failed", "worker_lost", "Retry"),
+        (Evidence(KILLED, None, halt="It hung."), "failed", "stalled", "It hung."),
+        (Evidence(Exit(0), DONE, worker_stopping=True), "completed", "completed", "Done."),
+        (Evidence(Exit(-9, lost=True), DONE), "completed", "completed", "Done."),
+        (Evidence(Exit(-9, lost=True), None, cancel_requested=True), "cancelled", "cancelled", "C"),
         (Evidence(Exit(-15), None), "failed", "killed", "SIGTERM"),
         (Evidence(Exit(-11), None), "failed", "bug", "SIGSEGV"),
         (Evidence(Exit(-40), None), "failed", "bug", "signal 40"),
@@ -52,14 +61,44 @@ KILLED = Exit(-signal.SIGKILL, peak_bytes=2**30)
 def test_one_verdict(evidence: Evidence, status: str, reason: str, words: str) -> None:
     outcome = judge(evidence)
 
+    assert isinstance(outcome, Outcome)
     assert (outcome.status, outcome.reason) == (status, reason)
     assert words in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("evidence", "counts"),
+    [
+        (Evidence(Exit(10), STOPPED, worker_stopping=True), False),
+        (Evidence(KILLED, None, worker_stopping=True), False),
+        (Evidence(Exit(-9, lost=True), None), True),
+        (Evidence(Exit(-9, lost=True), STOPPED), True),
+        (Evidence(Exit(REPLACED_EXIT), None), True),
+    ],
+)
+def test_what_is_not_the_runs_own_end_interrupts_it(evidence: Evidence, counts: bool) -> None:
+    outcome = judge(evidence)
+
+    assert isinstance(outcome, Interrupted)
+    assert outcome.counts is counts
+
+
+def test_what_a_trainer_said_before_its_worker_was_lost_stands() -> None:
+    done, nan = said_last(DONE), said_last(NAN)
+
+    assert done is not None
+    assert nan is not None
+    assert (done.status, done.message) == (RunStatus.COMPLETED, "Done.")
+    assert (nan.status, nan.reason) == (RunStatus.FAILED, Reason.NON_FINITE)
+    assert said_last(STOPPED) is None
+    assert said_last(None) is None
 
 
 @pytest.mark.parametrize("code", sorted(set(EXIT_CODES.values())))
 def test_every_exit_code_of_the_trainer_has_a_sentence(code: int) -> None:
     outcome = judge(Evidence(Exit(code), None))
 
+    assert isinstance(outcome, Outcome)
     assert outcome.status == RunStatus.FAILED
     assert outcome.message.endswith((".", "nothing."))
 

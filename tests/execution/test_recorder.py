@@ -10,7 +10,8 @@ from django.db import OperationalError
 
 from runs_app.execution import recorder
 from runs_app.execution.feed import Feed
-from runs_app.execution.lifecycle import Claim, LeaseLost
+from runs_app.execution.leases import Claim, LeaseLost
+from runs_app.execution.patience import Patience
 from runs_app.execution.recorder import Batch, OffsetMoved, Span, record
 from runs_app.execution.translation import Entry, translate
 from runs_app.forecasting import events
@@ -51,7 +52,7 @@ def append(run: TrainingRun, *numbers: int) -> None:
 
 
 def feed(held: Claim, run: TrainingRun) -> Feed:
-    return Feed(held, directory(run), lambda: True)
+    return Feed(held, directory(run), Patience(lambda: True))
 
 
 def test_a_batch_and_its_offsets_are_one(run: TrainingRun, held: Claim) -> None:
@@ -126,8 +127,8 @@ def test_a_commit_whose_confirmation_was_lost_is_not_repeated(
     real = recorder.record
     lost: list[bool] = []
 
-    def loses_the_first_answer(held: Claim, batch: Batch) -> int:
-        seq = real(held, batch)
+    def loses_the_first_answer(held: Claim, batch: Batch, *, attempt: int) -> int:
+        seq = real(held, batch, attempt=attempt)
         if not lost:
             lost.append(True)
             raise OperationalError("server closed the connection unexpectedly")
@@ -135,7 +136,7 @@ def test_a_commit_whose_confirmation_was_lost_is_not_repeated(
 
     monkeypatch.setattr("runs_app.execution.feed.record", loses_the_first_answer)
     append(run, 1, 2)
-    reading = Feed(held, directory(run), lambda: False)
+    reading = Feed(held, directory(run), Patience(lambda: False))
     reading.drain()
     append(run, 3)
     reading.drain()

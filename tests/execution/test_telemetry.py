@@ -46,7 +46,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 
 def gpu_part(uuid: str) -> dict[str, Any]:
-    sample = telemetry.Sampler(uuid).sample(None)
+    sample = telemetry.Sampler([uuid]).sample(None)
     return {name: value for name, value in sample.items() if name.startswith("gpu")}
 
 

@@ -215,6 +215,13 @@ class TrainConfig(Section):
         title="Metric every (steps)",
         description="How often a training step reports its loss.",
     )
+    stall_minutes: float = Field(
+        default=15.0,
+        ge=0.05,
+        le=10_080.0,
+        title="Stall limit (minutes)",
+        description="A run that takes no step, batch or validation forward for so long is ended.",
+    )
     seed: int = Field(
         default=7,
         ge=0,

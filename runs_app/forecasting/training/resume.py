@@ -22,7 +22,7 @@ LOG = logging.getLogger(__name__)
 
 HARMLESS = frozenset(
     {"checkpoint_every_epochs", "checkpoint_every_minutes", "keep_checkpoints", "log_every_steps"}
-)
+) | {"stall_minutes"}
 """Parts of ``train`` that may change without changing a bit of the weights."""
 
 APPROXIMATE = frozenset({"accelerator", "precision", "compile", "max_epochs"}) | {

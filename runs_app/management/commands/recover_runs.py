@@ -6,23 +6,25 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from runs_app.execution import lifecycle, wakeups
+from runs_app.execution import wakeups
+from runs_app.execution.recovery import recover_lost
 
 MOST = 1_000
 
 
 class Command(BaseCommand):
-    """Fails runs whose worker was lost and wakes workers for runs that wait."""
+    """Takes up runs whose worker was lost and wakes workers for runs that wait."""
 
     help = (
-        "Fail every run whose worker stopped renewing its lease, and wake workers for the runs "
-        "that wait. The running product does the same by itself every 15 seconds."
+        "Put every run whose worker is lost back into the queue, or end it where that happened too "
+        "often, and wake workers for the runs that wait. The running product does the same by "
+        "itself every few seconds."
     )
 
     def handle(self, *_: Any, **__: Any) -> None:
         """Print one line per run put right, and what waits."""
-        lost = lifecycle.settle_expired()
+        lost = recover_lost()
         for run in lost:
-            self.stdout.write(f"{run.uid}: {run.status} ({run.reason}). {run.message}")
+            self.stdout.write(f"{run.uid}: {run.status}. {run.message}")
         waiting = wakeups.wake_oldest(MOST)
-        self.stdout.write(f"{len(lost)} lost runs settled; {waiting} waiting runs announced.")
+        self.stdout.write(f"{len(lost)} lost runs taken up; {waiting} waiting runs announced.")

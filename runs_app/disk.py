@@ -1,0 +1,56 @@
+"""Room on the disk that holds the runs: when to warn, and when nothing new may begin."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.template.defaultfilters import filesizeformat
+
+WARN_SHARE = 0.10
+"""Less than this share of the disk free is worth a warning."""
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Room where runs are stored, in bytes."""
+
+    free: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """Free share of the whole, 0 to 1."""
+        return self.free / self.total if self.total else 0.0
+
+    @property
+    def is_low(self) -> bool:
+        """True where a person should know."""
+        return self.share < WARN_SHARE
+
+    @property
+    def is_full(self) -> bool:
+        """True where nothing new may begin, so that what runs can still save."""
+        return self.share < settings.DISK_RESERVE_PERCENT / 100
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing new begins, in a sentence; empty where it may."""
+        if not self.is_full:
+            return ""
+        return (
+            f"Only {filesizeformat(self.free)} ({self.share:.1%}) of the disk that holds the runs "
+            f"are free; nothing starts below {settings.DISK_RESERVE_PERCENT:g} %. Empty the trash "
+            "or delete runs that are not needed."
+        )
+
+
+def read_disk() -> Disk:
+    """The figures of this moment."""
+    place = Path(settings.MEDIA_ROOT)
+    while not place.exists():
+        place = place.parent
+    usage = shutil.disk_usage(place)
+    return Disk(usage.free, usage.total)

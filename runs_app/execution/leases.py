@@ -1,0 +1,118 @@
+"""Who may write an attempt of a run, and for how long: by the database's clock alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import DateTimeField, ExpressionWrapper, Q, QuerySet
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
+
+from runs_app.choices import RunStatus
+from runs_app.models import Queue, TrainingRun
+
+RENEWALS = 6
+"""How often a lease is renewed before it would run out."""
+
+BLIND_SHARE = 0.75
+"""Where nobody looked for lost workers for so much of a lease, the database was away, or everything
+stood still, or its clock jumped: every lease then gets one fresh period before it is judged."""
+
+
+class LeaseLost(Exception):
+    """The run is not running under this claim any more: its holder must stop and write nothing."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to write one attempt of a run, as long as its lease is renewed."""
+
+    run_pk: int
+    uid: str
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked of a running run: to stop, and if asked again, to end now."""
+
+    stop: bool
+    now: bool
+
+
+def held_by(held: Claim) -> QuerySet[TrainingRun]:
+    """The run's row as long as it is ours, else nothing."""
+    return TrainingRun.objects.filter(
+        pk=held.run_pk, status=RunStatus.RUNNING, attempt=held.attempt, worker=held.worker
+    )
+
+
+def renew(held: Claim) -> bool:
+    """Extend the lease by one period; False when the run is no longer ours."""
+    return held_by(held).update(lease_until=lease_end()) == 1
+
+
+def wish(held: Claim) -> Wish:
+    """What was asked of the run. Raises ``LeaseLost`` when it is not ours."""
+    row = held_by(held).values_list("cancel_requested_at", "kill_requested_at").first()
+    if row is None:
+        raise LeaseLost(f"Run {held.uid} is not held by {held.worker} any more.")
+    stop, now = row
+    return Wish(stop=stop is not None, now=now is not None)
+
+
+def lease_seconds() -> float:
+    """A worker that is not heard of for so long has lost its run."""
+    return float(settings.LEASE_SECONDS)
+
+
+def renewal_seconds() -> float:
+    """How often a worker says that it is there."""
+    return lease_seconds() / RENEWALS
+
+
+def lease_end() -> Combinable:
+    """The end of a lease that begins now."""
+    return from_now(lease_seconds())
+
+
+def from_now(seconds: float) -> Combinable:
+    """The database's time in so many seconds."""
+    return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
+
+
+def expired() -> list[tuple[int, int, str]]:
+    """Key, attempt and worker of each run whose worker was not heard of for a whole lease.
+
+    To be called again and again: a pause between two calls is how an outage is noticed.
+    """
+    _look()
+    # A lease longer than one can be was given before the clock went back.
+    live = TrainingRun.objects.filter(status=RunStatus.RUNNING)
+    live.filter(lease_until__gt=from_now(2 * lease_seconds())).update(lease_until=lease_end())
+    if Queue.objects.filter(judge_after__gt=Now()).exists():
+        return []
+    late = live.filter(lease_until__lt=Now()).order_by("pk")
+    return list(late.values_list("pk", "attempt", "worker"))
+
+
+def running_on(host: str) -> list[tuple[int, int, str]]:
+    """Key, attempt and worker of each run that a worker of this host holds."""
+    live = TrainingRun.objects.filter(status=RunStatus.RUNNING, worker__startswith=f"{host}:")
+    return list(live.order_by("pk").values_list("pk", "attempt", "worker"))
+
+
+def _look() -> None:
+    """Note that somebody looked, and grant the fresh period where nobody had for too long."""
+    with transaction.atomic():
+        Queue.objects.get_or_create(pk=1)
+        limit = BLIND_SHARE * lease_seconds()
+        blind = Q(swept_at__lt=from_now(-limit)) | Q(swept_at__gt=from_now(limit))
+        Queue.objects.filter(blind, pk=1).update(judge_after=lease_end())
+        far = Q(judge_after__gt=from_now(2 * lease_seconds()))
+        Queue.objects.filter(far, pk=1).update(judge_after=lease_end())
+        Queue.objects.filter(pk=1).update(swept_at=Now())

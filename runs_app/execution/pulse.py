@@ -1,0 +1,125 @@
+"""What a worker does every few seconds without being told: say that it is there, look around.
+
+Nothing here needs the broker. A worker whose messages do not come, because the broker lost them or
+its connection went deaf, still starts what waits and takes up what a lost worker left.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django.db import close_old_connections, connection, transaction
+from django.db.models.functions import Now
+
+from runs_app.choices import RunStatus
+from runs_app.disk import read_disk
+from runs_app.execution import leases, queue, slots, worker_process
+from runs_app.execution.leases import from_now
+from runs_app.execution.patience import AWAY
+from runs_app.execution.recovery import recover_lost
+from runs_app.models import Slot, Worker
+
+logger = logging.getLogger(__name__)
+
+PULSE_SECONDS = 2.0
+DEAF_SECONDS = 5.0
+"""A run that has waited for so long while a slot is free was not announced: start it unasked."""
+
+FORGET_SECONDS = 86_400.0
+"""A worker or a slot that was not seen for so long is not shown any more."""
+
+
+class Pulse:
+    """Beats in a thread of its own until ``stopping``; ``start_next`` trains what waits, if it can.
+
+    ``start_next`` returns when its run has ended, or at once where there is nothing to do.
+    """
+
+    def __init__(self, start_next: Callable[[], object], stopping: threading.Event) -> None:
+        self._start_next = start_next
+        self._stopping = stopping
+        self._heard: datetime | None = None
+        self._swept = 0.0
+        self._away = False
+
+    def start(self) -> None:
+        """Begin to beat."""
+        threading.Thread(target=self._run, name="pulse", daemon=True).start()
+
+    def hear(self) -> None:
+        """The broker has brought a message."""
+        self._heard = datetime.now(UTC)
+
+    def beat(self) -> None:
+        """One round; raises what the database raises."""
+        self._show()
+        if time.monotonic() - self._swept >= leases.renewal_seconds():
+            recover_lost()
+            _tidy()
+            self._swept = time.monotonic()
+        if not self._stopping.is_set() and self._is_overdue():
+            threading.Thread(target=self._start, name="unasked").start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                close_old_connections()
+                self.beat()
+                self._away = False
+            except AWAY as error:
+                if not self._away:
+                    logger.warning("The database is away: %s", error)
+                self._away = True
+                connection.close()
+            except Exception:
+                logger.exception("A round of the pulse failed; the next one tries again.")
+            self._stopping.wait(PULSE_SECONDS)
+            if self._stopping.is_set():
+                time.sleep(PULSE_SECONDS)  # it still lives while its trainers save
+
+    def _start(self) -> None:
+        try:
+            self._start_next()
+        finally:
+            connection.close()
+
+    def _is_overdue(self) -> bool:
+        waited = queue.oldest_wait_seconds()
+        return waited is not None and waited > DEAF_SECONDS and not queue.is_paused()
+
+    def _show(self) -> None:
+        disk = read_disk()
+        Worker.objects.update_or_create(
+            name=worker_process.own_name(),
+            defaults={
+                "host": slots.host_name(),
+                "pid": os.getpid(),
+                "seen_at": Now(),
+                "heard_at": self._heard,
+                "stopping": self._stopping.is_set(),
+                "disk_free": disk.free,
+                "disk_total": disk.total,
+                "blocked": disk.refusal,
+            },
+        )
+        for place in slots.places():
+            facts = {"gpu": place.gpu, "label": place.label, "seen_at": Now()}
+            Slot.objects.update_or_create(host=slots.host_name(), name=place.name, defaults=facts)
+
+
+def _tidy() -> None:
+    """Rows that say what is not so any more."""
+    with transaction.atomic():
+        Slot.objects.exclude(run=None).exclude(run__status=RunStatus.RUNNING).update(run=None)
+        gone = [w.name for w in Worker.objects.all() if worker_process.is_gone(w.name)]
+        Worker.objects.filter(name__in=gone).delete()
+        long_ago = from_now(-FORGET_SECONDS)
+        Worker.objects.filter(seen_at__lt=long_ago).delete()
+        Slot.objects.filter(seen_at__lt=long_ago, drained=False).delete()
+    for name in gone:
+        worker_process.forget(name)
