@@ -28,7 +28,7 @@ from runs_app.forecasting.events import (
     FitStarted,
     Reason,
 )
-from runs_app.forecasting.progress import marking
+from runs_app.forecasting.progress import advance, marking
 from runs_app.forecasting.training.assembly import Fit, assemble
 from runs_app.forecasting.training.branch import start_from_branch
 from runs_app.forecasting.training.compilation import compiled
@@ -41,6 +41,7 @@ from runs_app.forecasting.training.device import (
 from runs_app.forecasting.training.event_log import EventLog
 from runs_app.forecasting.training.failures import explain
 from runs_app.forecasting.training.fencing import holding
+from runs_app.forecasting.training.long_steps import mark_inside_steps
 from runs_app.forecasting.training.memory import keep_freed_memory, within_the_machine
 from runs_app.forecasting.training.optimizer import warmup_length
 from runs_app.forecasting.training.outcome import cancel, complete
@@ -139,6 +140,7 @@ def _fit(work: _Work) -> FitFinished:
     with work.stop.breaking():
         config = read_config(work.run_dir)
         device = choose_device(config.train.accelerator)
+        advance()
     with within_the_machine(device):
         return _fit_on(device, config, work)
 
@@ -154,6 +156,8 @@ def _fit_on(device: torch.device, config: RunConfig, work: _Work) -> FitFinished
             work.run_dir, config, data, device=device, log=work.log, stop=work.stop,
             progress=work.progress, before_naming=work.fence.check,
         )  # fmt: skip
+        rows = min(config.train.batch_size, len(fit.rows("train")))
+        mark_inside_steps(fit.module.network, config, rows)
         if config.train.compile:
             fit.module.use(compiled(fit.module.network, device))
         baselines = score_baselines(fit.baselines, data)
