@@ -89,7 +89,7 @@ def _out_of_memory(error: BaseException) -> Failure:
         Reason.OUT_OF_MEMORY,
         f"The memory of {'the GPU' if on_gpu else 'this machine'} is not enough"
         f"{_figures(asked, free)}. Lower train.batch_size, model.d_model or model.context_bars, or "
-        "choose a smaller preset.",
+        "choose a smaller preset or fewer candles.",
         asked_bytes=asked,
         free_bytes=free,
     )

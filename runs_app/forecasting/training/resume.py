@@ -94,6 +94,8 @@ def newest(fit: Fit) -> Found | None:
             LOG.info("%s is whole, though a kill came before its event", path)
         if number:
             LOG.warning("Continued from %s instead, of step %d", path, event.step)
+        else:
+            LOG.info("Continued from %s, the newest, of step %d, as recorded", path, event.step)
         return Found(content, event, best, recorded)
     if paths:
         raise ResumeImpossible(

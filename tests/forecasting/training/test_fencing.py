@@ -165,6 +165,9 @@ def test_the_attempt_of_a_whole_fit_stands_in_its_lock(tmp_path: Path, data_root
     train = {"max_epochs": 1, "batch_size": 64, "steps_per_epoch": 2}
     run_dir = write_run(tmp_path, small_config(train=train))
     fence.write_attempt(run_dir, 3)
+    (run_dir / "checkpoints").mkdir()
+    for left in (".metrics.json.new", "checkpoints/.checkpoint-epoch1.ckpt.99.new"):
+        (run_dir / left).write_bytes(b"of a trainer that was killed")
     assert run(run_dir, data_root, progress=False, resuming=True, attempt=3) == 0
     holder = read_lock(run_dir)
     assert holder is not None and holder.attempt == 3

@@ -279,7 +279,10 @@ def test_another_configuration_is_refused(
     run(run_dir, data_root, progress=False, resuming=True)
     failed = events_of(run_dir)[-1]
     assert isinstance(failed, FitFailed)
-    assert sentence in failed.message
+    assert failed.reason is Reason.CONFIG
+    ((field, message),) = failed.fields.items()
+    assert field in {f"{section}.{name}" for section, values in change.items() for name in values}
+    assert sentence in failed.message == message
 
 
 def test_other_candles_are_refused(tmp_path: Path) -> None:
@@ -291,4 +294,5 @@ def test_other_candles_are_refused(tmp_path: Path) -> None:
     run(run_dir, tmp_path, progress=False, resuming=True)
     failed = events_of(run_dir)[-1]
     assert isinstance(failed, FitFailed)
+    assert failed.reason is Reason.DATA
     assert "give other inputs" in failed.message
