@@ -40,7 +40,7 @@ def mark_inside_steps(network: nn.Module, config: RunConfig, rows: int) -> bool:
 def _mark(layer: nn.Module, given: Any, output: Tensor) -> None:
     advance()
     if output.requires_grad:
-        output.register_hook(_mark_back)
+        output.register_hook(_mark_back)  # type: ignore[no-untyped-call]
 
 
 def _mark_back(gradient: Tensor) -> None:

@@ -97,4 +97,3 @@ def test_a_small_step_is_not_long_and_a_huge_one_is(tmp_path: Path) -> None:
     one.log.close()
     assert work_of_step(one.module.network, one.config, 64) < long_steps.LONG_STEP / 1000
     assert work_of_step(one.module.network, one.config, 10**9) > long_steps.LONG_STEP
-
