@@ -109,13 +109,15 @@ class TrainerServer:
         devices: str | None = None,
         *,
         resuming: bool = False,
+        processes: int = 1,
     ) -> TrainerProcess:
-        """Order a trainer for ``run_dir``. ``devices``: its CUDA_VISIBLE_DEVICES, if not None."""
+        """Order a trainer for ``run_dir``. ``devices``: its CUDA_VISIBLE_DEVICES, if not None;
+        ``processes``: the run's ``train.devices``."""
         environ = self._environ()
         environ["DATA_ROOT"] = str(data_root)
         if devices is not None:
             environ["CUDA_VISIBLE_DEVICES"] = devices
-        order = Order(str(run_dir), str(data_root), environ, resuming)
+        order = Order(str(run_dir), str(data_root), environ, resuming, processes)
         with self._lock:
             connection = self._ensure()
             identity = next(self._numbers)

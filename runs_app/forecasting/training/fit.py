@@ -37,34 +37,46 @@ from runs_app.forecasting.training.failures import explain
 from runs_app.forecasting.training.memory import keep_freed_memory
 from runs_app.forecasting.training.optimizer import warmup_length
 from runs_app.forecasting.training.outcome import cancel, complete
+from runs_app.forecasting.training.ranks import ALONE, Ranks
 from runs_app.forecasting.training.resume import Resumption, resume
 from runs_app.forecasting.training.rivals import log_baselines, score_baselines
 from runs_app.forecasting.training.rollback import train
-from runs_app.forecasting.training.stopping import StopRequested, StopSignal
+from runs_app.forecasting.training.stopping import StopRequested
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runs_app.forecasting.config.schema import RunConfig
+    from runs_app.forecasting.training.stopping import StopSignal
 
 LOG = logging.getLogger(__name__)
 
 
-def run(run_dir: Path, data_root: Path, *, progress: bool, resuming: bool = False) -> int:
+def run(
+    run_dir: Path,
+    data_root: Path,
+    *,
+    progress: bool,
+    resuming: bool = False,
+    ranks: Ranks = ALONE,
+) -> int:
     """Train from ``run_dir/config.yaml`` alone and return the exit status for how it ended.
 
     ``data_root`` is where a relative ``data.source`` is looked up. With ``resuming`` an earlier
     attempt's newest checkpoint is taken up; without one the fit starts over. The last event is
     always ``FitFinished`` or ``FitFailed``. Nothing is raised but what ends the interpreter itself.
+    Where this process is one of several, it is the first of ``ranks``.
     """
-    stop = StopSignal()
+    stop = ranks.new_stop()
     with printing(), stop.listening():
         try:
             log = EventLog(run_dir / EVENTS_FILE)
         except OSError as error:
             LOG.error("The run directory %s cannot be written: %s", run_dir, error.strerror)
             return EXIT_CODES[explain(error).reason]
-        reason = _run_logged(run_dir, data_root, log, stop, progress=progress, resuming=resuming)
+        reason = _run_logged(
+            run_dir, data_root, log, stop, progress=progress, resuming=resuming, ranks=ranks
+        )
     return EXIT_CODES[reason]
 
 
@@ -76,10 +88,13 @@ def _run_logged(
     *,
     progress: bool,
     resuming: bool,
+    ranks: Ranks,
 ) -> Reason:
     event: FitFinished | FitFailed
     try:
-        event = _fit(run_dir, data_root, log, stop, progress=progress, resuming=resuming)
+        event = _fit(
+            run_dir, data_root, log, stop, progress=progress, resuming=resuming, ranks=ranks
+        )
     except (StopRequested, KeyboardInterrupt):
         event = FitFinished(
             reason=Reason.CANCELLED, message="Cancelled on request before training began."
@@ -110,30 +125,53 @@ def _fit(
     *,
     progress: bool,
     resuming: bool,
+    ranks: Ranks,
 ) -> FitFinished:
     began = time.perf_counter()
     with stop.breaking():
-        config = read_config(run_dir)
-        device = choose_device(config.train.accelerator)
-        use_available_cores()
-        keep_freed_memory()
-        data = prepare(config, data_root)
-        fit = assemble(run_dir, config, data, device=device, log=log, stop=stop, progress=progress)
-        if config.train.compile:
-            fit.module.use(compiled(fit.module.network, device))
-        baselines = score_baselines(fit.baselines, data)
-    where = describe_device(device)
+        fit = prepared(run_dir, data_root, log, stop, progress=progress, ranks=ranks)
+        baselines = score_baselines(fit.baselines, fit.data)
+    where = describe_device(fit.device, ranks.size)
+    ranks.meet()
     resumption = resume(fit) if resuming else None
     if resumption is None:
         _clear_earlier_attempt(fit)
+    ranks.from_first(lambda: resumption is not None)
+    ranks.meet()
     _announce(fit, where, resumption)
     log_baselines(fit.baselines, baselines)
     log.put(BaselinesScored(scores=baselines))
     try:
         train(fit)
+        ranks.leave()
         return complete(fit, device=where, seconds=time.perf_counter() - began)
     except StopRequested:
+        ranks.leave()
         return cancel(fit, device=where, seconds=time.perf_counter() - began)
+
+
+def prepared(
+    run_dir: Path,
+    data_root: Path,
+    log: EventLog,
+    stop: StopSignal,
+    *,
+    progress: bool,
+    ranks: Ranks,
+) -> Fit:
+    """The parts of the fit of ``run_dir``, in one of the processes that share it."""
+    config = read_config(run_dir)
+    device = choose_device(config.train, rank=ranks.rank, ranks=ranks.size)
+    use_available_cores(ranks.size)
+    keep_freed_memory()
+    data = prepare(config, data_root)
+    fit = assemble(
+        run_dir, config, data, device=device, log=log, stop=stop, progress=progress, ranks=ranks
+    )
+    if config.train.compile:
+        fit.module.use(compiled(fit.module.network, device))
+    ranks.use(device)
+    return fit
 
 
 def read_config(run_dir: Path) -> RunConfig:

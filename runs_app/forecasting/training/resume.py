@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 
+from runs_app.forecasting.config.schema import TrainConfig
 from runs_app.forecasting.errors import CheckpointDamaged, ResumeImpossible
 from runs_app.forecasting.training.checkpoint import FORMAT, load_checkpoint
 from runs_app.forecasting.training.origin import differences
@@ -28,6 +29,10 @@ APPROXIMATE = frozenset({"accelerator", "precision", "compile", "max_epochs"}) |
     "early_stopping_patience"
 }
 """Parts of ``train`` that may change, though the fit then ends elsewhere."""
+
+
+SPLIT = frozenset({"batch_size", "accumulation", "devices"})
+"""How the windows of a step are divided; may change as long as a step has as many as it had."""
 
 
 class Resumption(NamedTuple):
@@ -99,7 +104,8 @@ def restore(fit: Fit, content: dict[str, Any], *, detour_seed: int | None = None
     fit.throughput.seconds_per_validation = content["seconds_per_validation"]
     torch.set_rng_state(content["torch_rng_state"].cpu())
     if fit.device.type == "cuda" and content["cuda_rng_states"]:
-        torch.cuda.set_rng_state_all([state.cpu() for state in content["cuda_rng_states"]])
+        states = content["cuda_rng_states"][: torch.cuda.device_count()]
+        torch.cuda.set_rng_state_all([state.cpu() for state in states])
 
 
 def _record_of(path: Path, content: dict[str, Any]) -> FitRecord:
@@ -124,13 +130,19 @@ def _changes(fit: Fit, content: dict[str, Any]) -> list[str]:
             "was written, so it cannot be continued; start over."
         )
     changed = {name for name in now["train"] if then["train"].get(name) != now["train"][name]}
-    if fatal := sorted(changed - HARMLESS - APPROXIMATE):
+    approximate = APPROXIMATE
+    if (
+        TrainConfig.model_validate(then["train"]).windows_per_step
+        == fit.config.train.windows_per_step
+    ):
+        approximate |= SPLIT
+    if fatal := sorted(changed - HARMLESS - approximate):
         raise ResumeImpossible(
             f"train.{fatal[0]} in config.yaml has changed since the checkpoint was written, so it "
             "cannot be continued; put the old value back or start over."
         )
     named = [
         f"train.{name} was {then['train'].get(name)} and is {now['train'][name]}"
-        for name in sorted(changed & APPROXIMATE)
+        for name in sorted(changed & approximate)
     ]
     return differences(origin, fit.writer.origin) + named

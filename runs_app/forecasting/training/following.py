@@ -1,0 +1,67 @@
+"""What a process that does not lead does in a fit: its share of every step, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+import warnings
+from typing import TYPE_CHECKING
+
+from runs_app.forecasting.training.agreement import SilentLog
+from runs_app.forecasting.training.console import ROOT_LOGGER
+from runs_app.forecasting.training.failures import explain
+from runs_app.forecasting.training.fit import prepared
+from runs_app.forecasting.training.ranks import Dismissed
+from runs_app.forecasting.training.resume import newest, restore
+from runs_app.forecasting.training.rollback import train
+from runs_app.forecasting.training.stopping import StopRequested
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runs_app.forecasting.training.assembly import Fit
+    from runs_app.forecasting.training.group import Group
+    from runs_app.forecasting.training.stopping import StopSignal
+
+
+def follow(run_dir: Path, data_root: Path, ranks: Group) -> int:
+    """Take part in the fit of ``run_dir``; returns an exit status.
+
+    What was agreed, and what the first process ends, is no fault of this one's: 0.
+    """
+    logging.getLogger(ROOT_LOGGER).setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    stop = ranks.new_stop()
+    try:
+        with stop.listening():
+            _take_part(_prepare(run_dir, data_root, ranks, stop), ranks)
+    except (Dismissed, StopRequested):
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last frame of the process: report and end
+        traceback.print_exception(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _prepare(run_dir: Path, data_root: Path, ranks: Group, stop: StopSignal) -> Fit:
+    """As the first process does, which is told where it does not succeed here."""
+    try:
+        fit = prepared(run_dir, data_root, SilentLog(), stop, progress=False, ranks=ranks)
+    except Exception as error:
+        ranks.meet(explain(error))
+        raise
+    ranks.meet()
+    return fit
+
+
+def _take_part(fit: Fit, ranks: Group) -> None:
+    resumes: bool = ranks.from_first(bool)
+    if resumes and (found := newest(fit)) is not None:
+        restore(fit, found[1])
+    ranks.meet()
+    try:
+        train(fit)
+    except StopRequested:
+        pass
+    ranks.leave()
