@@ -6,6 +6,7 @@ import logging
 import sys
 import traceback
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from runs_app.forecasting.training.agreement import SilentLog
@@ -60,8 +61,6 @@ def _take_part(fit: Fit, ranks: Group) -> None:
     if resumes and (found := newest(fit)) is not None:
         restore(fit, found[1])
     ranks.meet()
-    try:
+    with suppress(StopRequested):  # agreed, and the first process saves
         train(fit)
-    except StopRequested:
-        pass
     ranks.leave()

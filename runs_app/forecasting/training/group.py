@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch.distributed import FileStore  # type: ignore[attr-defined]
 
 from runs_app.forecasting.errors import NonFiniteLoss
 from runs_app.forecasting.events import Reason
 from runs_app.forecasting.parent import die_with
 from runs_app.forecasting.training.failures import Failure, PeerFailed, explain
 from runs_app.forecasting.training.ranks import Dismissed, Ranks
-from runs_app.forecasting.training.stopping import StopRequested, StopSignal
+from runs_app.forecasting.training.stopping import SIGNALS, StopRequested, StopSignal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +55,14 @@ class LeadStop(StopSignal):
     def __init__(self) -> None:
         super().__init__()
         self.lost = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """As ever; and what comes after the block can change nothing, for its end is written."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        with super().listening():
+            yield
 
     def check(self) -> None:
         """Raise ``PeerFailed`` when another process is gone, ``StopRequested`` on a wish."""
@@ -127,7 +136,8 @@ class Group(Ranks):
     def from_first(self, work: Callable[[], T]) -> T:
         """What the first process makes of ``work``; see ``Ranks``."""
         if not self.leads:
-            return self._hear()
+            heard: T = self._hear()
+            return heard
         try:
             result = work()
         except BaseException as error:
@@ -206,7 +216,7 @@ def join() -> Group:
     die_with(int(os.environ.get(PARENT_VARIABLE) or os.getppid()))
     if meeting:
         dist.init_process_group(
-            "gloo", store=dist.FileStore(meeting, size), rank=rank, world_size=size,
+            "gloo", store=FileStore(meeting, size), rank=rank, world_size=size,
             timeout=PATIENCE,
         )  # fmt: skip
     else:

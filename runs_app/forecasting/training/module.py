@@ -115,7 +115,7 @@ class ForecastModule(pl.LightningModule):
         return torch.nn.utils.clip_grad_norm_(self.parameter_list, clip)
 
     def take_step(self) -> None:
-        """Move the weights; linear warm-up, then cosine decay. The gradients are gone afterwards."""
+        """Move the weights and forget the gradients; linear warm-up, then cosine decay."""
         train, optimizer = self.config.train, self.optimizer
         assert optimizer is not None
         share = learning_rate_share(
