@@ -132,12 +132,13 @@ def _fit(
         fit = prepared(run_dir, data_root, log, stop, progress=progress, ranks=ranks)
         baselines = score_baselines(fit.baselines, fit.data)
     where = describe_device(fit.device, ranks.size)
-    ranks.meet()
+    ranks.meet()  # all have their data, or one could not
+    ranks.use(fit.device)
     resumption = resume(fit) if resuming else None
     if resumption is None:
         _clear_earlier_attempt(fit)
     ranks.from_first(lambda: resumption is not None)
-    ranks.meet()
+    ranks.meet()  # all have read the checkpoint, so that it may go
     _announce(fit, where, resumption)
     log_baselines(fit.baselines, baselines)
     log.put(BaselinesScored(scores=baselines))
@@ -170,7 +171,6 @@ def prepared(
     )
     if config.train.compile:
         fit.module.use(compiled(fit.module.network, device))
-    ranks.use(device)
     return fit
 
 

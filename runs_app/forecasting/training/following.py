@@ -57,6 +57,7 @@ def _prepare(run_dir: Path, data_root: Path, ranks: Group, stop: StopSignal) -> 
 
 
 def _take_part(fit: Fit, ranks: Group) -> None:
+    ranks.use(fit.device)
     resumes: bool = ranks.from_first(bool)
     if resumes and (found := newest(fit)) is not None:
         restore(fit, found[1])

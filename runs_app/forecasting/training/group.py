@@ -114,6 +114,8 @@ class Group(Ranks):
         """Prepare the way of gradients on ``device``; every process calls it."""
         if device.type == "cuda":
             self._nccl = dist.new_group(backend="nccl", timeout=PATIENCE)
+            # The first sum takes NCCL's own memory; later a step may have left none.
+            self.add_up(torch.zeros(1, device=device))
 
     def add_up(self, values: torch.Tensor) -> None:
         """Replace ``values`` [N] by their sum over all processes, the same bits in each of them."""
