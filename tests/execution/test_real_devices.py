@@ -36,8 +36,11 @@ def run_dir(tmp_path: Path) -> Path:
         "data": {"source": FILE_NAME, "timeframes": ["1m"]},
         "horizons": {"short": "15m", "long": "1h"},
         "model": {"variant": "tiny", "context_bars": 32},
-        "train": {"max_epochs": 500, "batch_size": 64, "devices": 2, "log_every_steps": 1},
-    }
+        "train": {
+            "max_epochs": 10_000, "early_stopping_patience": 0, "batch_size": 64, "devices": 2,
+            "log_every_steps": 1,
+        },
+    }  # fmt: skip
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "config.yaml").write_text(to_yaml(compose_config(tree)), encoding="utf-8")

@@ -53,9 +53,7 @@ def test_the_gradients_are_those_of_one_big_batch(
     step: int, sizes: list[int], data: PreparedData, tmp_path: Path
 ) -> None:
     whole = fit_of(config_for(batch_size=128, steps_per_epoch=None), data, tmp_path)
-    parts = fit_of(
-        config_for(batch_size=32, accumulation=4, steps_per_epoch=None), data, tmp_path
-    )
+    parts = fit_of(config_for(batch_size=32, accumulation=4, steps_per_epoch=None), data, tmp_path)
     assert len(whole.feed) == len(parts.feed)
     big, pieces = list(whole.feed)[step], list(parts.feed)[step]
     assert isinstance(pieces, Pieces)
@@ -74,7 +72,8 @@ def test_it_ends_with_the_weights_of_the_big_batch(tmp_path: Path, data_root: Pa
         run_dir = write_run(tmp_path / name, config_for(**train))
         assert run(run_dir, data_root, progress=False) == 0
     ours, theirs = (
-        load_checkpoint(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("parts", "whole")
+        load_checkpoint(tmp_path / name / "checkpoints" / "last.ckpt")
+        for name in ("parts", "whole")
     )
     assert ours["step"] == theirs["step"] == 14
     for name, weight in ours["network"].items():

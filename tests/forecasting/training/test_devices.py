@@ -34,6 +34,7 @@ from tests.forecasting.training.test_stopping import start, wait_for
 from tests.synthetic import small_config
 
 SECONDS_TO_END = 60.0
+"""Torch's agent gives the others 30 seconds to end when one has died."""
 slow = pytest.mark.slow
 
 
@@ -63,7 +64,7 @@ def end(process: subprocess.Popen[bytes], ranks: list[psutil.Process]) -> int:
 @pytest.fixture
 def endless(tmp_path: Path, data_root: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A fit of two processes that would never end, after its first step."""
-    run_dir = write_run(tmp_path, config_for(max_epochs=10_000))
+    run_dir = write_run(tmp_path, config_for(max_epochs=10_000, early_stopping_patience=0))
     process = start(run_dir, data_root)
     wait_for(run_dir, b'"step":1,', process)
     yield process
