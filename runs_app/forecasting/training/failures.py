@@ -43,8 +43,18 @@ class Failure(NamedTuple):
     free_bytes: int | None = None
 
 
+class PeerFailed(Exception):
+    """Another process of this fit has failed; ``failure`` is what it said."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(failure.message)
+
+
 def explain(error: BaseException) -> Failure:
     """The failure that ``error`` is; what is not known is a bug, named by type and message."""
+    if isinstance(error, PeerFailed):
+        return error.failure
     if isinstance(error, ConfigInvalid):
         return Failure(Reason.CONFIG, str(error), {e.path: e.message for e in error.errors})
     if isinstance(error, ResumeImpossible) and error.field:

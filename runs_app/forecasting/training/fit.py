@@ -45,27 +45,35 @@ from runs_app.forecasting.training.long_steps import mark_inside_steps
 from runs_app.forecasting.training.memory import keep_freed_memory, within_the_machine
 from runs_app.forecasting.training.optimizer import warmup_length
 from runs_app.forecasting.training.outcome import cancel, complete
+from runs_app.forecasting.training.ranks import ALONE, Ranks
 from runs_app.forecasting.training.resume import Resumption, resume
 from runs_app.forecasting.training.rivals import log_baselines, score_baselines
 from runs_app.forecasting.training.rollback import train
 from runs_app.forecasting.training.room import refuse_what_cannot_fit
 from runs_app.forecasting.training.stacks import shown_on_request
-from runs_app.forecasting.training.stopping import StopRequested, StopSignal
+from runs_app.forecasting.training.stopping import StopRequested
 from runs_app.forecasting.whole_file import remove_unfinished
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import torch
 
     from runs_app.forecasting.config.schema import RunConfig
-    from runs_app.forecasting.training.fencing import Fence
+    from runs_app.forecasting.training.stopping import StopSignal
 
 LOG = logging.getLogger(__name__)
 
 
 def run(
-    run_dir: Path, data_root: Path, *, progress: bool, resuming: bool = False, attempt: int = 0
+    run_dir: Path,
+    data_root: Path,
+    *,
+    progress: bool,
+    resuming: bool = False,
+    attempt: int = 0,
+    ranks: Ranks = ALONE,
 ) -> int:
     """Train from ``run_dir/config.yaml`` alone and return the exit status for how it ended.
 
@@ -73,9 +81,9 @@ def run(
     attempt's newest checkpoint is taken up; without one the fit starts over. ``attempt`` numbers
     the tries of a supervisor: see ``fence``. The last event is always ``FitFinished`` or
     ``FitFailed``, unless another trainer has the directory. Nothing is raised but what ends the
-    interpreter itself.
+    interpreter itself. Where this process is one of several, it is the first of ``ranks``.
     """
-    stop = StopSignal()
+    stop = ranks.new_stop()
     with printing(), shown_on_request(), stop.listening(), ExitStack() as held:
         try:
             with stop.breaking():
@@ -93,24 +101,27 @@ def run(
         except OSError as error:
             LOG.error("The run directory %s cannot be written: %s", run_dir, error.strerror)
             return EXIT_CODES[explain(error).reason]
-        work = _Work(run_dir, data_root, log, stop, fence, progress=progress, resuming=resuming)
+        work = Work(
+            run_dir, data_root, log, stop, ranks, fence.check, progress=progress, resuming=resuming
+        )
         return EXIT_CODES[_run_logged(work)]
 
 
 @dataclass(frozen=True)
-class _Work:
-    """One call of ``run``."""
+class Work:
+    """One call of ``run``, or what another process does for it."""
 
     run_dir: Path
     data_root: Path
     log: EventLog
     stop: StopSignal
-    fence: Fence
-    progress: bool
-    resuming: bool
+    ranks: Ranks
+    before_naming: Callable[[], None] = lambda: None
+    progress: bool = False
+    resuming: bool = False
 
 
-def _run_logged(work: _Work) -> Reason:
+def _run_logged(work: Work) -> Reason:
     event: FitFinished | FitFailed
     try:
         event = _fit(work)
@@ -136,44 +147,65 @@ def _failed(error: Exception) -> FitFailed:
     return FitFailed(**failure._asdict())
 
 
-def _fit(work: _Work) -> FitFinished:
+def _fit(work: Work) -> FitFinished:
     with work.stop.breaking():
-        config = read_config(work.run_dir)
-        device = choose_device(config.train.accelerator)
-        advance()
+        config, device = chosen(work)
     with within_the_machine(device):
         return _fit_on(device, config, work)
 
 
-def _fit_on(device: torch.device, config: RunConfig, work: _Work) -> FitFinished:
-    began = time.perf_counter()
+def _fit_on(device: torch.device, config: RunConfig, work: Work) -> FitFinished:
+    began, ranks = time.perf_counter(), work.ranks
     with work.stop.breaking():
-        use_available_cores()
-        keep_freed_memory()
-        data = prepare(config, work.data_root)
-        refuse_what_cannot_fit(config, data, device)
-        fit = assemble(
-            work.run_dir, config, data, device=device, log=work.log, stop=work.stop,
-            progress=work.progress, before_naming=work.fence.check,
-        )  # fmt: skip
-        rows = min(config.train.batch_size, len(fit.rows("train")))
-        mark_inside_steps(fit.module.network, config, rows)
-        if config.train.compile:
-            fit.module.use(compiled(fit.module.network, device))
-        baselines = score_baselines(fit.baselines, data)
-    where = describe_device(device)
+        fit = prepared(device, config, work)
+        baselines = score_baselines(fit.baselines, fit.data)
+    where = describe_device(device, ranks.size)
+    ranks.meet()  # all have their data, or one could not
+    ranks.use(device)
     resumption, started_from = resume(fit) if work.resuming else None, ""
     if resumption is None:
         _clear_earlier_attempt(fit)
-        started_from = start_from_branch(fit.module.network, work.run_dir, config, data)
+        started_from = start_from_branch(fit.module.network, work.run_dir, config, fit.data)
+    ranks.from_first(lambda: resumption is not None)
+    ranks.meet()  # all have read the checkpoint, so that it may go
     _announce(fit, where, resumption, started_from)
     log_baselines(fit.baselines, baselines)
     work.log.put(BaselinesScored(scores=baselines))
     try:
         train(fit)
+        ranks.leave()
         return complete(fit, device=where, seconds=time.perf_counter() - began)
     except StopRequested:
+        ranks.leave()
         return cancel(fit, device=where, seconds=time.perf_counter() - began)
+
+
+def chosen(work: Work) -> tuple[RunConfig, torch.device]:
+    """What to fit, and where. Raises ``ConfigInvalid``."""
+    config, ranks = read_config(work.run_dir), work.ranks
+    device = choose_device(config.train, rank=ranks.rank, ranks=ranks.size)
+    advance()
+    return config, device
+
+
+def prepared(device: torch.device, config: RunConfig, work: Work) -> Fit:
+    """The parts of a fit, in one of the processes that share it."""
+    use_available_cores(work.ranks.size)
+    keep_freed_memory()
+    data = prepare(config, work.data_root)
+    if work.ranks.leads:
+        on_cpu = work.ranks.size if device.type == "cpu" else 1
+        refuse_what_cannot_fit(config, data, device, processes=on_cpu)
+    fit = assemble(
+        work.run_dir, config, data, device=device, log=work.log, stop=work.stop,
+        progress=work.progress, before_naming=work.before_naming, ranks=work.ranks,
+    )  # fmt: skip
+    mark_inside_steps(
+        fit.module.network, config, min(config.train.batch_size, len(fit.rows("train")))
+    )
+    if config.train.compile:
+        fit.module.use(compiled(fit.module.network, device))
+    return fit
 
 
 def read_config(run_dir: Path) -> RunConfig:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 
+from runs_app.forecasting.config.schema import TrainConfig
 from runs_app.forecasting.errors import CheckpointDamaged, ResumeImpossible
 from runs_app.forecasting.training.checkpoint import load_recorded
 from runs_app.forecasting.training.checkpoint_store import EPOCH_NAME, path_of
@@ -33,6 +34,8 @@ APPROXIMATE = frozenset({"accelerator", "precision", "compile", "max_epochs"}) |
 
 NEEDED = frozenset({"config", "origin", "network", "optimizer", "record", "order", "step", "epoch"})
 """Parts without which nothing can be continued."""
+SPLIT = frozenset({"batch_size", "accumulation", "devices"})
+"""How the windows of a step are divided; may change as long as a step has as many as it had."""
 
 
 class Resumption(NamedTuple):
@@ -125,7 +128,8 @@ def restore(fit: Fit, content: dict[str, Any], *, detour_seed: int | None = None
     fit.throughput.seconds_per_validation = content["seconds_per_validation"]
     torch.set_rng_state(content["torch_rng_state"].cpu())
     if fit.device.type == "cuda" and content["cuda_rng_states"]:
-        torch.cuda.set_rng_state_all([state.cpu() for state in content["cuda_rng_states"]])
+        states = content["cuda_rng_states"][: torch.cuda.device_count()]
+        torch.cuda.set_rng_state_all([state.cpu() for state in states])
 
 
 def _newest_first(recorded: Recorded, present: set[str]) -> list[str]:
@@ -181,7 +185,13 @@ def _changes(fit: Fit, content: dict[str, Any]) -> list[str]:
             "new run."
         )
     changed = set(_changed(then["train"], now["train"])) - HARMLESS
-    if fatal := sorted(changed - APPROXIMATE):
+    approximate = APPROXIMATE
+    if (
+        TrainConfig.model_validate(then["train"]).windows_per_step
+        == fit.config.train.windows_per_step
+    ):
+        approximate |= SPLIT
+    if fatal := sorted(changed - approximate):
         raise ResumeImpossible(
             f"train.{fatal[0]} in config.yaml has changed since the checkpoint was written, so it "
             "cannot be continued; put the old value back or start over with a new run.",

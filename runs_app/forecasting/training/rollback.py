@@ -44,11 +44,14 @@ def roll_back(fit: Fit, fault: NonFiniteLoss) -> None:
     """Back to the newest checkpoint, or to the start; the decisions then come in another order."""
     step = fit.record.step
     seed = fit.config.train.seed * DETOUR + step
-    found = newest(fit)
-    if found is None:
-        restore(fit, _start(fit), detour_seed=seed)
-    else:
-        take_up(fit, found, detour_seed=seed)
+    with fit.ranks.first_before_others():
+        found = newest(fit)
+        if found is None:
+            restore(fit, _start(fit), detour_seed=seed)
+        elif fit.ranks.leads:
+            take_up(fit, found, detour_seed=seed)
+        else:
+            restore(fit, found.content, detour_seed=seed)
     fit.record.rollbacks = 1
     message = (
         f"{fault} Went back once, from step {step} to the weights after step {fit.record.step}, "

@@ -50,10 +50,15 @@ def need_of(config: RunConfig, features: list[int]) -> Need:
     return Need(parameters, parameters * BYTES_PER_PARAMETER, kept + windows)
 
 
-def refuse_what_cannot_fit(config: RunConfig, data: PreparedData, device: torch.device) -> None:
-    """Raises ``OutOfMemory`` with the field to change where memory cannot be enough."""
+def refuse_what_cannot_fit(
+    config: RunConfig, data: PreparedData, device: torch.device, *, processes: int = 1
+) -> None:
+    """Raises ``OutOfMemory`` with the field to change where memory cannot be enough.
+
+    ``processes`` share the memory of ``device``.
+    """
     need = need_of(config, [len(names) for names in data.feature_names])
-    free = free_bytes(device)
+    free = free_bytes(device) // processes
     where = "this GPU" if device.type == "cuda" else "this machine"
     if need.network > free:
         raise OutOfMemory(

@@ -22,6 +22,8 @@ def shown_on_request() -> Iterator[None]:
     code and no Python runs.
     """
     faulthandler.register(ASKED, file=STANDARD_ERROR, all_threads=True, chain=False)
+    # One of several processes starts with it held back, since it would have ended it until now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (ASKED,))
     try:
         yield
     finally:

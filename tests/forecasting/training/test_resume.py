@@ -50,15 +50,15 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, data_root: Path) -> 
 @contextmanager
 def stopped_at(step: int) -> Iterator[None]:
     """SIGTERM to this process while optimizer step ``step`` is taken."""
-    update = ForecastModule.update
+    take_step = ForecastModule.take_step
 
-    def stop(module: ForecastModule, *arguments: Any) -> None:
-        update(module, *arguments)
+    def stop(module: ForecastModule) -> None:
+        take_step(module)
         if module.record.step + 1 == step:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ForecastModule, "update", stop)
+        patch.setattr(ForecastModule, "take_step", stop)
         yield
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,13 @@ ROOT = Path(__file__).parents[3]
 SECONDS_TO_START = 120.0
 
 
-def start(run_dir: Path, data_root: Path) -> subprocess.Popen[bytes]:
+def start(
+    run_dir: Path, data_root: Path, *options: str, environ: Mapping[str, str] = os.environ
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "runs_app.forecasting", run_dir, "--data-root", data_root],
+        [sys.executable, "-m", "runs_app.forecasting", run_dir, "--data-root", data_root, *options],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
