@@ -14,7 +14,9 @@ from runs_app.execution.trainer_process import TrainerProcess, TrainerServer
 from runs_app.forecasting.config.compose import compose_config
 from runs_app.forecasting.config.document import to_yaml
 from runs_app.forecasting.data.sample import FILE_NAME, write_sample
-from runs_app.forecasting.events import EXIT_CODES, Reason
+from runs_app.forecasting.events import EXIT_CODES, REPLACED_EXIT, Reason
+from runs_app.forecasting.fence import read_lock, write_attempt
+from runs_app.forecasting.progress import read_progress
 
 pytestmark = pytest.mark.slow
 
@@ -89,4 +91,31 @@ def test_a_kill_of_the_group_reaches_all(trainer: TrainerProcess) -> None:
     ended = trainer.wait(SECONDS)
     assert ended is not None
     assert ended.code == -signal.SIGKILL
+    assert not psutil.wait_procs(ranks, timeout=SECONDS)[1]
+
+
+def test_every_process_shows_its_stacks_and_the_first_one_holds_the_directory(
+    trainer: TrainerProcess, run_dir: Path
+) -> None:
+    ranks = ranks_of(trainer)
+    holder, mark = read_lock(run_dir), read_progress(run_dir)
+    assert holder is not None and holder.attempt == 1
+    assert holder.pid in {rank.pid for rank in ranks}
+    trainer.show_stacks()
+    console = run_dir / "console.log"
+    shown = "training/following.py"  # in the second process's stack alone
+    wait_until(lambda: shown in console.read_text())
+    wait_until(lambda: console.read_text().count("most recent call first") >= 2)
+    wait_until(lambda: (read_progress(run_dir) or 0) > (mark or 0))
+    assert trainer.exit is None
+
+
+def test_a_replaced_attempt_ends_with_all_its_processes(
+    trainer: TrainerProcess, run_dir: Path
+) -> None:
+    ranks = ranks_of(trainer)
+    write_attempt(run_dir, 2)
+    ended = trainer.wait(SECONDS)
+    assert ended is not None
+    assert ended.code == REPLACED_EXIT, (run_dir / "console.log").read_text()
     assert not psutil.wait_procs(ranks, timeout=SECONDS)[1]
