@@ -123,6 +123,7 @@ class CheckpointStore:
             (self._folder / BEST).unlink(missing_ok=True)
         else:
             self._link(_name(best), BEST)
+        self._log.flush()  # another process of this fit may read it next
 
     def clear(self) -> int:
         """Remove what an earlier attempt left, so that nothing old passes for new; how many.
