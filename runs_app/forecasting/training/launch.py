@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from torch.distributed.elastic.agent.server.api import WorkerGroup
 
 FOLDER = ".ranks-{}"
-"""In the run's directory, while the processes live; named by the process that starts them, so that an
-attempt that was replaced cannot take its successor's away."""
+"""In the run's directory, while the processes live; named by the process that starts them, so that
+an attempt that was replaced cannot take its successor's away."""
 PROJECT_ROOT = Path(__file__).parents[3]
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 NOT_OURS = "SIGQUIT"
