@@ -55,6 +55,15 @@ def drain(host: str, name: str, *, drained: bool) -> bool:
     return slot.exists()
 
 
+def find(name: str) -> list[tuple[str, str]]:
+    """Host and name of the slots called ``name`` or ``host/name``."""
+    host, _, short = name.rpartition("/")
+    found = Slot.objects.filter(name=short)
+    if host:
+        found = found.filter(host=host)
+    return list(found.values_list("host", "name"))
+
+
 def open_all() -> None:
     """From now on runs may start again on every free slot."""
     Slot.objects.filter(run=None).update(free_since=Now())

@@ -4,24 +4,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('runs_app', '0008_reliability'),
+        ("runs_app", "0008_reliability"),
     ]
 
     operations = [
         migrations.RemoveField(
-            model_name='queue',
-            name='paused',
+            model_name="queue",
+            name="paused",
         ),
         migrations.AddField(
-            model_name='queue',
-            name='paused_at',
-            field=models.DateTimeField(blank=True, help_text='Since when nothing new starts.', null=True),
+            model_name="queue",
+            name="paused_at",
+            field=models.DateTimeField(
+                blank=True, help_text="Since when nothing new starts.", null=True
+            ),
         ),
         migrations.AddField(
-            model_name='slot',
-            name='free_since',
-            field=models.DateTimeField(blank=True, help_text='Since when a run could start here, if one is not on it.', null=True),
+            model_name="slot",
+            name="free_since",
+            field=models.DateTimeField(
+                blank=True,
+                help_text="Since when a run could start here, if one is not on it.",
+                null=True,
+            ),
         ),
     ]

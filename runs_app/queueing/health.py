@@ -12,11 +12,11 @@ from django.template.defaultfilters import filesizeformat
 from runs_app.disk import Disk
 from runs_app.queueing.estimates import seats_needed
 from runs_app.queueing.reasons import fault_of
-from runs_app.queueing.state import QueueState, SlotState, WaitingRun, WorkerState
+from runs_app.queueing.state import QueueState, SlotState, WaitingRun
 from runs_app.queueing.words import lasting
 
 UNSERVED_SECONDS = 20.0
-"""A worker takes up what waits after five seconds, told or not; after so long something is wrong."""
+"""A worker takes up what waits after five seconds, told or not; later something is wrong."""
 
 UNHEARD_SECONDS = 90.0
 """The sweep sends a message every 15 seconds, so six in a row were lost."""
@@ -81,7 +81,7 @@ def _unserved(state: QueueState) -> Iterator[Finding]:
         run = _next_on(slots, state.waiting)
         if run is None or len(free) < _needs(run, slots):
             continue
-        idle = sorted((state.seconds_since(slot.free_since or state.now) for slot in free))
+        idle = sorted(state.seconds_since(slot.free_since or state.now) for slot in free)
         waited = min(idle[-_needs(run, slots)], state.seconds_since(run.queued_at))
         if waited > UNSERVED_SECONDS:
             yield Finding(
