@@ -28,7 +28,7 @@ def test_a_run_with_config_metrics_and_checkpoints(run: TrainingRun) -> None:
     assert found.keys() == {
         "id", "name", "status", "reason", "message", "created_at", "started_at", "finished_at",
         "attempt", "config", "request", "metrics", "checkpoints", "last_seq", "url", "outcome",
-        "verdict", "not_judged", "leaks", "group", "resume_step",
+        "verdict", "not_judged", "leaks", "group", "resume_step", "queue",
     }  # fmt: skip
     assert found["id"] == run.uid
     assert found["status"] == "completed"
