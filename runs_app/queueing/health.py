@@ -109,7 +109,7 @@ def _disks(state: QueueState) -> Iterator[Finding]:
         told.add(worker.host)
         disk = Disk(worker.disk_free, worker.disk_total)
         if worker.blocked:
-            sentence = f"{worker.host} starts nothing. {worker.blocked}"
+            sentence = f"Nothing starts on {worker.host}. {worker.blocked}"
             yield Finding("blocked", Level.FAULT, sentence)
         elif disk.total and disk.is_low:
             yield Finding(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -256,3 +257,20 @@ def test_two_who_take_of_two_runs_get_one_each(gpus: Gpus, needs: Needs) -> None
     for found in rounds:
         assert {one.held.uid for one in found if one} == both
         assert {one.slots.devices for one in found if one} == {"a", "b"}
+
+
+def test_of_two_who_need_all_slots_one_gets_them(
+    gpus: Gpus, needs: Needs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slow locks: without turns each would hold one of the two, and both go away with nothing."""
+    gpus("a", "b")
+    needs(2)
+    lock = slots._lock
+
+    def slow(name: str) -> int | None:
+        found = lock(name)
+        time.sleep(0.005)
+        return found
+
+    monkeypatch.setattr(slots, "_lock", slow)
+    assert [sum(one is not None for one in found) for found in _at_once(10)] == [1] * 10
