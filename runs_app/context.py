@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,5 +11,5 @@ from runs_app.queueing.order import waiting
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """``waiting_runs`` counts when a template asks for it, so that fragments do not."""
-    return {"waiting_runs": lambda: waiting().count()}
+    """``waiting_runs`` is counted once, where a template shows it; fragments do not."""
+    return {"waiting_runs": cache(lambda: waiting().count())}

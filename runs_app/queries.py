@@ -271,7 +271,7 @@ def _heading(key: str, wanted: RunFilter) -> dict[str, Any]:
 
 def home() -> HomePage:
     """What runs now, what ended last, and where a newcomer can begin."""
-    live = TrainingRun.objects.filter(status__in=LIVE).order_by("-status", "created_at")
+    live = TrainingRun.objects.filter(status__in=LIVE).order_by("-status", "-priority", "rank")
     recent = TrainingRun.objects.filter(status__in=FINAL)
     return HomePage(
         live=run_lines(list(live.values_list("pk", flat=True)[:20])),

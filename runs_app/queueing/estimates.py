@@ -37,24 +37,28 @@ class Wish:
 
 @dataclass(frozen=True)
 class Durations:
-    """How long runs took, by what they were."""
+    """How long runs took per epoch that was asked for, by preset and data set, and by preset.
 
-    alike: Mapping[Likeness, float] = field(default_factory=dict)
+    Per epoch, or a try of one epoch would promise that a training of thousands ends within minutes.
+    """
+
+    alike: Mapping[tuple[str, str], float] = field(default_factory=dict)
     by_variant: Mapping[str, float] = field(default_factory=dict)
 
-    def of(self, likeness: Likeness) -> float | None:
+    def of(self, run: Likeness) -> float | None:
         """Seconds that such a run takes: same preset and data set, else same preset, else None."""
-        return self.alike.get(likeness, self.by_variant.get(likeness.variant))
+        each = self.alike.get((run.variant, run.source), self.by_variant.get(run.variant))
+        return None if each is None else each * run.epochs
 
 
 def learn_durations(ended: Iterable[tuple[Likeness, float]]) -> Durations:
     """Medians of the seconds of runs that have completed, given newest first."""
-    alike: dict[Likeness, list[float]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[float]] = defaultdict(list)
     by_variant: dict[str, list[float]] = defaultdict(list)
-    for likeness, seconds in ended:
-        for known in (alike[likeness], by_variant[likeness.variant]):
+    for run, seconds in ended:
+        for known in (alike[run.variant, run.source], by_variant[run.variant]):
             if len(known) < REMEMBERED:
-                known.append(seconds)
+                known.append(seconds / max(run.epochs, 1))
     return Durations(
         {key: median(values) for key, values in alike.items()},
         {key: median(values) for key, values in by_variant.items()},

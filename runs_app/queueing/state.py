@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models.fields.json import KT
 
@@ -21,10 +22,11 @@ LISTED = 1000
 
 @dataclass(frozen=True)
 class Likeness:
-    """What makes two runs take about the same time."""
+    """What makes two runs take about the same time: preset, candle file, epochs asked for."""
 
     variant: str
     source: str
+    epochs: int = 1
 
 
 @dataclass(frozen=True)
@@ -141,13 +143,23 @@ def read_state() -> QueueState:
     )  # fmt: skip
 
 
-_NAMED = {"variant": KT("config__model__variant"), "source": KT("config__data__source")}
+NAMED = {
+    "variant": KT("config__model__variant"),
+    "source": KT("config__data__source"),
+    "epochs": KT("config__train__max_epochs"),
+}
+"""Columns that ``likeness`` reads."""
+
+
+def likeness(row: Any) -> Likeness:
+    """What a row with the columns of ``NAMED`` is like."""
+    return Likeness(row.variant or "", row.source or "", int(row.epochs or 1))
 
 
 def _waiting() -> list[WaitingRun]:
-    found = waiting().annotate(**_NAMED, devices=KT("config__train__devices"))
+    found = waiting().annotate(**NAMED, devices=KT("config__train__devices"))
     columns = ("pk", "uid", "name", "priority", "queued_at", "created_at")
-    rows = found.values_list(*columns, "devices", "variant", "source", named=True)
+    rows = found.values_list(*columns, "devices", *NAMED, named=True)
     return [
         WaitingRun(
             pk=row.pk,
@@ -156,23 +168,23 @@ def _waiting() -> list[WaitingRun]:
             priority=Priority(row.priority),
             queued_at=row.queued_at or row.created_at,
             devices=int(row.devices or 1),
-            likeness=Likeness(row.variant or "", row.source or ""),
+            likeness=likeness(row),
         )
         for row in rows[:LISTED]
     ]
 
 
 def _running() -> dict[int, RunningRun]:
-    found = TrainingRun.objects.filter(status=RunStatus.RUNNING).annotate(**_NAMED)
+    found = TrainingRun.objects.filter(status=RunStatus.RUNNING).annotate(**NAMED)
     columns = ("pk", "uid", "name", "started_at", "created_at", "cancel_requested_at", "metrics")
-    rows = found.values_list(*columns, "variant", "source", named=True)
+    rows = found.values_list(*columns, *NAMED, named=True)
     return {
         row.pk: RunningRun(
             uid=row.uid,
             title=row.name or row.uid,
             started_at=row.started_at or row.created_at,
             eta_seconds=_seconds(row.metrics.get("eta_seconds")),
-            likeness=Likeness(row.variant or "", row.source or ""),
+            likeness=likeness(row),
             cancelling=row.cancel_requested_at is not None,
         )
         for row in rows

@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models.fields.json import KT
-
 from runs_app.choices import RunStatus
 from runs_app.models import TrainingRun
 from runs_app.queueing.estimates import Durations, Seat, Wish, learn_durations, starts_in
 from runs_app.queueing.reasons import fault_of, obstacle, why_waiting
-from runs_app.queueing.state import Likeness, QueueState, RunningRun, WaitingRun, read_state
+from runs_app.queueing.state import (
+    NAMED,
+    QueueState,
+    RunningRun,
+    WaitingRun,
+    likeness,
+    read_state,
+)
 from runs_app.queueing.words import at_about
 
 MOST_ENDED = 200
@@ -104,13 +109,13 @@ def read_durations() -> Durations:
         .exclude(started_at=None)
         .exclude(finished_at=None)
         .order_by("-finished_at")
-        .annotate(variant=KT("config__model__variant"), source=KT("config__data__source"))
-        .values_list("variant", "source", "started_at", "finished_at")[:MOST_ENDED]
+        .annotate(**NAMED)
+        .values_list(*NAMED, "started_at", "finished_at", named=True)[:MOST_ENDED]
     )
     return learn_durations(
-        (Likeness(variant or "", source or ""), (finished - started).total_seconds())
-        for variant, source, started, finished in ended
-        if started and finished
+        (likeness(row), (row.finished_at - row.started_at).total_seconds())
+        for row in ended
+        if row.started_at and row.finished_at
     )
 
 

@@ -17,7 +17,7 @@ from runs_app.queueing.state import (
 )
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
-ALIKE = Likeness("tiny", "sample.csv")
+ALIKE = Likeness("tiny", "sample.csv", 10)
 GIB = 1 << 30
 
 _numbers = count(1)

@@ -77,6 +77,11 @@ def test_durations_are_medians_of_alike_runs_else_of_the_preset(
     assert found.of(likeness) == seconds
 
 
+def test_a_training_of_many_epochs_is_not_timed_like_one_of_few() -> None:
+    found = learn_durations([(Likeness("tiny", "a.csv", 2), 20)])
+    assert found.of(Likeness("tiny", "a.csv", 1000)) == 10_000
+
+
 def test_only_the_newest_runs_count() -> None:
     assert learn_durations([(A, 10)] * 9 + [(A, 1000)] * 50).of(A) == 10
     assert Durations().of(A) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +16,10 @@ from runs_app.queueing.estimates import Durations
 from runs_app.queueing.order import longest_wait_seconds
 from runs_app.queueing.state import QueueState, read_state
 from runs_app.queueing.turns import read_durations, read_turns, turn_of, turns
-from tests.factories import make_completed_run, make_run, make_running_run
+from tests.factories import make_completed_run, make_config, make_run, make_running_run
 from tests.runs_app.queueing.states import ALIKE, before, runs, slot, state, waits, worker
 
-KNOWN = Durations({ALIKE: 600.0})
+KNOWN = Durations({("tiny", "sample.csv"): 60.0})
 
 
 def whys(found: QueueState) -> list[str]:
@@ -142,7 +143,12 @@ def test_the_state_reads_what_runs_where() -> None:
     assert place.run is not None
     assert (place.run.uid, place.run.eta_seconds) == (run.uid, 90.5)
     assert place.free_since is None
-    assert [(one.uid, one.likeness) for one in found.waiting] == [(waiting.uid, ALIKE)]
+    (line,) = found.waiting
+    assert (line.uid, line.likeness.variant, line.likeness.source) == (
+        waiting.uid,
+        "tiny",
+        "sample.csv",
+    )
     (turn,) = turns(found, Durations())
     assert turn.starts_in == 90.5
     slot_rows.leave(run)
@@ -167,7 +173,9 @@ def test_durations_come_from_whole_runs_that_completed() -> None:
     for seconds, fields in ((100, {}), (300, {}), (9, {"attempt": 2}), (7, {"status": "failed"})):
         started = end - timedelta(seconds=seconds)
         make_completed_run(started_at=started, finished_at=end, **fields)
-    assert read_durations().of(ALIKE) == 200
+    epochs = make_config().train.max_epochs
+    assert read_durations().of(replace(ALIKE, epochs=epochs)) == pytest.approx(200)
+    assert read_durations().of(replace(ALIKE, epochs=2 * epochs)) == pytest.approx(400)
 
 
 @pytest.mark.django_db

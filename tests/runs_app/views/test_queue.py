@@ -94,9 +94,7 @@ def test_a_button_moves_a_run_with_and_without_script(
     assert order()[0] == "three"
 
 
-def test_a_priority_moves_a_run_before_the_others(
-    browser: Client, line: list[TrainingRun]
-) -> None:
+def test_a_priority_moves_a_run_before_the_others(browser: Client, line: list[TrainingRun]) -> None:
     browser.post(f"/runs/{line[1].uid}/queue", {"priority": "high"})
     assert order() == ["two", "one", "three"]
     assert TrainingRun.objects.get(pk=line[1].pk).priority == Priority.HIGH
