@@ -38,6 +38,9 @@ def longest_wait_seconds() -> float | None:
 
 def database_row() -> tuple[Queue, datetime]:
     """The queue's one row, made where it is missing, and the database's time."""
-    Queue.objects.get_or_create(pk=1)
-    row = Queue.objects.annotate(now=Now()).get(pk=1)
+    timed = Queue.objects.annotate(now=Now())
+    row = timed.filter(pk=1).first()
+    if row is None:
+        Queue.objects.get_or_create(pk=1)
+        row = timed.get(pk=1)
     return row, row.now

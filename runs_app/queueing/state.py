@@ -126,12 +126,12 @@ class QueueState:
 def read_state() -> QueueState:
     """The state of this moment, in a handful of queries that read no configuration."""
     row, now = database_row()
-    running = _running()
+    running, line = _running(), _waiting()
     return QueueState(
         now=now,
         paused_at=row.paused_at,
-        waiting=_waiting(),
-        total=waiting().count(),
+        waiting=line,
+        total=len(line) if len(line) < LISTED else waiting().count(),
         slots=[_slot(slot, running) for slot in Slot.objects.all()],
         workers=[
             WorkerState(
