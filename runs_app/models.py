@@ -268,6 +268,9 @@ class Queue(models.Model):
         null=True, blank=True, help_text="No lease is judged before: the database was away."
     )
 
+    class Meta:
+        verbose_name_plural = "queue"
+
     def __str__(self) -> str:
         return "paused" if self.paused_at else "open"
 

@@ -29,4 +29,8 @@ class Migration(migrations.Migration):
                 null=True,
             ),
         ),
+        migrations.AlterModelOptions(
+            name="queue",
+            options={"verbose_name_plural": "queue"},
+        ),
     ]
