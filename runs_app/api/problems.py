@@ -11,6 +11,7 @@ from ninja.errors import ValidationError
 from runs_app.errors import (
     ArtifactNotFound,
     DataSetNotFound,
+    DiskFull,
     GroupNotFound,
     LeakCheckNotFound,
     PredictionNotFound,
@@ -65,6 +66,7 @@ _STATUS: dict[type[RunError], int] = {
     RunNotCancellable: 409,
     RunNotResumable: 409,
     RunStillLive: 409,
+    DiskFull: 507,
 }
 
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from runs_app import queries
-from runs_app.errors import DataSetNotFound
+from runs_app.errors import DataSetNotFound, DiskFull
 from runs_app.forecasting.config.schema import Variant
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.forms.build import form_name, read_values
@@ -169,6 +169,9 @@ def _start(request: HtmxRequest, draft: Draft) -> HttpResponse:
             draft.run = launch_run(draft.payload(), name=draft.name).uid
     except ConfigInvalid as invalid:
         return _show(request, draft, STEPS[-1], group(invalid.errors), status=422)
+    except DiskFull as error:
+        messages.error(request, str(error))
+        return _show(request, draft, STEPS[-1], {}, status=507)
     save(request.session, draft)
     if draft.group:
         return redirect("runs:group_detail", draft.group)

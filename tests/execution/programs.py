@@ -82,7 +82,7 @@ def complete() -> int:
             step=3,
             val_loss=0.25,
             size_bytes=7,
-            sha256="9fbb5e0b4a9e52d0a5c2ea0a5f2fcbf8ab5ec7e7bd5cfd5b58ba3c63e3e1b3d1",
+            sha256="9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c",
             is_best=True,
         )
     )

@@ -66,7 +66,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join([f"{file}: nothing was launched.", *lines])) from invalid
 
     def _launch(self, planned: list[PlannedRun]) -> list[str]:
-        uids = []
+        uids: list[str] = []
         for number, run in enumerate(planned, 1):
             if run.size.is_group:
                 group = launch_group(run.payload, size=run.size, name=run.name)
