@@ -36,6 +36,16 @@ class Disk:
         return self.share < settings.DISK_RESERVE_PERCENT / 100
 
     @property
+    def reserve(self) -> int:
+        """Bytes that are kept free, so that what runs can still save."""
+        return round(self.total * settings.DISK_RESERVE_PERCENT / 100)
+
+    @property
+    def spare(self) -> int:
+        """Bytes that may be used before nothing new begins."""
+        return max(self.free - self.reserve, 0)
+
+    @property
     def refusal(self) -> str:
         """Why nothing new begins, in a sentence; empty where it may."""
         if not self.is_full:

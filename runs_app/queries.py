@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
+from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import F, OrderBy, Q, QuerySet
 from django.db.models.fields.json import KT
@@ -170,6 +171,7 @@ class DashboardPage:
     last_lines: list[LogLine] = about("The end of the console, for a run that failed.")
     judgement: Judgement | None = about("Verdict and leak check; None before the run has ended.")
     standings: Standings = about("The model and the baselines on the validation part.")
+    trash_until: datetime | None = about("When a run of the trash is deleted for good.")
 
     @property
     def reason_label(self) -> str:
@@ -317,7 +319,13 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         else [],
         judgement=judgement(run),
         standings=standings(run),
+        trash_until=kept_until(run),
     )
+
+
+def kept_until(run: TrainingRun) -> datetime | None:
+    """When a run of the trash is deleted for good by itself; None where it is not there."""
+    return run.trashed_at + timedelta(days=settings.TRASH_DAYS) if run.trashed_at else None
 
 
 def _progress(run: TrainingRun) -> float:

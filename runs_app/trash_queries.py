@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.core.paginator import Page, Paginator
@@ -11,7 +11,7 @@ from django.db.models import Sum
 
 from runs_app.disk import Disk, read_disk
 from runs_app.models import TrainingRun
-from runs_app.queries import PAGE_SIZE, about
+from runs_app.queries import PAGE_SIZE, about, kept_until
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,3 @@ def trash_page(number: int = 1) -> TrashPage:
         days=settings.TRASH_DAYS,
         disk=read_disk(),
     )
-
-
-def kept_until(run: TrainingRun) -> datetime | None:
-    """When a run of the trash is deleted for good by itself; None where it is not there."""
-    return run.trashed_at + timedelta(days=settings.TRASH_DAYS) if run.trashed_at else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -36,6 +37,7 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
         "points": queries.points(run, up_to=run.last_seq).as_dict(),
         "baselines": BASELINES,
         "config_yaml": queries.config_yaml(run),
+        "trash_days": settings.TRASH_DAYS,
     }
     return render(request, "runs/detail.html", context)
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from runs_app.choices import FINAL, RunStatus
 from runs_app.forecasting.config.document import MAX_BYTES
+from runs_app.errors import DiskFull
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import TrainingRun
 from runs_app.services.batch import PlannedRun, plan_batch
@@ -39,7 +40,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, create, and wait where asked to. Exit status 1 when a run failed."""
         planned = self._plan(options["file"])
-        uids = self._launch(planned)
+        try:
+            uids = self._launch(planned)
+        except DiskFull as error:
+            raise CommandError(str(error)) from error
         if not options["wait"]:
             return
         try:
@@ -66,7 +70,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join([f"{file}: nothing was launched.", *lines])) from invalid
 
     def _launch(self, planned: list[PlannedRun]) -> list[str]:
-        uids: list[str] = []
+        uids = []
         for number, run in enumerate(planned, 1):
             if run.size.is_group:
                 group = launch_group(run.payload, size=run.size, name=run.name)
