@@ -189,3 +189,19 @@ def surroundings() -> int:
     say("modules", sorted(m for m in ("django", "celery", "torch") if m in sys.modules))
     say("descriptors", sorted(entry.name for entry in Path("/proc/self/fd").iterdir()))
     return finished()
+
+
+def tampered() -> int:
+    """A whole fit; then its checkpoint is changed, another one is torn, and one is gone."""
+    code = complete()
+    changed = Path("checkpoints/checkpoint-epoch1.ckpt")
+    for name in ("torn", "gone"):
+        write(
+            events.CheckpointSaved(
+                path=f"checkpoints/{name}.ckpt", epoch=1, step=2, val_loss=None, size_bytes=7,
+                sha256="0" * 64, is_best=False, is_last=False,
+            )
+        )  # fmt: skip
+    changed.write_bytes(b"WEIGHTS")
+    Path("checkpoints/torn.ckpt").write_bytes(b"PK\x03\x04 the first part of an archive")
+    return code
