@@ -111,7 +111,8 @@ class Supervisor:
         if self._held.attempt > 1:
             end_earlier_trainer(self._directory)
             feed.drain()
-            if ended := said_last(feed.newest_word()):
+            obeyed = self._patiently(partial(leases.was_settled, self._held))
+            if not obeyed and (ended := said_last(feed.newest_word())):
                 self._register(feed)
                 self._settle(ended)
                 return None
