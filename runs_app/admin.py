@@ -137,7 +137,9 @@ class TrainingRunAdmin(ReadOnly):
         """Take runs out of the trash."""
         _each(request, runs, restore_run, lambda run, _: f"{run.uid}: restored.")
 
-    @admin.action(description="Delete the selected runs of the trash for good", permissions=["view"])
+    @admin.action(
+        description="Delete the selected runs of the trash for good", permissions=["view"]
+    )
     def purge(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
         """Delete what is in the trash, and say how much that freed."""
         _each(request, runs, purge_run, lambda run, freed: f"{run.uid}: freed {size(freed)}.")

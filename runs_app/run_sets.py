@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, TypeVar
 
 from django.db import models
 
+Run = TypeVar("Run", bound=models.Model)
+"""``TrainingRun``, which stands above this file."""
 
-class RunSet(models.QuerySet):  # type: ignore[type-arg]  # the model stands above this file
+
+class RunSet(models.QuerySet[Run]):
     """What every query for runs begins with."""
 
     def visible(self) -> Self:

@@ -54,9 +54,7 @@ def register(run_pk: int, directory: Path, name: str, sha256: str = "") -> Artif
     return artifact
 
 
-def register_all(
-    run_pk: int, directory: Path, tick: Callable[[], object] = _nothing
-) -> list[str]:
+def register_all(run_pk: int, directory: Path, tick: Callable[[], object] = _nothing) -> list[str]:
     """Make the records of a run's files true; returns what was not as recorded, in sentences.
 
     Every file is hashed anew, one with several links once; ``tick`` is called again and again.

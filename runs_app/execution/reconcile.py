@@ -20,7 +20,7 @@ from runs_app.choices import JobKind, JobState
 from runs_app.execution import artifacts, removal, run_directory
 from runs_app.execution.predicting import EXPORT_DIR, FORECAST_DIR
 from runs_app.forecasting.events import CHECKPOINT_DIR
-from runs_app.models import DataSet, TrainingRun
+from runs_app.models import Artifact, Checkpoint, DataSet, TrainingRun
 
 SETTLED_SECONDS = 3600.0
 """A file or folder without a row is judged once nothing has touched it for so long."""
@@ -99,9 +99,9 @@ def compare(*, verify: bool = False, seconds: float = float("inf")) -> Report:
     root = Path(settings.RUNS_ROOT)
     folders = set(_names(root))
     known: set[str] = set()
-    rows = TrainingRun.objects.only(
-        "uid", "status", "trashed_at", "purge_started_at"
-    ).order_by("pk")
+    rows = TrainingRun.objects.only("uid", "status", "trashed_at", "purge_started_at").order_by(
+        "pk"
+    )
     related = rows.prefetch_related("checkpoints", "artifacts", "jobs")
     for run in related.iterator(chunk_size=CHUNK_RUNS):
         known.add(run.uid)
@@ -154,11 +154,9 @@ def is_settled(facts: os.stat_result) -> bool:
     return time.time() - facts.st_mtime >= SETTLED_SECONDS
 
 
-def _of_rows(
-    run: TrainingRun, found: Entries, here: str, *, verify: bool
-) -> Iterator[Difference]:
+def _of_rows(run: TrainingRun, found: Entries, here: str, *, verify: bool) -> Iterator[Difference]:
     hashes: dict[tuple[int, int], str] = {}
-    rows = [*run.checkpoints.all(), *run.artifacts.all()]
+    rows: list[Checkpoint | Artifact] = [*run.checkpoints.all(), *run.artifacts.all()]
     told: set[str] = set()
     for row in rows:
         facts = found.get(row.path)
@@ -179,7 +177,8 @@ def _of_rows(
 
 
 def _of_files(run: TrainingRun, found: Entries, here: str) -> Iterator[Difference]:
-    listed = {row.path for row in (*run.checkpoints.all(), *run.artifacts.all())}
+    listed = {row.path for row in run.checkpoints.all()}
+    listed |= {row.path for row in run.artifacts.all()}
     done = [job for job in run.jobs.all() if job.state != JobState.FAILED]
     made = {f"{FORECAST_DIR}/{job.uid}.parquet" for job in done if job.kind == JobKind.PREDICTION}
     exported = any(job.kind == JobKind.EXPORT for job in done)
@@ -249,5 +248,3 @@ def _on_disk(facts: os.stat_result | None) -> int:
 def _relative(path: Path) -> str:
     root = Path(settings.MEDIA_ROOT)
     return str(path.relative_to(root)) if path.is_relative_to(root) else path.name
-
-

@@ -97,7 +97,7 @@ def start_purge(run_pk: int) -> TrainingRun | None:
 
 
 def tidy() -> int:
-    """What the sweep does: go on with deletions, and begin those whose time is over; bytes freed."""
+    """The sweep's part: go on with deletions, begin those whose time is over; the bytes freed."""
     trashed = TrainingRun.objects.trashed()
     for pk in trashed.filter(trash_bytes=0, purge_started_at=None).values_list("pk", flat=True):
         weigh(pk)
@@ -149,7 +149,8 @@ def _delete_rows(run: TrainingRun) -> None:
     """The run's rows, and its group's where that was the last run of it."""
     with transaction.atomic():
         # Two who delete the last two runs of a group see each other here.
-        group = RunGroup.objects.select_for_update().filter(pk=run.group_id).first()
+        groups = RunGroup.objects.select_for_update()
+        group = groups.filter(pk=run.group_id).first() if run.group_id else None
         TrainingRun.objects.filter(pk=run.pk, purge_started_at__isnull=False).delete()
         if group and not group.runs.exists():
             try:

@@ -115,7 +115,8 @@ def candle_facts(config: RunConfig) -> CandleFacts:
     except CoreFailed as error:
         raise _refused(f"cannot be read: {error}") from error
     if report is None:
-        sentence = data_set.problem or "its file is still being read; try again in a moment"
+        sentence = data_set.problem or read_disk().refusal
+        sentence = sentence or "its file is still being read; try again in a moment"
         raise _refused(f"cannot be used: {sentence}")
     if report.problem and not config.data.repair:
         raise _refused(f"cannot be used as it is: {report.problem}")

@@ -16,8 +16,8 @@ def retry_run(uid: str) -> TrainingRun:
     """A new pending run with the configuration and the name of a run that has ended.
 
     It takes the place of a run of a group that did not complete; a completed one keeps its own.
-    Raises ``RunNotFound``, ``RunStillLive``, ``RunInTrash``, ``DiskFull``, and ``ConfigInvalid`` where the stored configuration
-    does not fit the schema any more.
+    Raises ``RunNotFound``, ``RunStillLive``, ``RunInTrash``, ``DiskFull``, and ``ConfigInvalid``
+    where the stored configuration does not fit the schema any more.
     """
     run = TrainingRun.objects.filter(uid=uid).first()
     if run is None:

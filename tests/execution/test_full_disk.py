@@ -157,9 +157,7 @@ def test_the_supervisors_own_files_do_not_fit(
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_a_run_cannot_be_made_and_leaves_nothing(
-    small_disk: SmallDisk, config: RunConfig
-) -> None:
+def test_a_run_cannot_be_made_and_leaves_nothing(small_disk: SmallDisk, config: RunConfig) -> None:
     (small_disk.path / "runs").mkdir()
     small_disk.fill()
 

@@ -78,7 +78,7 @@ def test_a_sound_run_keeps_its_checkpoints_and_says_nothing(
 
 
 def test_a_file_of_the_same_size_with_another_content_is_no_checkpoint(run: TrainingRun) -> None:
-    """A newer whole file whose event was lost, or another run's: a file, but not that checkpoint."""
+    """A newer file whose event was lost, or another run's: a file, but not that checkpoint."""
     path = "checkpoints/checkpoint-epoch1.ckpt"
     file = directory(run) / path
     old = archive(file, b"weights")

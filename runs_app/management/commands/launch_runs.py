@@ -12,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from runs_app.choices import FINAL, RunStatus
-from runs_app.forecasting.config.document import MAX_BYTES
 from runs_app.errors import DiskFull
+from runs_app.forecasting.config.document import MAX_BYTES
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import TrainingRun
 from runs_app.services.batch import PlannedRun, plan_batch

@@ -144,7 +144,9 @@ def test_admin_actions(client: Client, finished_run: TrainingRun) -> None:
     assert act(client, "trash", finished_run) == [f"{finished_run.uid}: moved to the trash."]
     assert act(client, "restore", finished_run) == [f"{finished_run.uid}: restored."]
     (told,) = act(client, "purge", finished_run)
-    assert told == f"{finished_run.uid}: Run {finished_run.uid} is not in the trash. Delete it first."
+    assert (
+        told == f"{finished_run.uid}: Run {finished_run.uid} is not in the trash. Delete it first."
+    )
     act(client, "trash", finished_run)
     (told,) = act(client, "purge", finished_run)
     assert "freed" in told

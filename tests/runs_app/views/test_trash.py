@@ -16,6 +16,7 @@ from runs_app.models import TrainingRun
 from tests.runs_app.views.conftest import MakeRun
 
 Usage = namedtuple("Usage", "total used free")
+"""What ``shutil.disk_usage`` answers, in bytes."""
 
 
 @pytest.fixture
@@ -93,6 +94,7 @@ def test_files_are_compared_with_records_on_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.MEDIA_ROOT = runs_root.parent
+    settings.DATASETS_ROOT = runs_root.parent / "datasets"
     monkeypatch.setattr(reconcile, "SETTLED_SECONDS", -60.0)
     (runs_root / "orphan").mkdir()
 
