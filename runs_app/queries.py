@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
-from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import F, OrderBy, Q, QuerySet
 from django.db.models.fields.json import KT
@@ -17,7 +16,6 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from runs_app.choices import FINAL, LIVE, ArtifactKind, EventKind, Judged, RunStatus
-from runs_app.disk import Disk, read_disk
 from runs_app.errors import RunNotFound
 from runs_app.forecasting.config.document import to_yaml, validate
 from runs_app.forecasting.errors import ConfigInvalid
@@ -116,7 +114,6 @@ class HomePage:
     total: int = about("Runs in the database, without the trash.")
     sample: DataSet | None = about("The bundled synthetic data set, where it is there.")
     machine: Machine = about("What this machine has left.")
-    disk: Disk = about("Room where runs are stored.")
 
 
 @dataclass(frozen=True)
@@ -171,7 +168,6 @@ class DashboardPage:
     last_lines: list[LogLine] = about("The end of the console, for a run that failed.")
     judgement: Judgement | None = about("Verdict and leak check; None before the run has ended.")
     standings: Standings = about("The model and the baselines on the validation part.")
-    trash_until: datetime | None = about("When a run of the trash is deleted for good.")
 
     @property
     def reason_label(self) -> str:
@@ -280,7 +276,6 @@ def home() -> HomePage:
         running=live.filter(status=RunStatus.RUNNING).count(),
         pending=live.filter(status=RunStatus.PENDING).count(),
         total=runs.count(),
-        disk=read_disk(),
         machine=read_machine(),
         sample=DataSet.objects.filter(synthetic=True, problem="").first(),
     )
@@ -319,13 +314,7 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         else [],
         judgement=judgement(run),
         standings=standings(run),
-        trash_until=kept_until(run),
     )
-
-
-def kept_until(run: TrainingRun) -> datetime | None:
-    """When a run of the trash is deleted for good by itself; None where it is not there."""
-    return run.trashed_at + timedelta(days=settings.TRASH_DAYS) if run.trashed_at else None
 
 
 def _progress(run: TrainingRun) -> float:

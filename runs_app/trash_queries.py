@@ -11,7 +11,8 @@ from django.db.models import Sum
 
 from runs_app.disk import Disk, read_disk
 from runs_app.models import TrainingRun
-from runs_app.queries import PAGE_SIZE, about, kept_until
+from runs_app.queries import PAGE_SIZE, about
+from runs_app.retention import kept_until
 
 
 @dataclass(frozen=True)

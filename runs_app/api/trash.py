@@ -13,7 +13,7 @@ from runs_app.api.representations import RunDetail, run_detail
 from runs_app.api.runs import find_run
 from runs_app.live.payloads import iso_utc
 from runs_app.models import TrainingRun
-from runs_app.queries import kept_until
+from runs_app.retention import kept_until
 from runs_app.services.trash import empty_trash, purge_run, restore_run
 from runs_app.trash_queries import trash_page
 
