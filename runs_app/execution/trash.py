@@ -7,6 +7,7 @@ rows: an interruption leaves a run that says that it is being deleted, and the n
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -27,8 +28,8 @@ from runs_app.models import Job, RunEvent, RunGroup, TrainingRun
 logger = logging.getLogger(__name__)
 
 DAY_SECONDS = 86_400.0
-FINISH_RUNS = 20
-"""Runs that one sweep deletes at most; the next one goes on."""
+TIDY_SECONDS = 10.0
+"""How long one sweep deletes; the next one goes on."""
 
 
 class NotNow(Exception):
@@ -104,7 +105,10 @@ def tidy() -> int:
     overdue = from_now(-settings.TRASH_DAYS * DAY_SECONDS)
     due = trashed.filter(purge_started_at__isnull=False) | trashed.filter(trashed_at__lt=overdue)
     freed = 0
-    for pk in list(due.values_list("pk", flat=True)[:FINISH_RUNS]):
+    until = time.monotonic() + TIDY_SECONDS
+    for pk in list(due.values_list("pk", flat=True)):
+        if time.monotonic() > until:
+            break
         try:
             freed += purge(pk)
         except (NotNow, OSError) as error:

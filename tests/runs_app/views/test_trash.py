@@ -14,6 +14,7 @@ from runs_app.choices import RunStatus
 from runs_app.execution import reconcile, run_directory
 from runs_app.models import TrainingRun
 from tests.runs_app.views.conftest import MakeRun
+from tests.runs_app.views.test_builder import DATA, TRAIN, _step
 
 Usage = namedtuple("Usage", "total used free")
 """What ``shutil.disk_usage`` answers, in bytes."""
@@ -132,9 +133,34 @@ def test_nothing_new_begins_on_a_full_disk(
     ):
         answer = client.post(address, sent, content_type="application/json")
         assert answer.status_code == 507, address
-        assert "Only 9.3" in answer.json()["detail"]
+        assert "Only 10.0 GB (1.0 %)" in answer.json()["detail"]
     assert TrainingRun.objects.count() == 1
     # Reading and deleting go on.
     assert client.get(f"/runs/{ended.uid}").status_code == 200
     assert client.delete(f"/runs/{ended.uid}").status_code == 204
     assert client.delete("/trash").json()["freed_bytes"] >= 50_000
+
+
+def test_the_builder_tells_the_room_a_run_takes(
+    browser: Client, candles: Path, runs_root: Path, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _step(browser, "data", DATA)
+    _step(browser, "horizons", {"horizons-short": "15m", "horizons-long": "1h"})
+    _step(browser, "model", {"model-variant": "tiny"})
+    _step(browser, "train", TRAIN | {"go": "model"})
+    last = "/runs/new/train?draft=d1"
+
+    page = browser.get(last).content.decode()
+    assert "with at most 4 checkpoints of 3." in page  # of two epochs, the best and the last
+    usage = Usage(10**9, 10**9 - 40_000_000, 40_000_000)  # of which 30 MB are kept
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    page = browser.get(last).content.decode()
+    assert "40 MB are free, of which 30 MB are kept" in page
+    assert "empty the trash" in page
+
+    fill(monkeypatch, 0.01)
+    answer = _step(browser, "train", TRAIN)
+
+    assert answer.status_code == 507
+    assert "nothing starts below 3 %" in answer.content.decode()
+    assert not TrainingRun.objects.exists()
