@@ -258,3 +258,4 @@ async def test_a_download_under_way_outlives_the_run(run: TrainingRun) -> None:
     again = await AsyncClient().get(url(run))
     assert again.status_code == 404
     assert "There is no run" in again.json()["detail"]
+    await sync_to_async(connections.close_all)()
