@@ -185,7 +185,7 @@ def _of_files(run: TrainingRun, found: Entries, here: str) -> Iterator[Differenc
     for name, facts in found.items():
         folder, _, file = name.rpartition("/")
         kind, said = Kind.UNLISTED, ""
-        if is_temporary(file):
+        if is_temporary(file) or folder.startswith("."):
             kind, said = Kind.LEFTOVER, "it was never finished"
         elif folder == CHECKPOINT_DIR and name not in listed:
             said = "no row lists this checkpoint file"

@@ -93,6 +93,8 @@ def test_every_kind_of_difference_is_told_and_nothing_is_changed(media: Path) ->
     (folder / "checkpoints/stray.ckpt").write_bytes(b"?")
     (folder / "checkpoints/.last.ckpt.new").write_bytes(b"?")
     (folder / ".report.json.new").touch()
+    (folder / ".ranks-7").mkdir()
+    (folder / ".ranks-7/rank1.json").touch()
     (folder / "forecasts").mkdir()
     (folder / "forecasts/nobody.parquet").touch()
     (folder / "export").mkdir()
@@ -113,6 +115,7 @@ def test_every_kind_of_difference_is_told_and_nothing_is_changed(media: Path) ->
         f"{here}/checkpoints/stray.ckpt": Kind.UNLISTED,
         f"{here}/checkpoints/.last.ckpt.new": Kind.LEFTOVER,
         f"{here}/.report.json.new": Kind.LEFTOVER,
+        f"{here}/.ranks-7/rank1.json": Kind.LEFTOVER,
         f"{here}/forecasts/nobody.parquet": Kind.UNLISTED,
         f"{here}/export/model.onnx": Kind.UNLISTED,
         "datasets/gone": Kind.NO_DIRECTORY,
