@@ -10,6 +10,7 @@ from ninja.errors import ValidationError
 
 from runs_app.errors import (
     ArtifactNotFound,
+    CheckpointNotFound,
     DataSetNotFound,
     GroupNotFound,
     LeakCheckNotFound,
@@ -62,6 +63,7 @@ _STATUS: dict[type[RunError], int] = {
     DataSetNotFound: 404,
     PredictionNotFound: 404,
     LeakCheckNotFound: 404,
+    CheckpointNotFound: 404,
     RunNotCancellable: 409,
     RunNotResumable: 409,
     RunStillLive: 409,

@@ -24,6 +24,8 @@ METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.parquet"
 REPORT_FILE = "report.json"
 CHECKPOINT_DIR = "checkpoints"
+INIT_FILE = "init.ckpt"
+"""A checkpoint of another run whose weights this one starts from, where there is one."""
 
 
 class Reason(StrEnum):

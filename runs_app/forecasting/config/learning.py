@@ -138,7 +138,15 @@ class TrainConfig(Section):
         ge=1,
         le=65_536,
         title="Batch size",
-        description="Windows per optimizer step.",
+        description="Windows per forward pass, on each device; what bounds the memory.",
+    )
+    accumulation: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        title="Accumulation (passes)",
+        description="Forward passes per optimizer step. Half the batch size and twice the "
+        "accumulation learn the same in half the memory.",
     )
     learning_rate: float = Field(
         default=2e-4,
