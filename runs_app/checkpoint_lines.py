@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
 from django.utils.text import slugify
 
+from runs_app.choices import EventKind
 from runs_app.forecasting.events import CHECKPOINT_DIR
 from runs_app.models import Checkpoint, TrainingRun
 
 EPOCH_PATH = re.compile(rf"{CHECKPOINT_DIR}/checkpoint-epoch\d+\.ckpt")
 """Of what is saved after a whole epoch and can be pinned."""
+
+
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")
+"""How JSON events write the numbers that JSON does not have."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,8 @@ class CheckpointLine:
     """Epoch it was saved after."""
     step: int
     """Optimizer step it was saved after."""
-    val_loss: float | None
-    """Validation loss then."""
+    val_loss: float | str | None
+    """Validation loss then; one that is not finite as the word of its event."""
     size_bytes: int
     """Size on disk."""
     created_at: datetime
@@ -48,17 +54,33 @@ class CheckpointLine:
 
 def checkpoint_lines(run: TrainingRun) -> list[CheckpointLine]:
     """Newest first; best.ckpt and last.ckpt on top."""
-    return [_line(row) for row in run.checkpoints.order_by("-epoch", "-step", "path")]
+    rows = list(run.checkpoints.order_by("-epoch", "-step", "path"))
+    words = loss_words(run, rows)
+    return [_line(row, words) for row in rows]
 
 
-def _line(row: Checkpoint) -> CheckpointLine:
+def loss_words(run: TrainingRun, rows: Sequence[Checkpoint]) -> dict[str, str]:
+    """By path: the validation losses that a column cannot hold, such as ``NaN``."""
+    absent = [row.path for row in rows if row.val_loss is None]
+    if not absent:
+        return {}
+    events = run.events.filter(
+        kind=EventKind.CHECKPOINT, payload__path__in=absent, payload__val_loss__in=NOT_FINITE
+    )
+    return {
+        payload["path"]: payload["val_loss"]
+        for payload in events.order_by("seq").values_list("payload", flat=True)
+    }
+
+
+def _line(row: Checkpoint, words: Mapping[str, str]) -> CheckpointLine:
     return CheckpointLine(
         path=row.path,
         name=PurePosixPath(row.path).name,
         key=slugify(row.path.replace(".", "-").replace("/", "-")),
         epoch=row.epoch,
         step=row.step,
-        val_loss=row.val_loss,
+        val_loss=words.get(row.path) if row.val_loss is None else row.val_loss,
         size_bytes=row.size_bytes,
         created_at=row.created_at,
         is_best=row.is_best,

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from ninja import Schema
 
+from runs_app.checkpoint_lines import loss_words
 from runs_app.endings import buttons, ending, reason_label
 from runs_app.forecasting.events import CONFIG_FILE
 from runs_app.judgement import judgement
@@ -239,7 +240,7 @@ def run_detail(run: TrainingRun) -> dict[str, Any]:
         "leaks": run.leaks,
         "config": run.config,
         "request": run.request,
-        "checkpoints": [checkpoint(row, run.uid) for row in run.checkpoints.all()],
+        "checkpoints": _checkpoints(run),
     }
 
 
@@ -248,6 +249,16 @@ def _parent(run: TrainingRun) -> dict[str, Any] | None:
         return None
     made_of = {"kinship": run.kinship, "checkpoint": run.parent_checkpoint}
     return {"id": run.parent.uid, **made_of}
+
+
+def _checkpoints(run: TrainingRun) -> list[dict[str, Any]]:
+    rows = list(run.checkpoints.all())
+    words = loss_words(run, rows)
+    return [
+        checkpoint(row, run.uid)
+        | ({"val_loss": words[row.path]} if row.val_loss is None and row.path in words else {})
+        for row in rows
+    ]
 
 
 def checkpoint(row: Checkpoint, uid: str) -> dict[str, Any]:

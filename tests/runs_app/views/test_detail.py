@@ -234,8 +234,8 @@ def test_delete_leads_to_the_table_and_a_live_run_stays(browser: Client, make_ru
     assert browser.get(f"/runs/{done.uid}").status_code == 404
 
 
-def test_retry_queues_a_run_that_ended(browser: Client, make_run: MakeRun) -> None:
-    run = make_run(status=RunStatus.FAILED)
+def test_retry_queues_a_run_that_its_machine_ended(browser: Client, make_run: MakeRun) -> None:
+    run = make_run(status=RunStatus.FAILED, reason="killed")
     answer = browser.post(f"/runs/{run.uid}/retry", follow=True)
     assert answer.status_code == 200
     assert 'data-run-status="pending"' in answer.content.decode()
