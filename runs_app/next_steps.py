@@ -52,5 +52,5 @@ def interruption(run: TrainingRun) -> str:
     """Why a waiting run waits again, with how often that has happened; empty where it has not."""
     if run.status != RunStatus.PENDING or not run.message:
         return ""
-    count = f" (interruption {run.losses} of {MAX_LOSSES})" if run.losses else ""
-    return f"{run.message}{count}"
+    count = f" ({run.losses} of {MAX_LOSSES})" if run.losses else ""
+    return f"Interrupted{count}: {run.message}"

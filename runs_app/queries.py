@@ -215,8 +215,8 @@ def _run_line(run: Any) -> RunLine:
 
 
 def running_seconds(run: TrainingRun) -> float | None:
-    """Seconds from the start to the end, or to now while it runs; None before it started."""
-    if run.started_at is None:
+    """Seconds from the start to the end, or to now while it runs; None while it waits."""
+    if run.started_at is None or run.status == RunStatus.PENDING:
         return None
     return ((run.finished_at or timezone.now()) - run.started_at).total_seconds()
 

@@ -29,12 +29,13 @@ def find_checkpoint(run: TrainingRun, name: str = "") -> Checkpoint:
             raise CheckpointNotFound(f"Run {run.uid} has no checkpoint yet.")
         return found
     path = name if "/" in name else f"{CHECKPOINT_DIR}/{name}"
-    found = rows.filter(path=path).first()
+    sensible = name.isprintable() and len(name) <= 200  # PostgreSQL cannot even be asked for a NUL
+    found = rows.filter(path=path).first() if sensible else None
     role = ROLES.get(name.removesuffix(".ckpt"))
     if found is None and role:
         found = rows.filter(**{role: True}).first()
     if found is None:
-        shown = name if name.isprintable() and len(name) <= 200 else "of this name"
+        shown = name if sensible else "of this name"
         raise CheckpointNotFound(
             f"Run {run.uid} has no checkpoint {shown}; it may have been removed to keep to the "
             "number of checkpoints kept."

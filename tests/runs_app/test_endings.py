@@ -147,8 +147,8 @@ def test_fields_at_fault_are_those_of_the_newest_end() -> None:
 
 def test_an_interrupted_run_says_so_and_how_often() -> None:
     cause = "The worker was stopped. It goes on from step 40."
-    assert interruption(make_run(message=cause, losses=2)) == f"{cause} (interruption 2 of 3)"
-    assert interruption(make_run(message=cause)) == cause
+    assert interruption(make_run(message=cause, losses=2)) == f"Interrupted (2 of 3): {cause}"
+    assert interruption(make_run(message=cause)) == f"Interrupted: {cause}"
     assert interruption(make_run()) == ""
     assert interruption(make_run(status=RunStatus.RUNNING, message=cause)) == ""
 

@@ -236,7 +236,8 @@ def test_an_interrupted_run_says_why_it_waits(browser: Client, run: TrainingRun)
     )
     for address in (f"/runs/{run.uid}", "/runs"):
         page = browser.get(address).content.decode()
-        assert f"{cause} (interruption 2 of 3)" in page, address
+        assert f"Interrupted (2 of 3): {cause}" in page, address
+        assert "running for" not in page, address
         assert "attempt 3" in page, address
 
 
