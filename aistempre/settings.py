@@ -69,6 +69,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "runs_app.context.navigation",
             ],
         },
     },
@@ -124,7 +125,7 @@ CELERY_WORKER_CONCURRENCY = RUN_SLOTS + 16
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE_FILENAME = str(ENV.home / "run" / "beat-schedule")
+CELERY_BEAT_SCHEDULE_FILENAME = str(ENV.beat_schedule)
 CELERY_TIMEZONE = "UTC"
 
 # Pages

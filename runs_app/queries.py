@@ -23,6 +23,9 @@ from runs_app.judgement import Badge, Judgement, badge_of, judgement
 from runs_app.machine import Machine, read_machine
 from runs_app.models import Artifact, DataSet, RunEvent, TrainingRun
 from runs_app.next_steps import NextSteps, interruption, next_steps
+from runs_app.queueing.health import Finding
+from runs_app.queueing.page import read_health
+from runs_app.queueing.turns import Turn, turn_of
 from runs_app.resumption import resume_step
 from runs_app.series import CURVE_KINDS, Points, read_points
 from runs_app.standings import Standings, standings
@@ -117,6 +120,7 @@ class HomePage:
     total: int = about("Runs in the database.")
     sample: DataSet | None = about("The bundled synthetic data set, where it is there.")
     machine: Machine = about("What this machine has left.")
+    findings: list[Finding] = about("What holds the queue back, the worst first.")
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ class DashboardPage:
     cancelling: bool = about("True from the wish to cancel until the run has ended.")
     next: NextSteps = about("Where it comes from, and the ways on from it.")
     resume_step: int | None = about("Step a cancelled or failed run can go on from; else None.")
-    queue_position: int | None = about("Runs that start before this one; None unless pending.")
+    turn: Turn | None = about("Its turn in the queue; None where it does not wait.")
     seconds: float | None = about("Running time so far or in all.")
     newest: datetime | None = about("When the newest event happened.")
     checkpoints: list[CheckpointLine] = about("Newest first; best.ckpt and last.ckpt on top.")
@@ -256,7 +260,7 @@ def _heading(key: str, wanted: RunFilter) -> dict[str, Any]:
 
 def home() -> HomePage:
     """What runs now, what ended last, and where a newcomer can begin."""
-    live = TrainingRun.objects.filter(status__in=LIVE).order_by("-status", "created_at")
+    live = TrainingRun.objects.filter(status__in=LIVE).order_by("-status", "-priority", "rank")
     recent = TrainingRun.objects.filter(status__in=FINAL)
     return HomePage(
         live=run_lines(list(live.values_list("pk", flat=True)[:20])),
@@ -265,6 +269,7 @@ def home() -> HomePage:
         pending=live.filter(status=RunStatus.PENDING).count(),
         total=TrainingRun.objects.count(),
         machine=read_machine(),
+        findings=read_health(),
         sample=DataSet.objects.filter(synthetic=True, problem="").first(),
     )
 
@@ -279,11 +284,6 @@ def get_run(uid: str) -> TrainingRun:
 
 def dashboard(run: TrainingRun) -> DashboardPage:
     """Everything the panels of one run show, but its log and curves."""
-    ahead = None
-    if run.status == RunStatus.PENDING:
-        ahead = TrainingRun.objects.filter(
-            status=RunStatus.PENDING, created_at__lt=run.created_at
-        ).count()
     newest = run.events.order_by("-seq").values_list("at", flat=True).first()
     return DashboardPage(
         run=run,
@@ -293,7 +293,7 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         cancelling=is_cancelling(run),
         next=next_steps(run),
         resume_step=resume_step(run),
-        queue_position=ahead,
+        turn=turn_of(run),
         seconds=running_seconds(run),
         newest=newest,
         checkpoints=checkpoint_lines(run),

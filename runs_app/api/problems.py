@@ -20,7 +20,9 @@ from runs_app.errors import (
     RunNotCancellable,
     RunNotFound,
     RunNotResumable,
+    RunNotWaiting,
     RunStillLive,
+    SlotNotFound,
 )
 from runs_app.forecasting.config.faults import sentence
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
@@ -64,8 +66,10 @@ _STATUS: dict[type[RunError], int] = {
     PredictionNotFound: 404,
     LeakCheckNotFound: 404,
     CheckpointNotFound: 404,
+    SlotNotFound: 404,
     RunNotCancellable: 409,
     RunNotResumable: 409,
+    RunNotWaiting: 409,
     RunStillLive: 409,
 }
 

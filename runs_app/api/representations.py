@@ -15,6 +15,7 @@ from runs_app.forecasting.events import CONFIG_FILE
 from runs_app.judgement import judgement
 from runs_app.live.payloads import iso_utc
 from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
+from runs_app.queueing.turns import Turn, turn_of
 from runs_app.remedies import fields_at_fault, suggestion
 from runs_app.resumption import resume_step
 from runs_app.services.report import ReportPage
@@ -68,8 +69,26 @@ class ChildOut(Schema):
     kinship: str
 
 
+class TurnOut(Schema):
+    """The place of a waiting run in the queue.
+
+    ``position`` is 1 for the next one. ``starts_at`` is an estimate, null where it is not known;
+    ``start`` says it in words, ``why`` why the run waits.
+    """
+
+    position: int
+    priority: str
+    queued_at: str
+    starts_at: str | None
+    start: str
+    why: str
+
+
 class RunSummary(Schema):
-    """A run as it stands in the list. ``losses`` counts attempts that its machine ended."""
+    """A run as it stands in the list; ``queue`` is null unless it waits.
+
+    ``losses`` counts attempts that its machine ended.
+    """
 
     id: str
     name: str
@@ -86,6 +105,7 @@ class RunSummary(Schema):
     last_seq: int
     outcome: str
     group: PlaceOut | None
+    queue: TurnOut | None
     url: str
 
 
@@ -197,8 +217,22 @@ def _metrics(run: TrainingRun) -> dict[str, Any]:
     return {k: v for k, v in run.metrics.items() if k not in ("eta_seconds", "eta_minutes")}
 
 
-def run_summary(run: TrainingRun) -> dict[str, Any]:
-    """A run as it stands in the list."""
+def turn(found: Turn | None) -> dict[str, Any] | None:
+    """The place of a waiting run in the queue; None where it does not wait."""
+    if found is None:
+        return None
+    return {
+        "position": found.position,
+        "priority": str(found.run.priority.label).lower(),
+        "queued_at": iso_utc(found.run.queued_at),
+        "starts_at": time_text(found.starts_at),
+        "start": found.start,
+        "why": found.why,
+    }
+
+
+def run_summary(run: TrainingRun, waits: Turn | None) -> dict[str, Any]:
+    """A run as it stands in the list; ``waits`` is its turn, where it waits."""
     return {
         "id": run.uid,
         "name": run.name,
@@ -215,6 +249,7 @@ def run_summary(run: TrainingRun) -> dict[str, Any]:
         "last_seq": run.last_seq,
         "outcome": run.outcome,
         "group": {"id": run.group.uid, "fold": run.fold, "seed": run.seed} if run.group else None,
+        "queue": turn(waits),
         "url": f"/runs/{run.uid}",
     }
 
@@ -224,7 +259,7 @@ def run_detail(run: TrainingRun) -> dict[str, Any]:
     judged = judgement(run)
     ended = ending(run)
     return {
-        **run_summary(run),
+        **run_summary(run, turn_of(run)),
         "advice": ended.advice if ended else "",
         "actions": [str(button) for button in buttons(run)],
         "fields": fields_at_fault(run),

@@ -79,6 +79,8 @@ def test_a_branch_is_started_from_a_row(page: Page, live_product: Product) -> No
     file = live_product.media_root / "runs" / run_id / "checkpoints/checkpoint-epoch1.ckpt"
     assert (branch / "init.ckpt").read_bytes() == file.read_bytes()
     expect(status).to_have_text("Completed", timeout=TRAINED_MS)
+    started = '"started_from":"weights after step 15, epoch 1"'
+    assert started in (branch / "events.jsonl").read_text()
 
 
 def test_cancel_becomes_kill_now(page: Page, live_product: Product) -> None:
