@@ -79,6 +79,6 @@ def _check_pinnable(run: TrainingRun, row: Checkpoint) -> None:
         raise CheckpointUnusable(f"Run {run.uid} is in the trash; restore it first.")
     if not EPOCH_PATH.fullmatch(row.path):
         raise CheckpointUnusable(
-            f"{row.path.rpartition('/')[2]} is from the middle of an epoch and goes when that ends, "
-            "so it cannot be pinned; pin the checkpoint of a whole epoch."
+            f"{row.path.rpartition('/')[2]} is from the middle of an epoch and goes when that "
+            "ends, so it cannot be pinned; pin the checkpoint of a whole epoch."
         )
