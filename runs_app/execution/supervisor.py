@@ -83,7 +83,7 @@ class Supervisor:
                 return
             self._trainer = self._spawn(config)
             how = self._watch(self._trainer, feed, config)
-            feed.drain()
+            feed.drain(self._tick)
             self._finish(how, feed, memory_kills.count() - kills_before)
         except LeaseLost as error:
             logger.warning("%s Its trainer is ended.", error)
@@ -110,7 +110,7 @@ class Supervisor:
             return None
         if self._held.attempt > 1:
             end_earlier_trainer(self._directory)
-            feed.drain()
+            feed.drain(self._tick)
             if ended := said_last(feed.newest_word()):
                 self._patiently(self._register)
                 self._settle(ended)
@@ -195,7 +195,7 @@ class Supervisor:
         try:
             if feed:
                 feed.wait_with(self._patience)
-                feed.drain()
+                feed.drain(self._tick)
             self._patiently(self._register)
             self._interrupt(Interrupted(OUTAGE, counts=False))
         except LeaseLost as error:
