@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -15,11 +15,13 @@ from django.db.models.fields.json import KT
 from django.utils import timezone
 from django.utils.text import slugify
 
+from runs_app import log_lines
 from runs_app.choices import FINAL, LIVE, ArtifactKind, EventKind, Judged, RunStatus
 from runs_app.errors import RunNotFound
 from runs_app.forecasting.config.document import to_yaml, validate
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.judgement import Badge, Judgement, badge_of, judgement
+from runs_app.log_lines import LogLine
 from runs_app.machine import Machine, read_machine
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
 from runs_app.resumption import resume_step
@@ -27,9 +29,6 @@ from runs_app.series import CURVE_KINDS, Points, read_points
 from runs_app.standings import Standings, standings
 
 PAGE_SIZE = 25
-LOG_LINES = 1000
-"""Newest console lines that a page holds; the whole log is an artifact."""
-
 FAILURE_LINES = 12
 """Console lines that a failed run shows beside its reason."""
 
@@ -117,15 +116,6 @@ class HomePage:
 
 
 @dataclass(frozen=True)
-class LogLine:
-    """One line of the console."""
-
-    seq: int = about("Number of the event; the page keeps each once.")
-    text: str = about("The line, without its newline.")
-    level: str = about("warning, error or empty.")
-
-
-@dataclass(frozen=True)
 class CheckpointLine:
     """One checkpoint of a run."""
 
@@ -165,7 +155,7 @@ class DashboardPage:
     newest: datetime | None = about("When the newest event happened.")
     checkpoints: list[CheckpointLine] = about("Newest first; best.ckpt and last.ckpt on top.")
     artifacts: list[ArtifactLine] = about("Files other than checkpoints.")
-    last_lines: list[LogLine] = about("The end of the console, for a run that failed.")
+    last_lines: Sequence[LogLine] = about("The end of the console, for a run that failed.")
     judgement: Judgement | None = about("Verdict and leak check; None before the run has ended.")
     standings: Standings = about("The model and the baselines on the validation part.")
 
@@ -308,7 +298,7 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         newest=newest,
         checkpoints=_checkpoints(run),
         artifacts=_artifacts(run),
-        last_lines=newest_log(run.pk, up_to=run.last_seq, limit=FAILURE_LINES)
+        last_lines=log_lines.newest(run.pk, up_to=run.last_seq, limit=FAILURE_LINES).lines
         if run.status == RunStatus.FAILED
         else [],
         judgement=judgement(run),
@@ -350,41 +340,15 @@ def _artifacts(run: TrainingRun) -> list[ArtifactLine]:
     ]
 
 
-def log_line(seq: int, data: Mapping[str, Any]) -> LogLine:
-    """The console line in the payload of a log event."""
-    level = str(data.get("level") or "").lower()
-    text = str(data.get("message", ""))
-    return LogLine(seq, text.rstrip("\n"), level if level in {"warning", "error"} else "")
-
-
-def newest_log(run_pk: int, *, up_to: int, limit: int = LOG_LINES) -> list[LogLine]:
-    """The newest console lines with ``seq`` up to a number, oldest first."""
-    rows = (
-        RunEvent.objects.filter(run_id=run_pk, kind=EventKind.LOG, seq__lte=up_to)
-        .order_by("-seq")
-        .values_list("seq", "payload")[:limit]
-    )
-    return [log_line(seq, data) for seq, data in reversed(rows)]
-
-
 def points(run: TrainingRun, *, up_to: int) -> Points:
-    """The run's curves from events with ``seq`` up to a number; no step is drawn twice."""
-    payloads = (
+    """The run's curves from events with ``seq`` up to a number; what was done again is apart."""
+    events = (
         RunEvent.objects.filter(run_id=run.pk, kind__in=CURVE_KINDS, seq__lte=up_to)
         .order_by("seq")
-        .values_list("payload", flat=True)
+        .values_list("attempt", "payload")
         .iterator(chunk_size=5000)
     )
-    return read_points(payloads)
-
-
-def events_after(run_pk: int, after: int) -> list[dict[str, Any]]:
-    """The run's events with a larger ``seq``, as stream messages without the run's id."""
-    rows = RunEvent.objects.filter(run_id=run_pk, seq__gt=after).order_by("seq")
-    return [
-        {"event_type": row.kind, "seq": row.seq, "timestamp": row.at, "data": row.payload}
-        for row in rows
-    ]
+    return read_points(events)
 
 
 def config_yaml(run: TrainingRun) -> str:

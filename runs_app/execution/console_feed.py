@@ -158,5 +158,6 @@ class ConsoleFeed:
 
 def _marker(lines: int, size: int) -> bytes:
     limit = settings.LOG_CAP_BYTES / 1024**2
-    said = f"... {lines:,} lines ({size:,} bytes) were left out: "
+    what = "line was" if lines == 1 else "lines were"
+    said = f"... {lines:,} {what} left out ({size:,} bytes): "
     return f"{said}the log is limited to {limit:,g} MiB (LOG_CAP_MB).\n".encode()
