@@ -12,7 +12,7 @@ from runs_app.models import RunEvent
 LOG_LINES = 1000
 """Newest console lines that a page, or one update of it, holds; the whole log is an artifact."""
 
-LOG_CHARACTERS = 256 * 1024
+LOG_CHARACTERS = 128 * 1024
 """Most text of those lines together."""
 
 SHOWN_CHARACTERS = 4000

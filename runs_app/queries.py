@@ -29,6 +29,13 @@ from runs_app.series import CURVE_KINDS, Points, read_points
 from runs_app.standings import Standings, standings
 
 PAGE_SIZE = 25
+USUAL_POINTS = 100
+"""Newest metric points that tell how long the pause between two may be."""
+
+LATE_FACTOR = 2.0
+LATE_SECONDS = 15.0
+"""A shorter pause than this is nothing to look at."""
+
 FAILURE_LINES = 12
 """Console lines that a failed run shows beside its reason."""
 
@@ -152,7 +159,8 @@ class DashboardPage:
     resume_step: int | None = about("Step a cancelled or failed run can go on from; else None.")
     queue_position: int | None = about("Runs that start before this one; None unless pending.")
     seconds: float | None = about("Running time so far or in all.")
-    newest: datetime | None = about("When the newest event happened.")
+    newest: datetime | None = about("When the newest metric point was made; before it, any event.")
+    expected_seconds: float | None = about("How old it may get while the run runs; else None.")
     checkpoints: list[CheckpointLine] = about("Newest first; best.ckpt and last.ckpt on top.")
     artifacts: list[ArtifactLine] = about("Files other than checkpoints.")
     last_lines: Sequence[LogLine] = about("The end of the console, for a run that failed.")
@@ -285,7 +293,7 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         ahead = TrainingRun.objects.filter(
             status=RunStatus.PENDING, created_at__lt=run.created_at
         ).count()
-    newest = run.events.order_by("-seq").values_list("at", flat=True).first()
+    newest, expected = _newest_point(run)
     return DashboardPage(
         run=run,
         metrics=run.metrics,
@@ -296,6 +304,7 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         queue_position=ahead,
         seconds=running_seconds(run),
         newest=newest,
+        expected_seconds=expected,
         checkpoints=_checkpoints(run),
         artifacts=_artifacts(run),
         last_lines=log_lines.newest(run.pk, up_to=run.last_seq, limit=FAILURE_LINES).lines
@@ -304,6 +313,21 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         judgement=judgement(run),
         standings=standings(run),
     )
+
+
+def _newest_point(run: TrainingRun) -> tuple[datetime | None, float | None]:
+    """When the newest point was made, and how many seconds until the next one are usual.
+
+    The longest pause among the newest points counts, so that a validation is not taken for a stop.
+    """
+    own = run.events.filter(kind=EventKind.METRICS, attempt=run.attempt).order_by("-seq")
+    times = list(own.values_list("at", flat=True)[:USUAL_POINTS])
+    if not times:
+        return run.events.order_by("-seq").values_list("at", flat=True).first(), None
+    if run.status != RunStatus.RUNNING:
+        return times[0], None
+    pauses = [(a - b).total_seconds() for a, b in zip(times, times[1:], strict=False)]
+    return times[0], max(LATE_FACTOR * max(pauses, default=0.0), LATE_SECONDS)
 
 
 def _progress(run: TrainingRun) -> float:

@@ -131,18 +131,23 @@ def utc(value: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
 
 
 @register.filter
-def ago(value: datetime | None) -> SafeString | str:
+def ago(value: datetime | None, expected_seconds: float | None = None) -> SafeString | str:
     """An instant as a ``time`` element: how long ago, with the instant in UTC as its title.
 
-    The text is kept current by ``static/js/times.js``.
+    The text is kept current by ``static/js/times.js``, which also marks it as late where it is
+    older than ``expected_seconds``.
     """
     if value is None:
         return ABSENT
     seconds = max((timezone.now() - value).total_seconds(), 0)
+    expected = format_html(' data-expected="{}"', int(expected_seconds)) if expected_seconds else ""
+    late = SafeString(' class="late"') if expected_seconds and seconds > expected_seconds else ""
     return format_html(
-        '<time datetime="{}" title="{} UTC" data-ago>{}</time>',
+        '<time datetime="{}" title="{} UTC" data-ago{}{}>{}</time>',
         value.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         value.strftime("%Y-%m-%d %H:%M:%S"),
+        expected,
+        late,
         ago_text(seconds),
     )
 
