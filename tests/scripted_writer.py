@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import close_old_connections
 from django.db.models import F
 from django.utils import timezone
 
@@ -43,6 +44,7 @@ class Writer:
 
     def obey(self, order: dict[str, Any]) -> int:
         """Do what an order says; the run's newest ``seq``."""
+        close_old_connections()
         TrainingRun.objects.filter(pk=self._pk).update(lease_until=lease_end())
         made: list[tuple[EventKind, dict[str, Any], dict[str, Any]]] = []
         if order["do"] == "say":
