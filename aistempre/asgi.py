@@ -17,5 +17,5 @@ http = PacedResponses(get_asgi_application())
 from runs_app.live.origins import SameOrigin
 from runs_app.routing import websocket_urlpatterns
 
-sockets = PacedSockets(SameOrigin(URLRouter(websocket_urlpatterns)))
+sockets = SameOrigin(PacedSockets(URLRouter(websocket_urlpatterns)))
 application = LoopbackOnly(ProtocolTypeRouter({"http": http, "websocket": sockets}))

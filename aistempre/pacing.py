@@ -92,7 +92,7 @@ class PacedSockets:
             if message["type"] == "websocket.accept" and protocol.transport:
                 # The HTTP channel that the connection began as has no more say in it.
                 protocol.transport.unregisterProducer()
-                protocol.transport.registerProducer(gate, True)
+                protocol.transport.registerProducer(gate, streaming=True)
             await send(message)
             if message["type"] == "websocket.send":
                 await gate.room()

@@ -134,7 +134,9 @@ class RunStreamConsumer(AsyncWebsocketConsumer):
     async def _send_json(self) -> bool:
         messages = await self._backlog.take()
         for message in messages:
-            await self.send(text_data=json.dumps(message, ensure_ascii=False, separators=(",", ":")))
+            await self.send(
+                text_data=json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+            )
         return bool(messages)
 
 

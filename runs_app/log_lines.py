@@ -108,11 +108,7 @@ def of_messages(messages: Iterable[Mapping[str, Any]]) -> Log:
     """The lines in stream messages, as many as a page takes."""
     logs = (one for one in messages if one["event_type"] == EventKind.LOG)
     return shortened(
-        [
-            line
-            for one in logs
-            for line in lines_of(one["seq"], one.get("attempt", 0), one["data"])
-        ]
+        [line for one in logs for line in lines_of(one["seq"], one.get("attempt", 0), one["data"])]
     )
 
 

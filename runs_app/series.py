@@ -100,9 +100,7 @@ def drawn(value: Any) -> Value:
     return finite(value)
 
 
-def read_points(
-    events: Iterable[tuple[int, dict[str, Any]]], *, limit: int = MAX_POINTS
-) -> Points:
+def read_points(events: Iterable[tuple[int, dict[str, Any]]], *, limit: int = MAX_POINTS) -> Points:
     """The points in a run's events, as (attempt, payload), each curve thinned to ``limit``.
 
     Where the fit went back, to a checkpoint or to its beginning, what it did after that step is

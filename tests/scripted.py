@@ -16,15 +16,17 @@ from typing import Any
 from launcher.checkout import ROOT
 from launcher.product import Product
 
+WRITE = "from tests.scripted_writer import obey_all; obey_all()"
+
 
 class ScriptedRun:
     """A running run of a product; ``uid`` is its public id."""
 
     def __init__(self, product: Product) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.scripted"],
+            [sys.executable, "manage.py", "shell", "--no-imports", "--command", WRITE],
             cwd=ROOT,
-            env=product.environment | {"PYTHONPATH": f"{ROOT}:{ROOT / 'bin'}"},
+            env=product.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -37,7 +39,10 @@ class ScriptedRun:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         if self._process.stdin:
             self._process.stdin.close()
@@ -70,22 +75,3 @@ class ScriptedRun:
         answer = self._process.stdout.readline().strip()
         assert answer, "the scripted run's process has ended"
         return answer
-
-
-def main() -> None:
-    """Obey orders until there are no more."""
-    import django
-
-    django.setup()
-    from tests.scripted_writer import Writer
-
-    writer = Writer()
-    sys.stdout.write(f"{writer.uid}\n")
-    sys.stdout.flush()
-    for line in sys.stdin:
-        sys.stdout.write(f"{writer.obey(json.loads(line))}\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

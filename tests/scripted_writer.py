@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any
 
 from django.db import close_old_connections
@@ -81,3 +83,13 @@ class Writer:
             entries.append(log_entry(self._line + 1, chunk, "console"))
             self._line += chunk.count
         return record(self._held, Batch(entries))
+
+
+def obey_all() -> None:
+    """Obey orders, a line each, until there are no more; the first line said is the run's id."""
+    writer = Writer()
+    sys.stdout.write(f"{writer.uid}\n")
+    sys.stdout.flush()
+    for line in sys.stdin:
+        sys.stdout.write(f"{writer.obey(json.loads(line))}\n")
+        sys.stdout.flush()

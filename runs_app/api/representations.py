@@ -19,7 +19,6 @@ from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
 from runs_app.resumption import resume_step
 from runs_app.services.report import ReportPage
 
-
 LOG_PAGE_EVENTS = 32
 LOG_PAGE_CHARACTERS = 8 * 1024 * 1024
 """Most text of one answer, but for the rest of the events read with it."""

@@ -93,10 +93,9 @@ class ConsoleFeed:
         if kept is None:
             return None
         size = self._path.stat().st_size if self._path.exists() else start
-        if size < start:  # a worker cut it and was gone before that was stored
-            text = self._tail.bytes_at(kept, size - kept)
-        else:
-            text = self._cut_at(kept, size)
+        # Where the file is shorter, a worker cut it and was gone before that was stored.
+        cut = size < start
+        text = self._tail.bytes_at(kept, size - kept) if cut else self._cut_at(kept, size)
         self._kept, self._left_out = None, 0
         piece = self._tail.take(Piece(text, kept, kept + len(text)))
         text = text.removeprefix(b"\n")

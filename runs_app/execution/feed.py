@@ -128,9 +128,7 @@ class Feed:
             "reading_attempt",
         ).get(pk=self._held.run_pk)
         self._events = Tail(self._directory / EVENTS_FILE, run.events_offset)
-        place = Place(
-            run.console_offset, run.console_lines, run.console_kept, run.console_left_out
-        )
+        place = Place(run.console_offset, run.console_lines, run.console_kept, run.console_left_out)
         self._console = ConsoleFeed(self._directory / CONSOLE_FILE, place)
         self._attempt = run.reading_attempt or self._held.attempt
 

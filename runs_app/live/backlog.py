@@ -55,9 +55,7 @@ class Backlog:
         if fresh:
             update = update_of(fresh)
         else:
-            update = await database_sync_to_async(read_update)(
-                self._run_pk, self._uid, self.sent
-            )
+            update = await database_sync_to_async(read_update)(self._run_pk, self._uid, self.sent)
         self.sent = update.seq
         return update
 

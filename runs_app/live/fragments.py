@@ -8,6 +8,7 @@ socket and the answer to a poll come from the same partials of ``runs/_panels.ht
 from __future__ import annotations
 
 import json
+
 from django.template.loader import render_to_string
 
 from runs_app import queries

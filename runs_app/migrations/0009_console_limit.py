@@ -4,25 +4,32 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('runs_app', '0008_reliability'),
+        ("runs_app", "0008_reliability"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='trainingrun',
-            name='console_kept',
-            field=models.BigIntegerField(blank=True, help_text='Where what is kept of console.log ends, at its limit.', null=True),
+            model_name="trainingrun",
+            name="console_kept",
+            field=models.BigIntegerField(
+                blank=True,
+                help_text="Where what is kept of console.log ends, at its limit.",
+                null=True,
+            ),
         ),
         migrations.AddField(
-            model_name='trainingrun',
-            name='console_left_out',
-            field=models.BigIntegerField(default=0, help_text='Lines counted beyond that and not stored.'),
+            model_name="trainingrun",
+            name="console_left_out",
+            field=models.BigIntegerField(
+                default=0, help_text="Lines counted beyond that and not stored."
+            ),
         ),
         migrations.AlterField(
-            model_name='trainingrun',
-            name='console_lines',
-            field=models.BigIntegerField(default=0, help_text='Console lines of that attempt that were stored.'),
+            model_name="trainingrun",
+            name="console_lines",
+            field=models.BigIntegerField(
+                default=0, help_text="Console lines of that attempt that were stored."
+            ),
         ),
     ]

@@ -1,4 +1,4 @@
-"""A viewer that is cut off, sleeps or is wrong gets everything once, in order, or a clear answer."""
+"""A viewer that is cut off or wrong gets everything once and in order, or a clear answer."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from runs_app.choices import ArtifactKind, EventKind, RunStatus
 from runs_app.live.fragments import render_update
 from runs_app.live.payloads import StreamMessage
 from runs_app.live.updates import Update, read_update
-from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
 from runs_app.log_lines import LOG_LINES, Log, LogLine, newest
+from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
 from tests.factories import make_checkpoint
 from tests.runs_app.views.conftest import MakeRun
 
@@ -128,8 +128,12 @@ def test_live_html_equals_a_fresh_page(
         if name in {"checkpoints", "artifacts"} or inner:
             assert inner, name
             assert _still(inner[1]) in _still(page), name
-    assert '<div class="log-line" data-seq="5" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in live
-    assert '<div class="log-line" data-seq="5" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in page
+    assert (
+        '<div class="log-line" data-seq="5" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in live
+    )
+    assert (
+        '<div class="log-line" data-seq="5" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in page
+    )
     assert 'data-seq="6"' in live
     assert 'data-seq="6"' in page
 
@@ -158,9 +162,7 @@ def test_points_of_the_page_and_of_the_socket_make_the_same_curve(
     shown = json.loads(re.findall(r'id="chart-points" type="application/json">(.*?)<', page)[0])
     live = browser.get(f"/runs/{run.uid}/live?after=0", headers={"hx-request": "true"})
     batch = re.findall(r'data-points="([^"]*)"', live.content.decode())[0].replace("&quot;", '"')
-    assert json.loads(batch)["steps"] == shown["steps"] == [
-        [n, n / 7, 1] for n in range(1, 6)
-    ]
+    assert json.loads(batch)["steps"] == shown["steps"] == [[n, n / 7, 1] for n in range(1, 6)]
     assert json.loads(batch)["baselines"] == shown["baselines"] == BASELINES
 
 
@@ -184,7 +186,9 @@ def test_nothing_is_rendered_for_a_run_that_was_deleted() -> None:
 
 def test_the_page_holds_the_newest_lines_only(make_run: MakeRun, add_events: AddEvents) -> None:
     run = make_run()
-    wrote = [{"line": n, "count": 3, "message": f"{n}\n{n + 1}\n{n + 2}"} for n in range(1, 2000, 3)]
+    wrote = [
+        {"line": n, "count": 3, "message": f"{n}\n{n + 1}\n{n + 2}"} for n in range(1, 2000, 3)
+    ]
     add_events(run, *[(EventKind.LOG, payload) for payload in wrote])
     last = wrote[-1]["line"] + 2
     log = newest(run.pk, up_to=run.last_seq)
