@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import random
+import time
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
@@ -26,8 +27,11 @@ MAX_CLIENT_BYTES = 64 * 1024
 LOOK_SECONDS = 3.5
 """How long a viewer trusts silence before it looks into the database: hints may be lost."""
 
-LOG_PAUSE_SECONDS = 0.3
-"""Shortest time between two updates of a page that bring console lines."""
+LOG_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.3, 1.5
+"""Time between two updates of a page that bring console lines."""
+
+BUSY_FACTOR = 3.0
+"""So many times what making an update took, nothing is made for the same page."""
 
 NORMAL, TOO_BIG, BROKEN, TRY_AGAIN = 1000, 1009, 1011, 1013
 UNKNOWN_RUN, BEYOND_END = 4404, 4416
@@ -118,17 +122,20 @@ class RunStreamConsumer(AsyncWebsocketConsumer):
         return False
 
     async def _send_html(self) -> bool:
-        before = self._backlog.sent
+        began, before = time.monotonic(), self._backlog.sent
         update = await self._backlog.take_update()
         try:
             html = await database_sync_to_async(render_update)(self._run_pk, update)
         except AWAY:
             self._backlog.sent = before
             raise
+        made = time.monotonic()
         if html:
             await self.send(text_data=html)
         if update.log.lines:
-            await asyncio.sleep(LOG_PAUSE_SECONDS)
+            # All viewers' reads share one thread: where they wait for it, each asks less often.
+            spent = BUSY_FACTOR * (made - began)
+            await asyncio.sleep(min(max(LOG_PAUSE_SECONDS, spent), LONGEST_PAUSE_SECONDS))
         return not update.is_empty
 
     async def _send_json(self) -> bool:

@@ -18,7 +18,8 @@ LOG_CHARACTERS = 128 * 1024
 SHOWN_CHARACTERS = 4000
 """A longer line is shown as its beginning; the whole one is in the file."""
 
-PAGE_EVENTS = 32
+FIRST_EVENTS, MOST_EVENTS = 4, 64
+"""Events read at a time: few hold enough in a flood, many are needed of a quiet log."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +80,22 @@ def newest(run_pk: int, *, up_to: int, after: int = 0, limit: int = LOG_LINES) -
     )
     found: list[list[LogLine]] = []
     counted = size = 0
+    oldest, wanted = up_to + 1, FIRST_EVENTS
     while counted < limit and size < LOG_CHARACTERS:
-        oldest = found[-1][0].seq if found else up_to + 1
-        rows = events.filter(seq__lt=oldest).order_by("-seq")[:PAGE_EVENTS]
-        page = [lines_of(row.seq, row.attempt, row.payload) for row in rows]
-        found += page
-        counted += sum(len(lines) for lines in page)
-        size += sum(len(line.text) for lines in page for line in lines)
-        if len(page) < PAGE_EVENTS:
+        rows = list(events.filter(seq__lt=oldest).order_by("-seq")[:wanted])
+        for row in rows:
+            lines = lines_of(row.seq, row.attempt, row.payload)
+            found.append(lines)
+            oldest = row.seq
+            counted += len(lines)
+            size += sum(len(line.text) for line in lines)
+            if counted >= limit or size >= LOG_CHARACTERS:
+                break
+        if len(rows) < wanted:
             break
+        wanted = min(2 * wanted, MOST_EVENTS)
     log = shortened([line for lines in reversed(found) for line in lines], limit)
-    if not found:
-        return log
-    before = _count(events.filter(seq__lt=found[-1][0].seq))
-    return Log(log.lines, log.left_out + before)
+    return Log(log.lines, log.left_out + _count(events.filter(seq__lt=oldest)))
 
 
 def shortened(lines: Sequence[LogLine], limit: int = LOG_LINES) -> Log:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
+
+from runs_app.log_lines import LogLine
 
 register = template.Library()
 
@@ -160,6 +163,19 @@ def ago_text(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit} ago"
     return "just now"
+
+
+@register.simple_tag
+def console_lines(lines: Sequence[LogLine]) -> SafeString:
+    """An element for each console line. Not a loop of the template: a flood is many, for many."""
+    texts = escape("\n".join(line.text for line in lines)).split("\n") if lines else []
+    return SafeString(
+        "".join(
+            f'<div class="log-line{f" log-{line.level}" if line.level else ""}" '
+            f'data-seq="{line.seq}" data-line="{line.attempt}.{line.line}">{text}</div>'
+            for line, text in zip(lines, texts, strict=True)
+        )
+    )
 
 
 @register.simple_tag
