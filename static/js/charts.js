@@ -67,7 +67,7 @@ class Chart {
   }
 
   shape({ label, colour, width = 2, dash, points, faint }) {
-    const stroke = css(colour) + (faint ? "73" : "");
+    const stroke = css(colour) + (faint ? "80" : "");
     return {
       label,
       stroke,

@@ -18,7 +18,7 @@ from runs_app.live import backlog
 from runs_app.live.payloads import hint
 from runs_app.live.updates import read_update
 from runs_app.models import RunEvent, TrainingRun
-from tests.live.conftest import append, connected, end, later, numbers
+from tests.live.conftest import append, connected, end, later, numbers, socket
 
 CUTS = 50
 EVENTS = 400
@@ -174,3 +174,14 @@ async def test_what_waits_for_one_viewer_is_bounded(run: TrainingRun) -> None:
         assert len(json.dumps(messages)) < 2 * backlog.CHUNK_BYTES
         taken += [message["seq"] for message in messages]
     assert taken == list(range(1, 61))
+
+
+async def test_who_comes_while_the_database_is_away_is_sent_away(
+    run: TrainingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(_: str) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(consumers, "_find", gone)
+    accepted, _ = await socket(run).connect(timeout=5)
+    assert not accepted
