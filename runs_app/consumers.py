@@ -16,9 +16,9 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from runs_app.execution.patience import AWAY, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
 from runs_app.live.backlog import Backlog
-from runs_app.live.fragments import render_update
 from runs_app.live.groups import run_group
 from runs_app.live.payloads import Hint
+from runs_app.live.shared import shared
 from runs_app.models import TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,9 @@ class RunStreamConsumer(AsyncWebsocketConsumer):
         began, before = time.monotonic(), self._backlog.sent
         update = await self._backlog.take_update()
         try:
-            html = await database_sync_to_async(render_update)(self._run_pk, update)
+            html = await database_sync_to_async(shared.text)(
+                self._run_pk, self._backlog.uid, before, update
+            )
         except AWAY:
             self._backlog.sent = before
             raise

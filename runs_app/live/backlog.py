@@ -8,7 +8,8 @@ from channels.db import database_sync_to_async
 
 from runs_app.choices import FINAL
 from runs_app.live.payloads import HINT_BYTES, Hint, StreamMessage, stream_message
-from runs_app.live.updates import Update, read_update, update_of
+from runs_app.live.shared import shared
+from runs_app.live.updates import Update, update_of
 from runs_app.models import RunEvent, TrainingRun
 
 CHUNK = 500
@@ -25,7 +26,7 @@ class Backlog:
 
     def __init__(self, run_pk: int, uid: str, after: int) -> None:
         self._run_pk = run_pk
-        self._uid = uid
+        self.uid = uid
         self._fresh: list[StreamMessage] = []
         self._heard = 0
         self.sent = after
@@ -55,7 +56,7 @@ class Backlog:
         if fresh:
             update = update_of(fresh)
         else:
-            update = await database_sync_to_async(read_update)(self._run_pk, self._uid, self.sent)
+            update = await database_sync_to_async(shared.read)(self._run_pk, self.uid, self.sent)
         self.sent = update.seq
         return update
 
@@ -76,7 +77,7 @@ class Backlog:
             reached = found[-1]["seq"] if found else self.sent
             rows = list(events.filter(seq__gt=reached)[:wanted])
             for row in rows:
-                found.append(stream_message(row, self._uid))
+                found.append(stream_message(row, self.uid))
                 size += len(json.dumps(row.payload))
                 if size >= CHUNK_BYTES:
                     return found

@@ -36,9 +36,12 @@ def update_of(messages: list[StreamMessage]) -> Update:
     return Update(messages[-1]["seq"], events, log_lines.of_messages(messages))
 
 
-def read_update(run_pk: int, uid: str, after: int) -> Update:
-    """The update from the database; of a long absence it shows what is newest in the log."""
-    end = TrainingRun.objects.filter(pk=run_pk).values_list("last_seq", flat=True).first()
+def read_update(run_pk: int, uid: str, after: int, *, up_to: int | None = None) -> Update:
+    """The update from the database; of a long absence it shows what is newest in the log.
+
+    It covers all events, or those up to a number that is known to be there.
+    """
+    end = up_to or TrainingRun.objects.filter(pk=run_pk).values_list("last_seq", flat=True).first()
     if end is None or end <= after:
         return Update(after)
     rows = RunEvent.objects.filter(run_id=run_pk, seq__gt=after, seq__lte=end)

@@ -14,7 +14,7 @@ from django.db import OperationalError
 
 from runs_app import consumers, log_lines
 from runs_app.choices import EventKind
-from runs_app.live import backlog
+from runs_app.live import backlog, shared
 from runs_app.live.payloads import hint
 from runs_app.live.updates import read_update
 from runs_app.models import RunEvent, TrainingRun
@@ -101,7 +101,7 @@ async def test_a_viewer_survives_the_database(
     real = "take_update" if query else "take"
     assert hasattr(backlog.Backlog, real)
     monkeypatch.setattr(backlog.Backlog, "_read", gone)
-    monkeypatch.setattr(backlog, "read_update", gone)
+    monkeypatch.setattr(shared, "read_update", gone)
     await later(append)(run, 3, announce=False)
     await later(append)(run, 1)
 
@@ -118,7 +118,7 @@ async def test_a_page_that_cannot_be_rendered_now_gets_it_later(
     run: TrainingRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumers, "FIRST_WAIT_SECONDS", 0.01)
-    real, failed = consumers.render_update, []
+    real, failed = shared.render_update, []
 
     def fails_once(*arguments: Any) -> str:
         if not failed:
@@ -126,7 +126,7 @@ async def test_a_page_that_cannot_be_rendered_now_gets_it_later(
             raise OperationalError("gone")
         return real(*arguments)
 
-    monkeypatch.setattr(consumers, "render_update", fails_once)
+    monkeypatch.setattr(shared, "render_update", fails_once)
     await later(append)(run, 2)
     client = await connected(run, "format=html")
     assert 'data-seq="1"' in await client.receive_from(timeout=10)
@@ -174,6 +174,24 @@ async def test_what_waits_for_one_viewer_is_bounded(run: TrainingRun) -> None:
         assert len(json.dumps(messages)) < 2 * backlog.CHUNK_BYTES
         taken += [message["seq"] for message in messages]
     assert taken == list(range(1, 61))
+
+
+async def test_many_pages_in_a_flood_are_rendered_together(
+    run: TrainingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, made = shared.render_update, []
+
+    def counted(*arguments: Any) -> str:
+        made.append(arguments[1].seq)
+        return real(*arguments)
+
+    monkeypatch.setattr(shared, "render_update", counted)
+    await later(flood)(run, 0, 5)
+    clients = [await connected(run, "format=html") for _ in range(10)]
+    texts = [await client.receive_from(timeout=10) for client in clients]
+    assert len(set(texts)) == len(set(made)) <= 2
+    for client in clients:
+        await client.disconnect()
 
 
 async def test_who_comes_while_the_database_is_away_is_sent_away(
