@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from runs_app.api.body import read_json, split_run_request
 from runs_app.api.download import download
+from runs_app.api.made_files import MetricFormat, metric_format, metrics_file
 from runs_app.api.problems import BadRequest, Problems, Refusal, located
 from runs_app.api.representations import (
     ArtifactList,
@@ -68,6 +69,12 @@ class EventQuery(Schema):
 
     after: int = Field(0, ge=0, le=2**62, description="Only entries with a larger seq.")
     limit: int = Field(10_000, ge=1, le=100_000, description="Entries in the answer.")
+
+
+class MetricsQuery(EventQuery):
+    """What part of a run's metrics is wanted, and in which form."""
+
+    format: Literal["", "json", "csv", "parquet"] = Field("", description="Instead of Accept.")
 
 
 def find_run(uid: str) -> TrainingRun:
@@ -186,9 +193,17 @@ def _events(run: TrainingRun, kind: EventKind, wanted: EventQuery) -> dict[str, 
     response={200: History, 404: Refusal, 422: Problems},
     summary="Read the history of a run's metrics",
 )
-def metrics(request: HttpRequest, uid: str, wanted: Query[EventQuery]) -> dict[str, Any]:
-    """Every metric point in order, with the number and the time of its event."""
-    found = _events(find_run(uid), EventKind.METRICS, wanted)
+def metrics(request: HttpRequest, uid: str, wanted: Query[MetricsQuery]) -> Any:
+    """Every metric point in order, with the number and the time of its event.
+
+    CSV and Parquet (`?format=`, or the Accept header) hold every value of the run so far, one row
+    each: `seq attempt time epoch step name value`. `after` and `limit` are for JSON alone.
+    """
+    run = find_run(uid)
+    form = metric_format(request, wanted.format)
+    if form is not MetricFormat.JSON:
+        return metrics_file(run, form)
+    found = _events(run, EventKind.METRICS, wanted)
     return {"points": found.pop("entries"), **found}
 
 

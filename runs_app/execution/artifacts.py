@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runs_app.choices import ArtifactKind
+from runs_app.forecasting.environment import ENVIRONMENT_FILE
 from runs_app.forecasting.events import (
     CHECKPOINT_DIR,
     CONFIG_FILE,
@@ -17,6 +18,7 @@ from runs_app.forecasting.events import (
     PREDICTIONS_FILE,
     REPORT_FILE,
 )
+from runs_app.forecasting.passport import PASSPORT_FILE
 from runs_app.models import Artifact
 
 KINDS: dict[str, ArtifactKind] = {
@@ -26,6 +28,8 @@ KINDS: dict[str, ArtifactKind] = {
     REPORT_FILE: ArtifactKind.REPORT,
     CONSOLE_FILE: ArtifactKind.LOG,
     EVENTS_FILE: ArtifactKind.EVENTS,
+    PASSPORT_FILE: ArtifactKind.PASSPORT,
+    ENVIRONMENT_FILE: ArtifactKind.ENVIRONMENT,
 }
 CHUNK_BYTES = 4 * 1024 * 1024
 

@@ -22,6 +22,7 @@ from django.utils import timezone
 from runs_app.choices import INFRASTRUCTURE, Kinship, Priority, RunStatus
 from runs_app.execution import artifacts, queue, run_directory, wakeups
 from runs_app.execution.leases import Claim, from_now, lease_end
+from runs_app.execution.passport import leave_passport
 from runs_app.execution.transitions import (
     ASK_TO_STOP,
     CLAIM,
@@ -249,6 +250,7 @@ def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
         )
         if run:
             _leave_slots(run)
+            leave_passport(run)
     return run
 
 
@@ -292,6 +294,8 @@ def lose(
         )
         if run:
             _leave_slots(run)
+        if run and run.is_final:
+            leave_passport(run)
     return run
 
 
