@@ -16,7 +16,13 @@ from runs_app.views.detail import (
     run_resume,
     run_retry,
 )
-from runs_app.views.exports import plot_csv, run_export, run_metrics, run_passport
+from runs_app.views.exports import (
+    plot_csv,
+    prediction_csv,
+    run_export,
+    run_metrics,
+    run_passport,
+)
 from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
 from runs_app.views.leak_checks import leak_check
@@ -53,6 +59,9 @@ urlpatterns = [
     path("runs/<slug:uid>/predictions", predictions, name="predictions"),
     path("runs/<slug:uid>/exports", export, name="export"),
     path("runs/<slug:uid>/predictions/<slug:job_uid>", prediction, name="prediction"),
+    path(
+        "runs/<slug:uid>/predictions/<slug:job_uid>/fan.csv", prediction_csv, name="prediction_csv"
+    ),
     path("datasets", datasets, name="datasets"),
     path("datasets/<int:pk>", dataset, name="dataset"),
     path("leak-checks/<slug:uid>", leak_check, name="leak_check"),

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from runs_app.api.made_files import export_zip, passport_file, plot_file
+from runs_app.api.made_files import export_zip, passport_file, plot_file, prediction_fan
 from runs_app.api.problems import Problems, Refusal
 from runs_app.api.runs import find_run
 from runs_app.services.run_zip import Checkpoints
@@ -60,3 +60,14 @@ def passport(request: HttpRequest, uid: str) -> HttpResponseBase:
 def plot(request: HttpRequest, uid: str, name: str) -> HttpResponseBase:
     """One plot of the report as CSV: fan, pit, coverage, reliability-short, equity and so on."""
     return plot_file(find_run(uid), name)
+
+
+@router.get(
+    "/runs/{uid}/predictions/{prediction}/fan.csv",
+    response={404: Refusal},
+    openapi_extra=_file("text/csv", "The table"),
+    summary="Download the numbers of a prediction's plot",
+)
+def fan(request: HttpRequest, uid: str, prediction: str) -> HttpResponseBase:
+    """Candles, quantiles and outcomes that the page of the prediction draws."""
+    return prediction_fan(find_run(uid), prediction)

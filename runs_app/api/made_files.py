@@ -10,11 +10,13 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
+from runs_app.errors import ReportMissing
 from runs_app.execution.passport import passport_of
 from runs_app.forecasting.passport import PASSPORT_FILE, to_json
+from runs_app.forecasts import find_prediction
 from runs_app.models import TrainingRun
 from runs_app.services.metric_table import as_csv, as_parquet
-from runs_app.services.plot_tables import plot_table
+from runs_app.services.plot_tables import fan_table, plot_table
 from runs_app.services.report import read_report
 from runs_app.services.run_zip import Checkpoints, run_zip, zip_name
 
@@ -88,6 +90,15 @@ def plot_file(run: TrainingRun, name: str) -> HttpResponse:
     """One plot of the report as CSV. Raises ``ReportMissing``."""
     content = plot_table(read_report(run).report, name).as_csv()
     return _attached(HttpResponse(content, content_type=CSV), f"{run.uid}-{name}.csv")
+
+
+def prediction_fan(run: TrainingRun, job_uid: str) -> HttpResponse:
+    """The fan of one prediction as CSV. Raises ``PredictionNotFound`` and ``ReportMissing``."""
+    chart = find_prediction(run, job_uid).facts.get("chart")
+    if not chart:
+        raise ReportMissing("This prediction has no plot yet.")
+    content = fan_table(chart).as_csv()
+    return _attached(HttpResponse(content, content_type=CSV), f"{run.uid}-{job_uid}-fan.csv")
 
 
 def _streamed(made: Iterator[bytes], name: str, kind: str) -> StreamingHttpResponse:

@@ -156,8 +156,8 @@ def read_passport(path: Path) -> Passport:
             raise PassportInvalid(f"{path.name} is no passport; give a run's {PASSPORT_FILE}")
         if tree["schema_version"] != 1:
             raise PassportInvalid(
-                f"{path.name} has schema version {tree['schema_version']!r}, and this product reads "
-                "version 1; read it with the product that wrote it"
+                f"{path.name} has schema version {tree['schema_version']!r}, and this product "
+                "reads version 1; read it with the product that wrote it"
             )
         if content_sha256(tree) != tree.get("sha256"):
             raise PassportInvalid(

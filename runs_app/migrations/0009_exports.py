@@ -4,15 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('runs_app', '0008_reliability'),
+        ("runs_app", "0008_reliability"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='artifact',
-            name='kind',
-            field=models.CharField(choices=[('checkpoint', 'Checkpoint'), ('config', 'Configuration'), ('metrics', 'Metrics'), ('predictions', 'Predictions'), ('log', 'Log'), ('events', 'Events'), ('report', 'Report'), ('passport', 'Passport'), ('environment', 'Environment'), ('other', 'Other')], max_length=16),
+            model_name="artifact",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("checkpoint", "Checkpoint"),
+                    ("config", "Configuration"),
+                    ("metrics", "Metrics"),
+                    ("predictions", "Predictions"),
+                    ("log", "Log"),
+                    ("events", "Events"),
+                    ("report", "Report"),
+                    ("passport", "Passport"),
+                    ("environment", "Environment"),
+                    ("other", "Other"),
+                ],
+                max_length=16,
+            ),
         ),
     ]

@@ -23,7 +23,7 @@ class PlotTable:
     """Heading and rows of one plot; a value is as the report has it, None where there is none."""
 
     header: tuple[str, ...]
-    rows: list[Sequence[Any]]
+    rows: Sequence[Sequence[Any]]
 
     def as_csv(self) -> bytes:
         """UTF-8 with a heading; an absent value is an empty cell."""
@@ -51,8 +51,8 @@ def _time(milliseconds: int) -> str:
     return iso_utc(datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 
-def _fan(drawn: Tree) -> PlotTable | None:
-    fan = drawn["fan"]
+def fan_table(fan: Tree) -> PlotTable:
+    """The table of a fan chart as JSON values: of a report, or of a prediction."""
     header = (
         "decided_at", "open", "high", "low", "close", "outcome_at", "outcome_close", "location",
         *(f"q{level}" for level in fan["levels"]),
@@ -64,6 +64,10 @@ def _fan(drawn: Tree) -> PlotTable | None:
     if not fan["quantiles"]:
         header = header[:8]
     return _of_columns(header, columns)
+
+
+def _fan(drawn: Tree) -> PlotTable | None:
+    return fan_table(drawn["fan"])
 
 
 def _pit(drawn: Tree) -> PlotTable | None:
@@ -102,9 +106,7 @@ def _breakdown(drawn: Tree, by: str) -> PlotTable | None:
     if part is None:
         return None
     scores = part["scores"]
-    return _of_columns(
-        (by, "rows", *scores), (part["labels"], part["rows"], *scores.values())
-    )
+    return _of_columns((by, "rows", *scores), (part["labels"], part["rows"], *scores.values()))
 
 
 def _equity(drawn: Tree) -> PlotTable | None:

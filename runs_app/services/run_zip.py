@@ -7,11 +7,11 @@ is followed. A file that still grows is sent as long as it was when its turn cam
 from __future__ import annotations
 
 import hashlib
-import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import BinaryIO
 
 from runs_app.errors import ArtifactNotFound, ReportMissing
 from runs_app.execution.passport import passport_of
@@ -124,7 +124,7 @@ def _file(run: TrainingRun, path: str) -> Iterator[tuple[str, Pieces]]:
         yield path, _pieces(found.file, found.size_bytes)
 
 
-def _pieces(file: io.RawIOBase, size: int) -> Iterator[bytes]:
+def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
     left = size
     while left > 0:
         piece = file.read(min(PIECE_BYTES, left))

@@ -13,6 +13,7 @@ from runs_app.api.made_files import (
     metrics_file,
     passport_file,
     plot_file,
+    prediction_fan,
 )
 from runs_app.errors import RunError, RunNotFound
 from runs_app.models import TrainingRun
@@ -58,5 +59,14 @@ def plot_csv(request: HtmxRequest, uid: str, name: str) -> HttpResponse:
     """The numbers of one plot of the report."""
     try:
         return plot_file(_run_or_404(uid), name)
+    except RunError as error:
+        raise Http404(str(error)) from error
+
+
+@require_GET
+def prediction_csv(request: HtmxRequest, uid: str, job_uid: str) -> HttpResponse:
+    """The numbers of a prediction's plot."""
+    try:
+        return prediction_fan(_run_or_404(uid), job_uid)
     except RunError as error:
         raise Http404(str(error)) from error
