@@ -1,8 +1,8 @@
 """A run's metrics as a table, read in pages so that a million points need little memory.
 
-Long form: one row per value, in the order in which it was reported. A value that was not reported
-has no row, so a NaN in the table is one that the trainer wrote. What was done again after the fit
-went back stands there twice; of two rows of one step and name the later ``seq`` holds.
+Long form: one row per value, in the order of the reports and by name within one. A value that was
+not reported has no row, so a NaN in the table is one that the trainer wrote. What was done again
+after the fit went back stands there twice: of two rows of one step and name the later seq holds.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def metric_rows(run: TrainingRun) -> Iterator[list[Row]]:
 
 
 def _values(payload: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    for name, value in payload.items():
+    for name, value in sorted(payload.items()):  # a database may keep keys in no order
         if isinstance(value, dict):
             outer = "baseline" if name == "baselines" else name
             yield from _values(value, f"{prefix}{outer}.")
