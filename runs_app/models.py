@@ -21,6 +21,7 @@ from runs_app.choices import (
     Priority,
     RunStatus,
 )
+from runs_app.curve_block import CurveBlock  # noqa: F401 - Django finds models here
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
 from runs_app.run_sets import RunSet
 
@@ -183,6 +184,14 @@ class TrainingRun(models.Model):
     )
     console_left_out = models.BigIntegerField(
         default=0, help_text="Lines counted beyond that and not stored."
+    )
+
+    curve_seq = models.BigIntegerField(
+        default=0, help_text="Events up to this number are in the blocks of the curves."
+    )
+    curve_number = models.BigIntegerField(default=0, help_text="Number of the next such block.")
+    curve_waiting = models.PositiveIntegerField(
+        default=0, help_text="Events of curves that are in no block yet."
     )
 
     epoch = models.PositiveIntegerField(null=True, blank=True)

@@ -22,6 +22,7 @@ from runs_app.execution.leases import Claim, LeaseLost
 from runs_app.execution.translation import Entry, finite
 from runs_app.live.publish import publish
 from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
+from runs_app.points.sealing import seal
 
 INSERT_ROWS = 500
 
@@ -87,6 +88,7 @@ def record(held: Claim, batch: Batch, *, attempt: int | None = None) -> int:
             for number, (at, entry) in enumerate(batch.entries, start=1)
         ]
         RunEvent.objects.bulk_create(events, batch_size=INSERT_ROWS)
+        curve = seal(run, events)
         _keep_checkpoints(run, batch)
         snapshot = _snapshot(run, batch)
         run.metrics = run.metrics | snapshot.metrics
@@ -94,6 +96,7 @@ def record(held: Claim, batch: Batch, *, attempt: int | None = None) -> int:
             last_seq=run.last_seq + len(events),
             metrics=run.metrics,
             events_offset=batch.events.end if batch.events else run.events_offset,
+            **curve,
             **_console(batch),
             **snapshot.fields,
         )
@@ -145,6 +148,9 @@ def _locked(held: Claim) -> TrainingRun:
             "best_val_loss",
             "events_offset",
             "console_offset",
+            "curve_seq",
+            "curve_number",
+            "curve_waiting",
         )  # fmt: skip
         .first()
     )
