@@ -29,7 +29,6 @@ from runs_app.queueing.health import Finding
 from runs_app.queueing.page import read_health
 from runs_app.queueing.turns import Turn, turn_of
 from runs_app.resumption import resume_step
-from runs_app.series import CURVE_KINDS, Points, read_points
 from runs_app.standings import Standings, standings
 
 PAGE_SIZE = 25
@@ -335,17 +334,6 @@ def _artifacts(run: TrainingRun) -> list[ArtifactLine]:
         ArtifactLine(row.path, row.get_kind_display(), row.size_bytes, row.created_at)
         for row in rows
     ]
-
-
-def points(run: TrainingRun, *, up_to: int) -> Points:
-    """The run's curves from events with ``seq`` up to a number; what was done again is apart."""
-    events = (
-        RunEvent.objects.filter(run_id=run.pk, kind__in=CURVE_KINDS, seq__lte=up_to)
-        .order_by("seq")
-        .values_list("attempt", "payload")
-        .iterator(chunk_size=5000)
-    )
-    return read_points(events)
 
 
 def config_yaml(run: TrainingRun) -> str:

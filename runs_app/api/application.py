@@ -6,6 +6,7 @@ from ninja import NinjaAPI
 
 from runs_app.api import (
     actions,
+    curves,
     datasets,
     exports,
     groups,
@@ -34,6 +35,7 @@ api = NinjaAPI(
 problems.add_handlers(api)
 api.add_router("", runs.router)
 api.add_router("", actions.router)
+api.add_router("", curves.router)
 api.add_router("", queue.router)
 api.add_router("", exports.router)
 api.add_router("", groups.router)

@@ -29,6 +29,13 @@ _NO_METRIC = frozenset({"step", "epoch", "attempt", "baselines", "gpu_memory_tot
 _NO_METRIC_OF_MACHINE = _NO_METRIC | {"ram_total_mb", "disk_total_mb"}
 
 
+def word_of(value: float) -> float | str:
+    """The value as JSON can hold it."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
 def nothing() -> Columns:
     """No points."""
     return np.empty(0, POINT)

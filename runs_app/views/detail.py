@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -9,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from runs_app import log_lines, queries
+from runs_app.charts import Chart, charts
 from runs_app.errors import RunError, RunNotFound
 from runs_app.forecasting.evaluation.documents import BASELINES
 from runs_app.live.fragments import render_update
@@ -18,6 +21,9 @@ from runs_app.services.cancel import cancel_run
 from runs_app.services.checkpoints import pin_checkpoint
 from runs_app.services.trash import trash_run
 from runs_app.views.request import HtmxRequest
+
+
+AXES = (("step", "Step"), ("epoch", "Epoch"), ("time", "Time"))
 
 
 def _run_or_404(uid: str) -> TrainingRun:
@@ -31,15 +37,28 @@ def _run_or_404(uid: str) -> TrainingRun:
 def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
     """The dashboard. It holds every event up to ``run.last_seq``; the socket adds what follows."""
     run = _run_or_404(uid)
+    drawn = charts(run)
     context = {
         "page": queries.dashboard(run),
         "log": log_lines.newest(run.pk, up_to=run.last_seq),
-        "points": queries.points(run, up_to=run.last_seq).as_dict(),
-        "baselines": BASELINES,
+        "charts": drawn,
+        "axes": AXES,
+        "chart_facts": _chart_facts(run, drawn),
         "config_yaml": queries.config_yaml(run),
         "trash_days": settings.TRASH_DAYS,
     }
     return render(request, "runs/detail.html", context)
+
+
+def _chart_facts(run: TrainingRun, drawn: list[Chart]) -> dict[str, Any]:
+    """What the charts begin with; their points are read by ``/runs/{id}/curves``."""
+    return {
+        "uid": run.uid,
+        "charts": [chart.as_dict() for chart in drawn],
+        "names": BASELINES,
+        "baselines": run.metrics.get("baselines") or {},
+        "steps_per_epoch": run.metrics.get("steps_per_epoch"),
+    }
 
 
 @require_safe

@@ -1,147 +1,152 @@
-// The curves of a run, drawn by uPlot; colours come from the theme.
-import { addPoints, epochCurves, lossCurves, newStore } from "./curves.js";
-import { DASHES, axis, colourOf, css, format, legend } from "./plot_style.js";
+// All charts of a run: what they share (settings, zoom, crosshair), and how their points come. A chart
+// reads its curves when it comes into view, and what happens afterwards is added to them.
+import { Chart } from "./chart.js";
+import { MAX_APPENDED, append, curveOf, emptyCurve } from "./curve_data.js";
+import { startControls } from "./chart_controls.js";
 
-const HEIGHT = 232;
-const MARK_PX = 4;
+const AGAIN_MS = 150;
+const NEAR = "400px";
 
-// Steps and epochs are counted, so the axis has whole numbers only.
-const WHOLE = [1, 2, 5].flatMap((first) => [...Array(8).keys()].map((power) => first * 10 ** power));
-WHOLE.sort((a, b) => a - b);
-
-// A cross at the foot of the chart where a value was not finite, since there is no place for it.
-function drawMarks(plot, words) {
-  const { ctx, bbox } = plot;
-  const size = MARK_PX * devicePixelRatio;
-  const y = bbox.top + bbox.height - 2 * size;
-  ctx.save();
-  ctx.strokeStyle = css("--chart-mark");
-  ctx.lineWidth = 2 * devicePixelRatio;
-  for (const step of words.keys()) {
-    const x = plot.valToPos(step, "x", true);
-    ctx.beginPath();
-    ctx.moveTo(x - size, y - size);
-    ctx.lineTo(x + size, y + size);
-    ctx.moveTo(x - size, y + size);
-    ctx.lineTo(x + size, y - size);
-    ctx.stroke();
-  }
-  ctx.restore();
-}
-
-class Chart {
-  constructor(id, xLabel, read) {
-    this.box = document.getElementById(id);
-    this.xLabel = xLabel;
-    this.drawn = "";
-    this.read = read;
-    this.plot = null;
-    this.words = new Map();
-  }
-
-  draw(store) {
-    const { series, data, words } = this.read(store);
-    const filled = data[0].length > 0;
-    this.box.querySelector(".chart-empty").hidden = filled;
-    this.words = words;
-    this.box.dataset.marks = [...words].map(([x, word]) => `${word} at ${this.xLabel} ${x}`).join("; ");
-    if (!filled) return this.remove();
-    const labels = series.map(({ label }) => label).join();
-    if (this.plot && labels === this.drawn) return this.plot.setData(data);
-    this.remove(); // a baseline or an abandoned piece came: uPlot's series are fixed once it is drawn
-    this.drawn = labels;
-    const options = {
-      width: this.box.clientWidth,
-      height: HEIGHT,
-      cursor: { points: { size: 7 }, drag: { x: true, y: false } },
-      legend: { live: true },
-      scales: { x: { time: false } },
-      axes: [{ ...axis(this.xLabel), incrs: WHOLE }, axis("")],
-      hooks: { draw: [(plot) => drawMarks(plot, this.words)] },
-      series: [
-        { label: this.xLabel, value: (plot, value, index, at) => legend(plot, value, index, at, (x) => x.toLocaleString("en")) },
-        ...series.map((one) => this.shape(one)),
-      ],
-    };
-    this.plot = new uPlot(options, data, this.box);
-  }
-
-  shape({ label, colour, width = 2, dash, points, faint }) {
-    const stroke = css(colour) + (faint ? "80" : "");
-    return {
-      label,
-      stroke,
-      width,
-      dash,
-      points: { show: points ?? false, size: faint ? 4 : 6, stroke, fill: stroke },
-      value: (plot, value, index, at) =>
-        at !== null && value === null
-          ? (this.words.get(plot.data[0][at]) ?? "–")
-          : legend(plot, value, index, at, format),
-    };
-  }
-
-  remove() {
-    this.plot?.destroy();
-    this.plot = null;
-  }
-
-  resize() {
-    this.plot?.setSize({ width: this.box.clientWidth, height: HEIGHT });
-  }
-}
-
-const baselinesWith = ({ baselines }, { score, baselines: wanted }) =>
-  wanted.split(" ").filter((name) => typeof baselines[name]?.[score] === "number");
-
-// The model's score by epoch; each baseline is a line from before the first epoch to the newest.
-function scoreChart(box, names) {
-  const key = box.dataset.score;
-  const factor = Number(box.dataset.factor);
-  const own = { label: "model", colour: "--chart-val", points: true };
-  return new Chart(box.id, "epoch", (store) =>
-    epochCurves(store, key, factor, own, baselinesWith(store, box.dataset).map((name) => ({
-      label: names[name], colour: colourOf(name), width: 1.5, dash: DASHES[name],
-      value: store.baselines[name][key] * factor,
-    }))));
-}
-
-function accuracyChart() {
-  const own = { label: "DA %", colour: "--chart-val", points: true };
-  const coin = { label: "coin", colour: "--chart-base", width: 1, dash: [6, 4], value: 50 };
-  return new Chart("chart-da", "epoch", (store) => {
-    const known = epochCurves(store, "val_da", 100, own, []);
-    return known.data[0].length ? epochCurves(store, "val_da", 100, own, [coin]) : known;
-  });
-}
-
-export function startCharts(points, names) {
-  const store = newStore();
-  const charts = [
-    new Chart("chart-loss", "step", lossCurves),
-    accuracyChart(),
-    ...[...document.querySelectorAll("[data-score]")].map((box) => scoreChart(box, names)),
-  ];
-  let waiting = false;
-
-  const draw = () => {
-    waiting = false;
-    for (const chart of charts) chart.draw(store);
+export function startCharts(facts) {
+  const state = {
+    curves: new Map(),
+    settings: { axis: "step", smooth: 0, log: false },
+    zooms: { step: null, epoch: null, time: null },
+    baselines: facts.baselines,
+    names: facts.names,
+    stepsPerEpoch: facts.steps_per_epoch,
   };
-  addPoints(store, points);
-  draw();
+  const charts = facts.charts.map((spec) => new Chart(spec, state, zoomed));
+  const wanted = new Set();
+  let asking = 0;
+  let timer = null;
+  let frame = 0;
 
+  function draw() {
+    frame = 0;
+    for (const chart of charts) if (chart.visible && chart.stale) chart.draw();
+  }
+
+  // One drawing per frame, however many batches arrive.
+  function redraw(some = charts) {
+    for (const chart of some) chart.stale = true;
+    frame ||= requestAnimationFrame(draw);
+  }
+
+  async function read(axis, metrics, width) {
+    const query = new URLSearchParams(metrics.map((metric) => ["metric", metric]));
+    query.set("axis", axis);
+    query.set("width", Math.max(Math.min(Math.round(width), 4000), 10));
+    const zoom = state.zooms[axis];
+    const unit = axis === "time" ? 1000 : 1;
+    if (zoom) {
+      query.set("from", zoom[0] * unit);
+      query.set("to", zoom[1] * unit);
+    }
+    const answer = await fetch(`/runs/${facts.uid}/curves?${query}`, { headers: { Accept: "application/json" } });
+    if (!answer.ok) throw new Error(`${answer.status}`);
+    return answer.json();
+  }
+
+  // Each axis in one request for all its metrics.
+  async function readWanted() {
+    timer = null;
+    const turn = (asking += 1);
+    const some = charts.filter((chart) => chart.visible && chart.metrics.some((metric) => wanted.has(metric)));
+    wanted.clear();
+    const groups = Map.groupBy(some, ({ axis }) => axis);
+    for (const [axis, members] of groups) {
+      const metrics = [...new Set(members.flatMap((chart) => chart.metrics))];
+      const width = Math.max(...members.map((chart) => chart.width)) * devicePixelRatio;
+      try {
+        const answer = await read(axis, metrics, width);
+        if (turn !== asking && metrics.every((metric) => wanted.has(metric))) continue;
+        state.stepsPerEpoch = answer.steps_per_epoch;
+        for (const curve of answer.curves) keep(curve, answer.last_seq);
+        for (const chart of members) chart.card.dataset.read = "yes";
+      } catch {
+        for (const metric of metrics) wanted.add(metric); // the server is away: later
+        setTimeout(ask, 4000, []);
+      }
+      redraw(members);
+    }
+  }
+
+  // Live points that came while the answer was on its way are newer than it.
+  function keep(answer, seq) {
+    const before = state.curves.get(answer.metric);
+    const curve = curveOf(answer, seq);
+    for (const [number, ...point] of before?.late ?? []) append(curve, number, ...point);
+    state.curves.set(answer.metric, curve);
+  }
+
+  function ask(some, wait = 0) {
+    for (const chart of some) for (const metric of chart.metrics) wanted.add(metric);
+    if (timer) clearTimeout(timer);
+    timer = setTimeout(readWanted, wait);
+  }
+
+  function zoomed(chart, range) {
+    state.zooms[chart.axis] = range;
+    const same = charts.filter(({ axis }) => axis === chart.axis);
+    for (const one of same) {
+      if (one.plot) one.plot.setData(one.plot.data);
+    }
+    controls.tell();
+    ask(same, AGAIN_MS);
+  }
+
+  function addPoint(touched, [seq, step, time, values]) {
+    const at = Date.parse(time);
+    for (const [metric, value] of Object.entries(values)) {
+      const curve = state.curves.get(metric) ?? emptyCurve();
+      state.curves.set(metric, curve);
+      (curve.late ??= []).push([seq, step, at, value]);
+      if (curve.late.length > MAX_APPENDED) curve.late.shift();
+      if (curve.read) append(curve, seq, step, at, value);
+      touched.add(metric);
+    }
+  }
+
+  function add(batch) {
+    if (!batch) return;
+    Object.assign(state.baselines, batch.baselines);
+    if (batch.steps_per_epoch) state.stepsPerEpoch = batch.steps_per_epoch;
+    const touched = new Set();
+    for (const point of batch.points) addPoint(touched, point);
+    const some = charts.filter(({ metrics }) => metrics.some((metric) => touched.has(metric)));
+    const full = some.filter(({ curves }) => curves.some(({ appended }) => appended > MAX_APPENDED));
+    if (batch.back) ask(charts, AGAIN_MS);
+    else if (full.length) ask(full, AGAIN_MS);
+    for (const chart of some) controls.offer(chart);
+    redraw(batch.baselines ? charts : some);
+  }
+
+  const observer = new IntersectionObserver((entries) => {
+    const fresh = [];
+    for (const { target, isIntersecting } of entries) {
+      const chart = charts.find(({ box }) => box === target);
+      chart.visible = isIntersecting && target.clientWidth > 0;
+      if (chart.visible && !chart.curves.length) fresh.push(chart);
+    }
+    if (fresh.length) ask(fresh);
+    redraw([]);
+  }, { rootMargin: NEAR });
   const resizer = new ResizeObserver(() => charts.forEach((chart) => chart.resize()));
-  for (const chart of charts) resizer.observe(chart.box);
+  const controls = startControls(facts.uid, charts, state, {
+    changed(reread) {
+      redraw();
+      if (reread) ask(charts);
+    },
+    zoomed,
+  });
+  for (const { box } of charts) {
+    observer.observe(box);
+    resizer.observe(box);
+  }
   document.addEventListener("theme:changed", () => {
     for (const chart of charts) chart.remove();
-    draw();
+    redraw();
   });
-
-  return (batch) => {
-    if (batch.points) addPoints(store, batch.points);
-    if (waiting) return;
-    waiting = true; // one drawing per frame, however many batches arrive
-    requestAnimationFrame(draw);
-  };
+  return add;
 }

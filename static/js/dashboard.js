@@ -24,11 +24,9 @@ setInterval(() => {
 }, 1000);
 
 const root = document.getElementById("live");
-const points = JSON.parse(document.getElementById("chart-points").textContent);
-const names = JSON.parse(document.getElementById("baseline-names").textContent);
-const onPoints = startCharts(points, names);
+const onPoints = startCharts(JSON.parse(document.getElementById("chart-facts").textContent));
 const onLines = startConsole();
 startLive(root, (batch) => {
-  onPoints(batch);
+  onPoints(batch.points);
   onLines();
 });

@@ -1,4 +1,4 @@
-// Download of a plot: the canvas with its title and legend as PNG.
+// Downloads of a plot: the canvas with its title and legend as PNG, what is drawn as CSV.
 const LINE = 20;
 
 function download(blob, name) {
@@ -7,6 +7,16 @@ function download(blob, name) {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+function quoted(value) {
+  const text = value === null || value === undefined ? "" : String(value);
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+export function saveCsv(name, { header, rows }) {
+  const lines = [header, ...rows].map((row) => row.map(quoted).join(","));
+  download(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }), `${name}.csv`);
 }
 
 // Legend entries in rows as wide as the plot.
