@@ -82,7 +82,7 @@ def charts(run: TrainingRun) -> list[Chart]:
     """The charts of a run as its snapshot is now, in the order of the page."""
     ended = "" if run.is_live else "was reported."
     table = standings(run)
-    drawn = [_loss(ended), _accuracy(ended), *(_score(score, ended) for score in table.scores)]
+    drawn = [_loss(ended), _accuracy(run, ended), *(_score(score, ended) for score in table.scores)]
     taken = {line.metric for chart in drawn for line in chart.lines}
     drawn += [_known(name, run, ended) for name in _KNOWN if name not in taken]
     taken |= set(_KNOWN)
@@ -100,11 +100,12 @@ def _loss(ended: str) -> Chart:
     return Chart("loss", "Loss", "", lines, TRAINING, absent=absent)
 
 
-def _accuracy(ended: str) -> Chart:
+def _accuracy(run: TrainingRun, ended: str) -> Chart:
     line = Line("val_da", "DA %", dots=True)
     return Chart(
         "da", "Directional accuracy", "validation, %", (line,), VALIDATION, 100,
-        level=50, level_label="coin", absent=f"No direction {ended}" if ended else "",
+        shown=run.is_live or "val_da" in run.metrics, shown_when_known=True, level=50,
+        level_label="coin", absent=f"No direction {ended}" if ended else "",
     )  # fmt: skip
 
 

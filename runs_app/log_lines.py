@@ -34,6 +34,8 @@ class LogLine:
     text: str
     level: str
     """warning, error or empty."""
+    place: int = 0
+    """Place of the line in its event, from 0."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def lines_of(seq: int, attempt: int, payload: Mapping[str, Any]) -> list[LogLine
     number = first_line(payload)
     texts = str(payload.get("message", "")).split("\n")
     return [
-        LogLine(seq, attempt, number + place if number else 0, _shown(text), level)
+        LogLine(seq, attempt, number + place if number else 0, _shown(text), level, place)
         for place, text in enumerate(texts)
     ]
 

@@ -27,6 +27,7 @@ from runs_app.views.exports import (
 from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
 from runs_app.views.leak_checks import leak_check
+from runs_app.views.log import run_log, run_log_search
 from runs_app.views.predictions import export, prediction, predictions
 from runs_app.views.queue import (
     queue,
@@ -51,6 +52,8 @@ urlpatterns = [
     path("runs/new/<slug:step>", builder, name="builder"),
     path("runs/<slug:uid>", run_detail, name="run_detail"),
     path("runs/<slug:uid>/live", run_live, name="run_live"),
+    path("runs/<slug:uid>/log", run_log, name="run_log"),
+    path("runs/<slug:uid>/log/search", run_log_search, name="run_log_search"),
     path("runs/<slug:uid>/report", run_report, name="run_report"),
     path("runs/<slug:uid>/report/plots/<slug:name>.csv", plot_csv, name="plot_csv"),
     path("runs/<slug:uid>/metrics", run_metrics, name="run_metrics"),

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from runs_app import log_lines, queries
 from runs_app.charts import Chart, charts
-from runs_app.errors import RunError, RunNotFound
+from runs_app.errors import RunError
 from runs_app.forecasting.evaluation.documents import BASELINES
 from runs_app.live.fragments import render_update
 from runs_app.live.updates import read_update
@@ -20,23 +20,16 @@ from runs_app.models import TrainingRun
 from runs_app.services.cancel import cancel_run
 from runs_app.services.checkpoints import pin_checkpoint
 from runs_app.services.trash import trash_run
-from runs_app.views.request import HtmxRequest
+from runs_app.views.request import HtmxRequest, run_or_404
 
 
 AXES = (("step", "Step"), ("epoch", "Epoch"), ("time", "Time"))
 
 
-def _run_or_404(uid: str) -> TrainingRun:
-    try:
-        return queries.get_run(uid)
-    except RunNotFound as error:
-        raise Http404(str(error)) from error
-
-
 @require_safe
 def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
     """The dashboard. It holds every event up to ``run.last_seq``; the socket adds what follows."""
-    run = _run_or_404(uid)
+    run = run_or_404(uid)
     drawn = charts(run)
     context = {
         "page": queries.dashboard(run),
@@ -64,7 +57,7 @@ def _chart_facts(run: TrainingRun, drawn: list[Chart]) -> dict[str, Any]:
 @require_safe
 def run_live(request: HtmxRequest, uid: str) -> HttpResponse:
     """What happened after a sequence number, as the socket would have sent it."""
-    run = _run_or_404(uid)
+    run = run_or_404(uid)
     after = request.GET.get("after", "0")
     if not (after.isascii() and after.isdigit() and len(after) < 19):
         return HttpResponse("after must be the number of an event.", status=422)
@@ -81,13 +74,13 @@ def run_live(request: HtmxRequest, uid: str) -> HttpResponse:
 @require_POST
 def run_cancel(request: HtmxRequest, uid: str) -> HttpResponse:
     """Record the wish to cancel; the same page then says that it is being cancelled."""
-    _run_or_404(uid)
+    run_or_404(uid)
     try:
         cancel_run(uid)
     except RunError as error:
         messages.error(request, str(error))
     if request.htmx:
-        page = queries.dashboard(_run_or_404(uid))
+        page = queries.dashboard(run_or_404(uid))
         return render(request, "runs/_panels.html#header", {"page": page})
     return redirect(_return_address(request, uid))
 
@@ -105,14 +98,14 @@ def checkpoint_unpin(request: HtmxRequest, uid: str, name: str) -> HttpResponse:
 
 
 def _pin(request: HtmxRequest, uid: str, name: str, *, pinned: bool) -> HttpResponse:
-    _run_or_404(uid)
+    run_or_404(uid)
     problem = ""
     try:
         pin_checkpoint(uid, name, pinned=pinned)
     except (RunError, OSError) as error:
         problem = str(error)
     if request.htmx:
-        context = {"page": queries.dashboard(_run_or_404(uid)), "pin_problem": problem}
+        context = {"page": queries.dashboard(run_or_404(uid)), "pin_problem": problem}
         return render(request, "runs/_panels.html#checkpoints", context)
     if problem:
         messages.error(request, problem)
@@ -122,7 +115,7 @@ def _pin(request: HtmxRequest, uid: str, name: str, *, pinned: bool) -> HttpResp
 @require_POST
 def run_delete(request: HtmxRequest, uid: str) -> HttpResponse:
     """Move the run to the trash; with ``cancel`` one that has not ended is cancelled first."""
-    _run_or_404(uid)
+    run_or_404(uid)
     try:
         run = trash_run(uid, cancel="cancel" in request.POST)
     except RunError as error:

@@ -13,6 +13,12 @@ WHOLE.sort((a, b) => a - b);
 const LABELS = { step: "step", epoch: "epoch", time: "time, UTC" };
 const whole = (number) => number.toLocaleString("en");
 
+// Ticks in UTC: with seconds, minutes or the day, as far as neighbours differ by them.
+function clock(_, splits, __, ___, step) {
+  const [from, to] = step < 60 ? [11, 19] : step < 86400 / 2 ? [11, 16] : [5, 16];
+  return splits.map((seconds) => new Date(seconds * 1000).toISOString().replace("T", " ").slice(from, to));
+}
+
 // A cross at the foot of the chart where a value was not finite, since there is no place for it.
 function drawMarks(plot, words) {
   const { ctx, bbox } = plot;
@@ -146,7 +152,7 @@ export class Chart {
       ? (x) => new Date(x * 1000).toISOString().replace("T", " ").slice(0, 19)
       : (x) => x.toLocaleString("en", { maximumFractionDigits: 3 });
     const xAxis = axis(LABELS[this.axis]);
-    if (time) delete xAxis.values;
+    if (time) xAxis.values = clock;
     if (this.axis === "step") xAxis.incrs = WHOLE;
     return {
       width: this.width,
@@ -161,7 +167,7 @@ export class Chart {
       legend: { live: true },
       scales: {
         x: { time, range: (_, min, max) => this.zoom ?? (min === max ? [min - 1, max + 1] : [min, max]) },
-        y: log ? { distr: 3 } : {},
+        y: log ? { distr: 3 } : this.spec.unit === "%" ? { range: [0, 100] } : {},
       },
       axes: [xAxis, axis("")],
       hooks: {

@@ -1,9 +1,10 @@
 // The console log: follows the newest line until the reader scrolls up, and stays bounded. While
 // someone reads further up, nothing moves: what comes meanwhile waits outside the page, bounded too.
+// A reader who goes to another part of the log (log_reader.js) holds it: then what comes is only counted.
 const MAX_LINES = 1000;
 const NEAR_PX = 24;
 
-function gap(count) {
+export function gap(count) {
   const note = document.createElement("div");
   note.className = "log-line log-gap";
   note.dataset.count = count;
@@ -20,6 +21,7 @@ export function startConsole() {
   const whole = document.getElementById("full-log");
   const empty = box.querySelector(".console-empty");
   let follow = true;
+  let held = false;
   let waiting = [];
   let missed = 0;
 
@@ -46,6 +48,7 @@ export function startConsole() {
   };
 
   box.addEventListener("scroll", () => {
+    if (held) return;
     follow = atEnd();
     jump.hidden = follow;
     if (follow && waiting.length) {
@@ -54,6 +57,7 @@ export function startConsole() {
     }
   });
   jump.addEventListener("click", () => {
+    if (held) return;
     follow = true;
     bringIn();
     toEnd();
@@ -61,6 +65,10 @@ export function startConsole() {
   const update = () => {
     empty.hidden = lines.firstElementChild !== null;
     whole.hidden = !empty.hidden; // before the first line there is no file
+    if (held) {
+      for (const line of [...lines.children].slice(update.shown)) line.remove();
+      return;
+    }
     if (follow) {
       trim();
       toEnd();
@@ -76,5 +84,34 @@ export function startConsole() {
     update.shown = lines.childElementCount;
   };
   update();
-  return update;
+  return {
+    update,
+    // Another part of the log stands in the page: nothing is added to it.
+    hold() {
+      held = true;
+      waiting = [];
+      missed = 0;
+      jump.hidden = false;
+      update.shown = lines.childElementCount;
+    },
+    // The newest lines stand in the page again.
+    release() {
+      held = false;
+      follow = true;
+      jump.hidden = true;
+      update();
+    },
+    // No line moves until the reader says so.
+    pause(paused) {
+      follow = !paused;
+      jump.hidden = follow;
+      if (follow) {
+        bringIn();
+        toEnd();
+      }
+    },
+    get held() {
+      return held;
+    },
+  };
 }

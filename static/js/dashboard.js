@@ -1,6 +1,7 @@
 // Wires one run's page: charts from the data in the page, then the socket that adds to everything.
 import { startCharts } from "./charts.js";
 import { startConsole } from "./console.js";
+import { startLogReader } from "./log_reader.js";
 import { startLive } from "./live.js";
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
@@ -25,8 +26,9 @@ setInterval(() => {
 
 const root = document.getElementById("live");
 const onPoints = startCharts(JSON.parse(document.getElementById("chart-facts").textContent));
-const onLines = startConsole();
+const log = startConsole();
+startLogReader(root.dataset.uid, log);
 startLive(root, (batch) => {
   onPoints(batch.points);
-  onLines();
+  log.update();
 });
