@@ -40,6 +40,8 @@ class CheckpointLine:
     """Validation loss then; one that is not finite as the word of its event."""
     size_bytes: int
     """Size on disk."""
+    sha256: str
+    """As it was saved."""
     created_at: datetime
     """When it was saved."""
     is_best: bool
@@ -82,6 +84,7 @@ def _line(row: Checkpoint, words: Mapping[str, str]) -> CheckpointLine:
         step=row.step,
         val_loss=words.get(row.path) if row.val_loss is None else row.val_loss,
         size_bytes=row.size_bytes,
+        sha256=row.sha256,
         created_at=row.created_at,
         is_best=row.is_best,
         is_last=row.is_last,

@@ -32,6 +32,9 @@ from runs_app.resumption import resume_step
 from runs_app.standings import Standings, standings
 
 PAGE_SIZE = 25
+PREVIEWED = (".yaml", ".json", ".jsonl", ".log", ".txt", ".csv", ".parquet")
+"""Files whose beginning a page can show."""
+
 USUAL_POINTS = 100
 """Newest metric points that tell how long the pause between two may be."""
 
@@ -136,6 +139,11 @@ class ArtifactLine:
     label: str = about("What it is, in words.")
     size_bytes: int = about("Size on disk.")
     created_at: datetime = about("When it was registered.")
+
+    @property
+    def can_preview(self) -> bool:
+        """True where its beginning can be shown."""
+        return self.path.endswith(PREVIEWED)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from runs_app.views.alive import alive
-from runs_app.views.artifacts import artifact, artifact_list
+from runs_app.views.artifacts import artifact, artifact_list, artifact_preview
 from runs_app.views.builder import builder, new
 from runs_app.views.copies import run_branch, run_clone, run_resume, run_retry
 from runs_app.views.datasets import dataset, datasets
@@ -74,6 +74,7 @@ urlpatterns = [
     path("trash/<slug:uid>/purge", run_purge, name="run_purge"),
     path("runs/<slug:uid>/artifacts", artifact_list, name="artifact_list"),
     path("runs/<slug:uid>/artifacts/<path:path>", artifact, name="artifact"),
+    path("runs/<slug:uid>/preview/<path:path>", artifact_preview, name="preview"),
     path("runs/<slug:uid>/queue", run_queue, name="run_queue"),
     path("queue", queue, name="queue"),
     path("queue/pause", queue_pause, name="queue_pause"),

@@ -60,6 +60,10 @@ class ScriptedRun:
         """Another attempt begins after this step."""
         return self._ask(do="back", step=step)
 
+    def fill(self, count: int, spike: int) -> int:
+        """So many steps at once, not told to anybody; the loss of one of them is 9."""
+        return self._ask(do="fill", count=count, spike=spike)
+
     def complete(self) -> int:
         """The run ends well."""
         return self._ask(do="complete")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -20,8 +21,10 @@ from runs_app.execution.tail import Piece
 from runs_app.execution.translation import Entry
 from runs_app.forecasting.config.compose import compose_config
 from runs_app.forecasting.events import Reason
-from runs_app.models import TrainingRun
+from runs_app.models import RunEvent, TrainingRun
+from runs_app.points.sealing import rebuild
 
+FILL_ROWS = 20_000
 WORKER = "elsewhere:1:scripted"
 
 
@@ -66,12 +69,37 @@ class Writer:
             TrainingRun.objects.filter(pk=self._pk).update(attempt=F("attempt") + 1)
             data = {"status": "running", "attempt": self._attempt, "back_to_step": order["step"]}
             made.append((EventKind.STATUS, data, {}))
+        elif order["do"] == "fill":
+            return self._fill(order["count"], order["spike"])
         elif order["do"] == "complete":
             ended = Outcome(RunStatus.COMPLETED, Reason.COMPLETED, "It came to its end.")
             lifecycle.settle(self._held, ended)
             return TrainingRun.objects.values_list("last_seq", flat=True).get(pk=self._pk)
         now = timezone.now()
         return record(self._held, Batch([(now, Entry(*entry)) for entry in made]))
+
+    def _fill(self, count: int, spike: int) -> int:
+        """So many steps straight into the table, and the curves' blocks made of them."""
+        run = TrainingRun.objects.get(pk=self._pk)
+        table, moment = RunEvent._meta.db_table, str(timezone.now().replace(tzinfo=None))
+        insert = (
+            f"INSERT INTO {table} (run_id, seq, attempt, kind, at, payload)"
+            " VALUES (%s, %s, 1, 'metrics', %s, %s)"
+        )
+        for first in range(1, count + 1, FILL_ROWS):
+            rows = []
+            for step in range(first, min(first + FILL_ROWS, count + 1)):
+                loss = 9.0 if step == spike else 1 / step + 0.1 * math.sin(step)
+                payload = f'{{"epoch": 1, "step": {step}, "train_loss": {loss}, "grad_norm": 0.5}}'
+                rows.append((self._pk, run.last_seq + step, moment, payload))
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.executemany(insert, rows)
+        last = {"last_seq": run.last_seq + count, "step": count, "epoch": 1}
+        TrainingRun.objects.filter(pk=self._pk).update(
+            **last, metrics={"train_loss": 0.1, "grad_norm": 0.5, "step": count}
+        )
+        rebuild(self._pk)
+        return last["last_seq"]
 
     @property
     def _held(self) -> Claim:

@@ -193,6 +193,28 @@ def console_lines(lines: Sequence[LogLine]) -> SafeString:
     )
 
 
+@register.filter
+def cell(value: Any) -> str:
+    """A value out of a file: five significant digits, times in UTC."""
+    if isinstance(value, float):
+        return f"{value:.5g}" if value else "0"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    return ABSENT if value is None else str(value)
+
+
+@register.filter
+def setting(value: Any) -> str:
+    """A value of a configuration in words."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
+
+
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
     """One of the product's own icons, as decoration (hidden from assistive technology)."""

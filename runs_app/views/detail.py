@@ -12,7 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from runs_app import log_lines, queries
 from runs_app.charts import Chart, charts
+from runs_app.config_panel import config_panel
 from runs_app.errors import RunError
+from runs_app.execution.run_directory import path_of
+from runs_app.forecasting.environment import read_environments
 from runs_app.forecasting.evaluation.documents import BASELINES
 from runs_app.live.fragments import render_update
 from runs_app.live.updates import read_update
@@ -37,6 +40,9 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
         "charts": drawn,
         "axes": AXES,
         "chart_facts": _chart_facts(run, drawn),
+        "panel": config_panel(run),
+        "environment": next(iter(read_environments(path_of(run.uid))[::-1]), None),
+        "seed": run.config.get("train", {}).get("seed"),
         "config_yaml": queries.config_yaml(run),
         "trash_days": settings.TRASH_DAYS,
     }

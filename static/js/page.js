@@ -29,3 +29,17 @@ addEventListener("pageshow", () => {
 document.addEventListener("change", (event) => {
   if (event.target.matches?.("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const words = button.querySelector(".visually-hidden");
+  words.dataset.words ??= words.textContent;
+  const copied = await navigator.clipboard.writeText(button.dataset.copy).then(() => true, () => false);
+  words.textContent = copied ? "Copied" : "The browser does not let it be copied";
+  button.classList.toggle("text-green", copied);
+  setTimeout(() => {
+    words.textContent = words.dataset.words;
+    button.classList.remove("text-green");
+  }, 2000);
+});

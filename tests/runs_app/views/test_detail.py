@@ -130,10 +130,10 @@ def test_live_html_equals_a_fresh_page(
             assert inner, name
             assert _still(inner[1]) in _still(page), name
     assert (
-        '<div class="log-line" data-seq="5" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in live
+        '<div class="log-line" data-seq="5" data-place="0" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in live
     )
     assert (
-        '<div class="log-line" data-seq="5" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in page
+        '<div class="log-line" data-seq="5" data-place="0" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in page
     )
     assert 'data-seq="6"' in live
     assert 'data-seq="6"' in page
@@ -153,18 +153,33 @@ def _checkpoint_of(run: TrainingRun) -> Checkpoint:
     )  # fmt: skip
 
 
-def test_points_of_the_page_and_of_the_socket_make_the_same_curve(
+def test_the_page_names_its_charts_and_the_socket_brings_their_points(
     browser: Client, make_run: MakeRun, add_events: AddEvents
 ) -> None:
-    run = make_run(status=RunStatus.RUNNING, attempt=1)
-    steps = [(EventKind.METRICS, {"epoch": 1, "step": n, "train_loss": n / 7}) for n in range(1, 6)]
-    add_events(run, (EventKind.METRICS, {"baselines": BASELINES}), *steps)
+    metrics = {"train_loss": 5 / 7, "odd_figure": 3.0, "baselines": BASELINES}
+    run = make_run(status=RunStatus.RUNNING, attempt=1, metrics=metrics)
+    steps = [(EventKind.METRICS, {"epoch": 1, "step": n, "train_loss": n / 7}) for n in range(1, 5)]
+    odd = {"epoch": 1, "step": 5, "train_loss": "NaN", "odd_figure": 3.0}
+    machine = (EventKind.SYSTEM, {"cpu_percent": 7.5, "gpu_note": "none"})
+    told = (EventKind.METRICS, {"baselines": BASELINES})
+    add_events(run, told, *steps, (EventKind.METRICS, odd), machine)
     page = browser.get(f"/runs/{run.uid}").content.decode()
-    shown = json.loads(re.findall(r'id="chart-points" type="application/json">(.*?)<', page)[0])
+    facts = json.loads(re.findall(r'id="chart-facts" type="application/json">(.*?)<', page)[0])
+    keys = [chart["key"] for chart in facts["charts"]]
+    assert {"loss", "learning_rate", "grad_norm", "odd_figure", "cpu_percent"} <= set(keys)
+    assert len(keys) == len(set(keys))
+    assert all(f'id="chart-{key}"' in page for key in keys)
+    assert facts["baselines"] == BASELINES
     live = browser.get(f"/runs/{run.uid}/live?after=0", headers={"hx-request": "true"})
-    batch = re.findall(r'data-points="([^"]*)"', live.content.decode())[0].replace("&quot;", '"')
-    assert json.loads(batch)["steps"] == shown["steps"] == [[n, n / 7, 1] for n in range(1, 6)]
-    assert json.loads(batch)["baselines"] == shown["baselines"] == BASELINES
+    text = re.findall(r'data-points="([^"]*)"', live.content.decode())[0].replace("&quot;", '"')
+    batch = json.loads(text)
+    rows = [(seq, step, values) for seq, step, _, values in batch["points"]]
+    assert rows == [
+        *((n + 1, n, {"train_loss": n / 7}) for n in range(1, 5)),
+        (6, 5, {"train_loss": "NaN", "odd_figure": 3.0}),
+        (7, 0, {"cpu_percent": 7.5}),
+    ]
+    assert batch["baselines"] == BASELINES
 
 
 def test_the_poll_sends_only_what_follows(
@@ -295,4 +310,4 @@ def test_going_back_reaches_an_open_page(make_run: MakeRun) -> None:
         "event_type": "status", "run_id": run.uid, "seq": 7, "attempt": 1, "timestamp": "",
         "data": {"back_to_step": 40},
     }  # fmt: skip
-    assert "&quot;back_to_step&quot;: 40" in render_update(run.pk, Update(7, [event]))
+    assert "&quot;back&quot;: true" in render_update(run.pk, Update(7, [event]))
