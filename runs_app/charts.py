@@ -131,7 +131,15 @@ def _known(name: str, run: TrainingRun, ended: str) -> Chart:
     # Of a machine without a GPU one sentence says so, above the charts.
     there = shown and not (name.startswith("gpu_") and absent)
     return Chart(
-        name, title, unit, (line,), group, factor, shown=there, shown_when_known=shown, absent=absent
+        name,
+        title,
+        unit,
+        (line,),
+        group,
+        factor,
+        shown=there,
+        shown_when_known=shown,
+        absent=absent,
     )
 
 

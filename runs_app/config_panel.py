@@ -79,7 +79,9 @@ def config_panel(run: TrainingRun) -> ConfigPanel:
         parent=parent,
         of_parent=differences(flatten(parent.config), flat) if parent else [],
         of_preset=differences(preset, flat) if preset else [],
-        preset=f"{model.get('variant')}, {str(loss.get('kind')).replace('_', ' ')}" if preset else "",
+        preset=f"{model.get('variant')}, {str(loss.get('kind')).replace('_', ' ')}"
+        if preset
+        else "",
     )
 
 
@@ -88,7 +90,10 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Dif
     paths = [*after, *(path for path in before if path not in after)]
     return [
         Difference(
-            path, titles().get(path, (path, ""))[0], before.get(path, ABSENT), after.get(path, ABSENT)
+            path,
+            titles().get(path, (path, ""))[0],
+            before.get(path, ABSENT),
+            after.get(path, ABSENT),
         )
         for path in paths
         if path not in _UNTOLD or path in before

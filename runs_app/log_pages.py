@@ -59,7 +59,9 @@ class Found:
     """True where nothing is left to look at."""
 
 
-def lines_before(run_pk: int, place: Place, level: str = "", limit: int = PAGE_LINES) -> list[LogLine]:
+def lines_before(
+    run_pk: int, place: Place, level: str = "", limit: int = PAGE_LINES
+) -> list[LogLine]:
     """The last lines before a place, oldest first."""
     found: list[LogLine] = []
     bound, size = place[0], 0
@@ -81,7 +83,9 @@ def lines_before(run_pk: int, place: Place, level: str = "", limit: int = PAGE_L
     return found
 
 
-def lines_from(run_pk: int, place: Place, level: str = "", limit: int = PAGE_LINES) -> list[LogLine]:
+def lines_from(
+    run_pk: int, place: Place, level: str = "", limit: int = PAGE_LINES
+) -> list[LogLine]:
     """The first lines from a place on, that one included."""
     found: list[LogLine] = []
     bound, size = place[0], 0

@@ -186,13 +186,9 @@ class TrainingRun(models.Model):
         default=0, help_text="Lines counted beyond that and not stored."
     )
 
-    curve_seq = models.BigIntegerField(
-        default=0, help_text="Events up to this number are in the blocks of the curves."
-    )
+    curve_seq = models.BigIntegerField(default=0, help_text="Events up to it are in blocks.")
     curve_number = models.BigIntegerField(default=0, help_text="Number of the next such block.")
-    curve_waiting = models.PositiveIntegerField(
-        default=0, help_text="Events of curves that are in no block yet."
-    )
+    curve_waiting = models.PositiveIntegerField(default=0, help_text="Events in no block yet.")
 
     epoch = models.PositiveIntegerField(null=True, blank=True)
     step = models.BigIntegerField(null=True, blank=True)

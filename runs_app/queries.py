@@ -23,7 +23,7 @@ from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.judgement import Badge, Judgement, badge_of, judgement
 from runs_app.log_lines import LogLine
 from runs_app.machine import Machine, read_machine
-from runs_app.models import Artifact, DataSet, RunEvent, TrainingRun
+from runs_app.models import Artifact, DataSet, TrainingRun
 from runs_app.next_steps import NextSteps, interruption, next_steps
 from runs_app.queueing.health import Finding
 from runs_app.queueing.page import read_health

@@ -111,7 +111,7 @@ class _Part:
 
     @property
     def stretch(self) -> int:
-        return self.number * FAN**self.level // STRETCH
+        return int(self.number * FAN**self.level // STRETCH)
 
     @property
     def held(self) -> int:
@@ -141,8 +141,8 @@ def _stretches(run: TrainingRun) -> list[_Stretch]:
         for attempt, payload in events.values_list("attempt", "payload")
         if BACK_TO_STEP in payload
     ]
-    first = min((attempt for attempt, _ in backs), default=run.attempt)
-    begun = [(first, 0), *backs]
+    first = run.events.filter(kind="metrics").order_by("seq").values_list("attempt", flat=True)
+    begun = [(first.first() or run.attempt, 0), *backs]
     last_live = ENDLESS
     found = []
     for number in range(len(begun) - 1, -1, -1):
@@ -215,9 +215,7 @@ def _coarse(run: TrainingRun, metrics: Sequence[str]) -> dict[str, list[_Part]]:
     return found
 
 
-def _blocks(
-    run: TrainingRun, metrics: Sequence[str], wanted: Q
-) -> Iterable[tuple[str, _Part]]:
+def _blocks(run: TrainingRun, metrics: Sequence[str], wanted: Q) -> Iterable[tuple[str, _Part]]:
     """Blocks with their metrics; those that came after the run's row was read are not there yet."""
     rows = CurveBlock.objects.filter(wanted, run_id=run.pk, metric__in=metrics).order_by()
     for row in rows.values_list(*_FIELDS):
@@ -247,16 +245,16 @@ def _tiling(parts: Sequence[_Part], top: int) -> list[_Part]:
             start = part.number * FAN**level
             if part.level == level and start >= covered.get(part.stretch, 0):
                 chosen.append(part)
-                reached[part.stretch] = max(
-                    reached.get(part.stretch, 0), start + FAN**level
-                )
+                reached[part.stretch] = max(reached.get(part.stretch, 0), start + FAN**level)
         covered = reached
     return chosen
 
 
 def _finest(run: TrainingRun, metric: str, coarse: Iterable[_Part]) -> list[_Part]:
     """The blocks of level 0 under some blocks."""
-    spans = [(part.number * FAN**part.level, (part.number + 1) * FAN**part.level) for part in coarse]
+    spans = [
+        (part.number * FAN**part.level, (part.number + 1) * FAN**part.level) for part in coarse
+    ]
     return [part for _, part in _fine_blocks(run, [metric], spans)]
 
 

@@ -69,8 +69,12 @@ def _figures(path: str, found: RunFile) -> Preview:
 def _collect(value: Any, name: str, figures: list[tuple[str, Any]]) -> int:
     """Put the leaves into ``figures``, as many as are shown; returns how many there are."""
     if isinstance(value, dict):
-        return sum(_collect(one, f"{name}.{key}" if name else key, figures) for key, one in value.items())
-    if isinstance(value, list) and (len(value) > 8 or any(isinstance(one, (dict, list)) for one in value)):
+        return sum(
+            _collect(one, f"{name}.{key}" if name else key, figures) for key, one in value.items()
+        )
+    if isinstance(value, list) and (
+        len(value) > 8 or any(isinstance(one, (dict, list)) for one in value)
+    ):
         return sum(_collect(one, f"{name}[{place}]", figures) for place, one in enumerate(value))
     if len(figures) < FIGURES:
         figures.append((name, ", ".join(map(str, value)) if isinstance(value, list) else value))
@@ -89,4 +93,6 @@ def _table(path: str, found: RunFile) -> Preview:
     note = f"The first {len(rows):,} of {total:,} rows."
     if len(names) < len(file.schema_arrow.names):
         note += f" {COLUMNS} of {len(file.schema_arrow.names):,} columns."
-    return Preview(path, columns=names, rows=[[row[name] for name in names] for row in rows], note=note)
+    return Preview(
+        path, columns=names, rows=[[row[name] for name in names] for row in rows], note=note
+    )

@@ -25,7 +25,6 @@ from runs_app.services.checkpoints import pin_checkpoint
 from runs_app.services.trash import trash_run
 from runs_app.views.request import HtmxRequest, run_or_404
 
-
 AXES = (("step", "Step"), ("epoch", "Epoch"), ("time", "Time"))
 
 

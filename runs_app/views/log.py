@@ -17,6 +17,7 @@ from runs_app.views.request import HtmxRequest, run_or_404
 MAX_TEXT = 200
 _PLACE = re.compile(r"(\d{1,18})\.(\d{1,18})")
 _NO_STORE = {"Cache-Control": "no-store"}
+_PLAIN = "text/plain; charset=utf-8"
 END: Place = (2**62, 0)
 
 
@@ -29,19 +30,18 @@ def run_log(request: HtmxRequest, uid: str) -> HttpResponse:
     if level not in ("", *LEVELS):
         return _refused(f"level must be {' or '.join(LEVELS)}.")
     asked = next((name for name in ("line", "around", "before", "from") if name in request.GET), "")
-    place: Place | None = END
+    place = END
     if asked:
         match = _PLACE.fullmatch(request.GET[asked])
         if match is None:
             return _refused(f"{asked} must be two numbers with a full stop between them.")
         place = (int(match[1]), int(match[2]))
-    if asked == "line" and place:
-        number = place
-        place = log_pages.place_of(run.pk, *number)
-        if place is None:
-            return HttpResponse(
-                f"The log has no line {number[1]:,} of attempt {number[0]}.", status=404
-            )
+    if asked == "line":
+        found = log_pages.place_of(run.pk, *place)
+        if found is None:
+            sentence = f"The log has no line {place[1]:,} of attempt {place[0]}."
+            return HttpResponse(sentence, status=404, content_type=_PLAIN)
+        place = found
     return HttpResponse(console_lines(_page(run.pk, asked, place, level)), headers=_NO_STORE)
 
 
@@ -71,4 +71,4 @@ def run_log_search(request: HtmxRequest, uid: str) -> HttpResponse:
 
 
 def _refused(sentence: str) -> HttpResponse:
-    return HttpResponse(sentence, status=422, content_type="text/plain; charset=utf-8")
+    return HttpResponse(sentence, status=422, content_type=_PLAIN)

@@ -155,9 +155,7 @@ def test_blocks_made_again_are_the_same() -> None:
 
     def blocks() -> list[Any]:
         known = CurveBlock.objects.order_by("metric", "level", "number")
-        return [
-            (one.metric, one.level, one.number, one.count, bytes(one.points)) for one in known
-        ]
+        return [(one.metric, one.level, one.number, one.count, bytes(one.points)) for one in known]
 
     before, state = blocks(), (run.curve_seq, run.curve_number, run.curve_waiting)
     CurveBlock.objects.filter(level=0).delete()

@@ -99,7 +99,14 @@ def test_a_search_reads_a_part_and_goes_on(
 
 
 def test_levels_leave_out_the_rest(browser: Client, run: TrainingRun) -> None:
-    assert shown(browser, run, "level=error") == ["1.301", "1.302", "1.303", "2.301", "2.302", "2.303"]
+    assert shown(browser, run, "level=error") == [
+        "1.301",
+        "1.302",
+        "1.303",
+        "2.301",
+        "2.302",
+        "2.303",
+    ]
     assert len(shown(browser, run, "level=warning")) == 8
     page = browser.get(f"/runs/{run.uid}/log").content.decode()
     assert "a note &lt;b&gt;" in page
