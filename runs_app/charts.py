@@ -82,7 +82,7 @@ def charts(run: TrainingRun) -> list[Chart]:
     """The charts of a run as its snapshot is now, in the order of the page."""
     ended = "" if run.is_live else "was reported."
     table = standings(run)
-    drawn = [_loss(ended), _accuracy(run, ended), *(_score(score, ended) for score in table.scores)]
+    drawn = [_loss(ended), _accuracy(run, ended), *(_score(score, run, ended) for score in table.scores)]
     taken = {line.metric for chart in drawn for line in chart.lines}
     drawn += [_known(name, run, ended) for name in _KNOWN if name not in taken]
     taken |= set(_KNOWN)
@@ -109,7 +109,7 @@ def _accuracy(run: TrainingRun, ended: str) -> Chart:
     )  # fmt: skip
 
 
-def _score(score: Score, ended: str) -> Chart:
+def _score(score: Score, run: TrainingRun, ended: str) -> Chart:
     return Chart(
         score.key,
         f"Validation {score.label}",
@@ -117,6 +117,8 @@ def _score(score: Score, ended: str) -> Chart:
         (Line(score.key, "model", dots=True),),
         VALIDATION,
         score.factor,
+        shown=run.is_live or score.key in run.metrics or "baselines" in run.metrics,
+        shown_when_known=True,
         baselines=score.baselines,
         absent=f"No validation {ended}" if ended else "",
     )
@@ -128,8 +130,8 @@ def _known(name: str, run: TrainingRun, ended: str) -> Chart:
     absent = "" if known else _why_absent(name, run, ended)
     dots = group == VALIDATION
     line = Line(name, title.removeprefix("Validation "), dots=dots)
-    # Of a machine without a GPU one sentence says so, above the charts.
-    there = shown and not (name.startswith("gpu_") and absent)
+    # Of a machine without a GPU one sentence says so, above the charts; no empty panel does.
+    there = shown and not absent
     return Chart(
         name,
         title,

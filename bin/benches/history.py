@@ -24,7 +24,7 @@ SIZES = {100_000: 30.0, 1_000_000: 60.0}
 
 
 def measure() -> list[Figure]:
-    """Best of fifteen in milliseconds, since other work only slows it down, and the size of what is kept for it."""
+    """The best of fifteen, since other work only slows it down, and the size of the blocks."""
     found = []
     with tempfile.TemporaryDirectory(prefix="aistempre-bench-") as base:
         environ = _environ(Path(base))

@@ -186,8 +186,8 @@ def console_lines(lines: Sequence[LogLine]) -> SafeString:
     return SafeString(
         "".join(
             f'<div class="log-line{f" log-{line.level}" if line.level else ""}" '
-            f'data-seq="{line.seq}" data-place="{line.place}" data-line="{line.attempt}.{line.line}"'
-            f">{text}</div>"
+            f'data-seq="{line.seq}" data-place="{line.place}" '
+            f'data-line="{line.attempt}.{line.line}">{text}</div>'
             for line, text in zip(lines, texts, strict=True)
         )
     )
