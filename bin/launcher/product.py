@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -31,10 +31,17 @@ def free_port() -> int:
 class Product:
     """A running product for the length of a ``with`` block, in ``base/{home,data,media}``.
 
-    Raises ``RuntimeError`` with the output of ``bin/start`` where it does not get ready.
+    ``command``: what stands in for ``bin/start``. Raises ``RuntimeError`` with its output where it
+    does not get ready.
     """
 
-    def __init__(self, base: Path, *, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        base: Path,
+        *,
+        extra: Mapping[str, str] | None = None,
+        command: Sequence[str] = (str(ROOT / "bin" / "start"),),
+    ) -> None:
         self.base = base
         self.home = base / "home"
         self.data_root = base / "data"
@@ -43,6 +50,7 @@ class Product:
         self.url = f"http://127.0.0.1:{self.port}"
         self.seconds_to_ready = 0.0
         self._extra = dict(extra or {})
+        self._command = list(command)
         self._lines: list[str] = []
         self._ready = threading.Event()
 
@@ -85,7 +93,7 @@ class Product:
         self._lines.clear()
         self._ready.clear()
         self._process = subprocess.Popen(
-            [str(ROOT / "bin" / "start")],
+            self._command,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
