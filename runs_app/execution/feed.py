@@ -116,7 +116,7 @@ class Feed:
         ).get(pk=self._held.run_pk)
         self._events = Tail(self._directory / EVENTS_FILE, run.events_offset)
         self._console = Tail(self._directory / CONSOLE_FILE, run.console_offset)
-        self._attempt = run.reading_attempt or self._held.attempt
+        self._attempt = run.reading_attempt or 1
         self._lines = run.console_lines
 
     def _store(self, console: Piece, events: Piece) -> bool:

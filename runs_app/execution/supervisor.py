@@ -136,6 +136,8 @@ class Supervisor:
         stall = StallWatch(
             self._directory, config.train.stall_minutes, lambda: feed.bytes_of_events
         )
+        feed.add_sample(sampler.sample(trainer.pid))  # a short run has one, too
+        self._is_due("sample", SAMPLE_SECONDS)
         while (how := trainer.wait(POLL_SECONDS)) is None:
             feed.pump()
             if self._is_due("wish", WISH_SECONDS):

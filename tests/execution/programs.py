@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from runs_app.forecasting import events
 from runs_app.forecasting.events import EXIT_CODES, Reason
+from runs_app.forecasting.progress import advance, marking
 
 ENTRY = "tests.execution.programs:main"
 FLOOD_LINES = 20_000
@@ -100,6 +103,30 @@ def slow_steps() -> int:
         write(step(number))
         time.sleep(0.02)
     return finished(Reason.CANCELLED if asked else Reason.COMPLETED)
+
+
+def hangs() -> int:
+    """A step, then nothing more, with a thread that only lives."""
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    write(step(1))
+    threading.Thread(target=time.sleep, args=(120,), daemon=True, name="heart").start()
+    time.sleep(120)
+    return 0
+
+
+def never_begins() -> int:
+    """Writes nothing and works at nothing."""
+    time.sleep(120)
+    return 0
+
+
+def slow_but_sure() -> int:
+    """Works through four pieces, each shorter than the stall limit, all together longer."""
+    with marking(Path()):
+        for _ in range(4):
+            time.sleep(1.2)
+            advance()
+    return finished()
 
 
 def half_second() -> int:
