@@ -50,7 +50,7 @@ Usage: bin/bench [NAME ...]
 Runs the named benches, or all, and prints each figure beside its budget."""
 
 _FAULTS = """\
-Usage: bin/faults [--seed N] [--minutes M] [--case NAME ...] [--database sqlite|postgres|both] [--short]
+Usage: bin/faults [--seed N] [--minutes M] [--case NAME ...] [--database NAME] [--short]
 
 Starts whole products of its own with scripted trainers, does to them what can go wrong, and checks
 after each fault that nothing was lost and every status is true. Then a walk of random faults.

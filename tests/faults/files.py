@@ -28,7 +28,7 @@ EXPECTED = (
     r"psycopg\.(OperationalError|errors\.\w+)",
     # Celery and channels tell how the broker went away before they connect again.
     r"(redis|kombu|amqp)\.exceptions\.\w+",
-    r"(ConnectionResetError|ConnectionRefusedError|BrokenPipeError|FileNotFoundError)",
+    r"^\s*(ConnectionResetError|ConnectionRefusedError|BrokenPipeError|FileNotFoundError|TimeoutError)",
     # How celery prints the end of a worker that was asked twice.
     r"SystemExit",
 )

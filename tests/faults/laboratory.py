@@ -149,6 +149,14 @@ class Laboratory:
     def wait_until_up(self, seconds: float = 90.0) -> None:
         """Start again what a machine's own service manager would, and wait until all answers."""
         time.sleep(RESTART_SECONDS)
+
+        def is_up() -> bool:
+            self._revive()
+            return self.user.send("GET", "/runs?limit=1")[0] == 200 and self._all_are_seen()
+
+        wait_for("web and three workers", is_up, seconds)
+
+    def _revive(self) -> None:
         if self.product.stopped:
             self.product.start()
         alive = [w for w in self._extra if w.poll() is None]
@@ -156,11 +164,6 @@ class Laboratory:
         self._extra = alive
         for _ in range(lost):
             self.add_worker()
-
-        def is_up() -> bool:
-            return self.user.send("GET", "/runs?limit=1")[0] == 200 and self._all_are_seen()
-
-        wait_for("web and three workers", is_up, seconds)
 
     def stop_extra_workers(self) -> None:
         """Leave bin/start's own worker alone."""

@@ -281,12 +281,11 @@ def real(
 
 
 PROGRAMS: list[Callable[..., int]] = [
-    real, short, steady, deaf, stuck, raising, odd, slow_save, flood, last_word, large, instant, slow,
+    real, short, steady, deaf, stuck, raising, odd, slow_save, flood, last_word, large, instant,
+    slow,
 ]  # fmt: skip
 
 
 def seed_of(program: Callable[..., int], parameter: int = 0) -> int:
     """The seed by which a run asks for a program."""
     return 1000 * PROGRAMS.index(program) + parameter
-
-

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import zlib
+from contextlib import suppress
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
-
 
 RETRY_SECONDS = 0.2
 
@@ -37,7 +38,8 @@ class Viewer:
     def cut(self) -> None:
         """The network drops: no goodbye."""
         if self._connection:
-            self._connection.socket.shutdown(2)
+            with suppress(OSError):
+                self._connection.socket.shutdown(socket.SHUT_RDWR)
 
     def stop(self, seconds: float = 30.0) -> None:
         """Watch until the stream is over, at most so long."""

@@ -1,4 +1,4 @@
-"""The product's Celery application with scripted trainers: ``celery -A tests.faults.worker worker``.
+"""The product's Celery application with scripted trainers, for ``celery -A tests.faults.worker``.
 
 All of the worker is the product's own but the entry that its fork server calls.
 """

@@ -30,7 +30,7 @@ OTHER_HOST = "another-host"
 
 @case()
 def trainer_killed(scene: Scene) -> None:
-    """A trainer is killed at its start, in a step, in a save, between its last line and its exit."""
+    """A trainer is killed at its start, in a step, in a save, after its last line."""
     lab = scene.laboratory
     for _ in range(scene.often(5, 1)):
         for program in (trainers.steady, trainers.slow_save, trainers.last_word):

@@ -100,11 +100,11 @@ def planned_stop(scene: Scene) -> None:
     waiting = [launched(lab, trainers.short, n) for n in range(5)]
     worker = worker_of(lab, active[0])
     name = run_of(active[0]).worker
-    held = {r.pk: r.attempt for r in TrainingRun.objects.filter(worker=name)}
+    running = TrainingRun.objects.filter(worker=name, status=RunStatus.RUNNING)
+    held = {r.pk: r.attempt for r in ask(lambda: list(running))}
     worker.send_signal(signal.SIGTERM)
     wait_for("its end", lambda: not worker.is_running() or worker.status() == "zombie", 60)
-    claimed = TrainingRun.objects.filter(worker=name, status=RunStatus.RUNNING)
-    expect(not ask(claimed.exists), f"{name} has ended and still holds a run")
+    expect(not ask(running.all().exists), f"{name} has ended and still holds a run")
     lab.wait_until_up()
     for run in ask(lambda: list(TrainingRun.objects.filter(pk__in=held))):
         expect(run.losses == 0, f"a planned stop counts as a loss of run {run.uid}")
