@@ -25,6 +25,7 @@ class Checker:
         self._laboratory = laboratory
         self._logs: dict[str, int] = {}
         self._known: dict[str, int] = {}
+        self._told: set[Violation] = set()
         self._tallies: dict[str, Tally] = {}
 
     @property
@@ -33,8 +34,10 @@ class Checker:
         return sum(self._tallies.values(), Tally())
 
     def check(self) -> list[Violation]:
-        """Everything that does not hold now."""
-        return ask(lambda: list(self._all()))
+        """Everything that does not hold now and was not told before."""
+        found = [one for one in ask(lambda: list(self._all())) if one not in self._told]
+        self._told.update(found)
+        return found
 
     def _all(self) -> Iterator[Violation]:
         laboratory = self._laboratory

@@ -91,7 +91,7 @@ class Laboratory:
         """One more worker process; on another host by name, with a home of its own. Its pid."""
         self._log_files += 1
         environment = self.product.environment
-        command = WORKER_COMMAND
+        command: tuple[str, ...] = WORKER_COMMAND
         if host:
             environment |= self._elsewhere(host)
             command = ("unshare", "--uts", sys.executable, "-m", "tests.faults.elsewhere", host)

@@ -21,14 +21,16 @@ class FaultAbsent(Exception):
     """The fault did not take place, so the case has shown nothing."""
 
 
-def wait_for(what: str, condition: Callable[[], Found], seconds: float = 30.0) -> Found:
+def wait_for(what: str, condition: Callable[[], Found | None], seconds: float = 30.0) -> Found:
     """The first true value of ``condition``, which may read a database that is away."""
     end = time.monotonic() + seconds
-    while not (found := ask(condition)):
+    while True:
+        found = ask(condition)
+        if found:
+            return found
         if time.monotonic() > end:
             raise NotInTime(f"{what}: not within {seconds:g} s")
         time.sleep(0.05)
-    return found
 
 
 def ask(question: Callable[[], Found]) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from runs_app.choices import RunStatus
 from runs_app.forecasting.events import CHECKPOINT_DIR
@@ -14,7 +15,7 @@ from tests.faults.runs import ended, expect, launched, run_of, trains
 from tests.faults.waiting import prove, wait_for
 
 REAL_SECONDS = 240.0
-REAL = {"max_epochs": 1000, "overrides": ["train.keep_checkpoints=3"]}
+REAL: dict[str, Any] = {"max_epochs": 1000, "overrides": ["train.keep_checkpoints=3"]}
 
 
 def truncated(content: bytes) -> bytes:

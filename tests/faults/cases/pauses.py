@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from runs_app.choices import EventKind, RunStatus
 from runs_app.forecasting.events import Reason
@@ -11,7 +12,7 @@ from tests.faults.cases.registry import Scene, case
 from tests.faults.runs import ended, expect, launched, run_of, trains, worker_of
 from tests.faults.waiting import prove, wait_for
 
-STALL = {"overrides": ["train.stall_minutes=0.05"]}
+STALL: dict[str, Any] = {"overrides": ["train.stall_minutes=0.05"]}
 
 
 @case()
