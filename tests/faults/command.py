@@ -18,6 +18,7 @@ from tests.faults.order import WALK, Order
 
 DATABASES = ("sqlite", "postgres")
 DEFAULT_MINUTES = 3.0
+CLOSE_SECONDS = 60.0
 
 
 def main(arguments: list[str]) -> int:
@@ -44,6 +45,17 @@ def main(arguments: list[str]) -> int:
     return status
 
 
+def _run_to_its_end(command: list[str], environment: dict[str, str]) -> int:
+    """Exit status; where this process is interrupted, the laboratory is asked to close first."""
+    inside = subprocess.Popen(command, cwd=ROOT, env=environment)
+    try:
+        return inside.wait()
+    except BaseException:
+        inside.terminate()
+        inside.wait(CLOSE_SECONDS)
+        raise
+
+
 def run(order: Order) -> tuple[int, str]:
     """Exit status of one laboratory, and the directory that is kept where something failed."""
     base = Path(tempfile.mkdtemp(prefix="faults-"))
@@ -60,7 +72,7 @@ def run(order: Order) -> tuple[int, str]:
     # Its mounts are its own and end with it.
     own_mounts = ["unshare", "--mount"] if os.geteuid() == 0 and shutil.which("unshare") else []
     command = [*own_mounts, sys.executable, "-m", "tests.faults.inside", json.dumps(asdict(order))]
-    status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    status = _run_to_its_end(command, environment)
     if status:
         print(f"The product's database and logs are kept in {base}", flush=True)
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -32,6 +33,7 @@ from tests.faults.program import carry_out  # noqa: E402
 def main() -> int:
     """Run the order; 0 where everything held."""
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with Laboratory(base, postgres, small_disk=small_disk) as laboratory:
             verdicts = carry_out(laboratory, order)
