@@ -69,6 +69,21 @@ class Environment:
     log_level: str
 
     @property
+    def run_directory(self) -> Path:
+        """Files that matter only while the product runs."""
+        return self.home / "run"
+
+    @property
+    def ends_file(self) -> Path:
+        """Where ``bin/start`` tells which of its processes ended (``bin/launcher/ends.py``)."""
+        return self.run_directory / "ends.json"
+
+    @property
+    def beat_schedule(self) -> Path:
+        """Where Celery's beat keeps when it last woke; it adds endings of its own."""
+        return self.run_directory / "beat-schedule"
+
+    @property
     def broker_url(self) -> str:
         """``redis_url`` in the words of Celery, which spells UNIX sockets its own way."""
         if not self.redis_url.startswith("unix://"):

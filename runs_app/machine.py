@@ -1,4 +1,4 @@
-"""What this machine has left for a run: processor, memory, disk."""
+"""What this machine has left for a run, and which of its processes were started again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import psutil
 from django.conf import settings
+
+from runs_app.restarts import Name, Restart, read_restarts
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Machine:
     disk_free: int
     """Left where runs are stored."""
     disk_total: int
+    restarts: dict[Name, Restart]
+    """Processes of the product that ended in the last hour or are down, by name."""
 
 
 def read_machine() -> Machine:
@@ -32,4 +36,5 @@ def read_machine() -> Machine:
         ram_total=memory.total,
         disk_free=disk.free,
         disk_total=disk.total,
+        restarts=read_restarts(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from runs_app.views.alive import alive
 from runs_app.views.artifacts import artifact, artifact_list
 from runs_app.views.builder import builder, new
 from runs_app.views.datasets import dataset, datasets
@@ -26,6 +27,7 @@ from runs_app.views.runs import run_list
 app_name = "runs"
 urlpatterns = [
     path("", home, name="home"),
+    path("alive", alive, name="alive"),
     path("runs", run_list, name="run_list"),
     path("runs/new", new, name="new"),
     path("runs/new/rows", rows, name="rows"),

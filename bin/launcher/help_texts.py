@@ -10,7 +10,7 @@ _START = """\
 Usage: bin/start [--verbose]
 
 Installs what is missing, starts the product and prints one line, Ready: http://127.0.0.1:8000/
-Ctrl-C or SIGTERM ends everything.
+Ctrl-C or SIGTERM ends everything. What dies in between is started again.
 
   --verbose   show the logs of all processes here (they are always in AISTEMPRE_HOME/log)
 

@@ -29,6 +29,7 @@ def check() -> environment.Environment:
     try:
         env = environment.read()
         environment.make_private_directory(env.home)
+        environment.make_private_directory(env.run_directory)
         environment.make_private_directory(env.valkey_socket.parent)
         for folder in (env.home / "log", env.data_root, env.media_root / "runs"):
             folder.mkdir(parents=True, exist_ok=True)

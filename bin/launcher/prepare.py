@@ -12,7 +12,7 @@ import sys
 import django
 from django.core.management import call_command, get_commands
 from django.core.management.base import SystemCheckError
-from django.db import OperationalError
+from django.db import DatabaseError
 
 SAMPLE_COMMAND = "make_sample_data"
 
@@ -32,5 +32,5 @@ if __name__ == "__main__":
         prepare()
     except SystemCheckError as fault:
         sys.exit(str(fault))
-    except OperationalError as fault:
+    except DatabaseError as fault:
         sys.exit(f"The database at DATABASE_URL cannot be used: {fault}")

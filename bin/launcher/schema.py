@@ -16,26 +16,30 @@ from urllib.parse import quote, unquote
 
 from aistempre.env import Environment
 from launcher.checkout import ROOT, VENV
+from launcher.ends import write_whole
 
 _SQLITE = "sqlite:///"
 
 
 def is_prepared(env: Environment) -> bool:
     """True where nothing has to be done; False where that is not known (another database)."""
-    record = _record(env)
-    if not env.database_url.startswith(_SQLITE) or not record.exists():
+    if not env.database_url.startswith(_SQLITE):
         return False
-    return bool(json.loads(record.read_text()) == _state(env))
+    try:
+        recorded = json.loads(_record(env).read_text())
+    except (FileNotFoundError, ValueError):  # torn by a power cut, or not ours
+        return False
+    return bool(recorded == _state(env))
 
 
 def remember(env: Environment) -> None:
     """Record that everything has been prepared now."""
     if env.database_url.startswith(_SQLITE):
-        _record(env).write_text(json.dumps(_state(env)))
+        write_whole(_record(env), json.dumps(_state(env)))
 
 
 def _record(env: Environment) -> Path:
-    return env.home / "run" / "prepared.json"
+    return env.run_directory / "prepared.json"
 
 
 def _state(env: Environment) -> dict[str, object]:
@@ -60,9 +64,10 @@ def _code() -> str:
 def _applied(database: Path) -> list[list[str]]:
     if not database.exists():
         return []
-    with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as connection:
-        try:
+    try:
+        address = f"file:{quote(str(database))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as connection:
             rows = connection.execute("SELECT app, name FROM django_migrations ORDER BY id")
             return [list(row) for row in rows]
-        except sqlite3.OperationalError:
-            return []  # no such table: never migrated
+    except sqlite3.DatabaseError:
+        return []  # never migrated, or broken; the preparation tells which

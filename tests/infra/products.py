@@ -1,0 +1,83 @@
+"""Looking at a running product from outside: its processes, a run, what it says."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable
+
+import psutil
+
+from launcher.product import Product
+
+STOP_BUDGET_SECONDS = 10
+TRAINING_SECONDS = 60
+DEADLINE_SECONDS = 60
+WORDS = {"valkey": "valkey-server", "web": "daphne", "worker": "worker", "beat": "beat"}
+"""What the command line of each process has in it."""
+
+
+def alive(processes: list[psutil.Process]) -> list[str]:
+    """Names of those that still run; waits a moment for what is ending."""
+    _, left = psutil.wait_procs(processes, timeout=1)
+    return [" ".join(process.cmdline())[:80] for process in left]
+
+
+def process(product: Product, name: str) -> psutil.Process:
+    """The process of the Procfile that is called ``name``; one just started is waited for."""
+    found: list[psutil.Process] = []
+
+    def is_found() -> bool:
+        found[:] = [p for p in psutil.Process(product.pid).children() if _is(name, p)]
+        return bool(found)
+
+    wait_until(is_found, product)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def _is(name: str, process: psutil.Process) -> bool:
+    try:
+        arguments = process.cmdline()
+    except psutil.Error:  # it ended between
+        return False
+    return any(arg == WORDS[name] or f"/{WORDS[name]} " in f"{arg} " for arg in arguments)
+
+
+def wait_until(condition: Callable[[], object], product: Product) -> None:
+    """Wait for a condition; fails with what the product has printed."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert not product.stopped, product.output
+        assert time.monotonic() < deadline, product.output
+        time.sleep(0.05)
+
+
+def home_page(product: Product) -> str:
+    """The home page, as a browser gets it."""
+    request = urllib.request.Request(f"{product.url}/", headers={"Accept": "text/html"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        page: str = answer.read().decode()
+    return page
+
+
+def start_run(product: Product) -> str:
+    """Start a run on the sample data and wait until its trainer works; returns its id."""
+    data = next(product.data_root.iterdir()).name
+    config = {"data_source": data, "timeframes": ["1m"], "variant": "tiny", "max_epochs": 500}
+    body = json.dumps({"config": config}).encode()
+    request = urllib.request.Request(
+        f"{product.url}/runs", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        uid: str = json.load(answer)["id"]
+    deadline = time.monotonic() + TRAINING_SECONDS
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{product.url}/runs/{uid}") as answer:
+            run = json.load(answer)
+        if run["status"] == "running" and run["metrics"].get("step"):
+            return uid
+        assert run["status"] in ("pending", "running"), run
+        time.sleep(0.2)
+    raise AssertionError(f"the run did not begin to train: {run}")

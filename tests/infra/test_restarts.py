@@ -1,0 +1,213 @@
+"""``bin/start`` keeps up what it has started, whatever happens to it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from launcher.checkout import ROOT
+from launcher.product import Product
+from tests.infra.products import (
+    STOP_BUDGET_SECONDS,
+    alive,
+    home_page,
+    process,
+    start_run,
+    wait_until,
+)
+
+pytestmark = pytest.mark.slow
+
+TORN_BYTES = 600
+
+CHANGED = """
+import runpy, sys
+import honcho.environ
+from launcher import question
+question.PROBE_SECONDS, question.ANSWER_SECONDS, question.FAILED_PROBES = 0.5, 0.5, 24
+parse = honcho.environ.parse_procfile
+def replaced(text):
+    found = parse(text)
+    found.processes.update({commands!r})
+    return found
+honcho.environ.parse_procfile = replaced
+sys.argv[1:] = ["start"]
+runpy.run_path({folder!r}, run_name="__main__")
+"""
+
+
+def changed_product(base: Path, **commands: str) -> Product:
+    """A product with other commands in its Procfile, where silence of twelve seconds counts."""
+    program = CHANGED.format(commands=commands, folder=str(ROOT / "bin"))
+    command = [sys.executable, "-c", program]
+    return Product(base, command=command, extra={"PYTHONPATH": f"{ROOT}:{ROOT / 'bin'}"})
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    """A product of the test's own, running."""
+    with Product(tmp_path) as running:
+        yield running
+
+
+def stop_leaves_nothing(product: Product) -> None:
+    """A normal stop ends everything in time and forgets what it told the pages."""
+    processes = product.processes()
+    began = time.monotonic()
+    assert product.stop() == 0
+    assert time.monotonic() - began < STOP_BUDGET_SECONDS
+    assert alive(processes) == []
+    assert not (product.home / "run" / "ends.json").exists()
+
+
+@pytest.mark.parametrize("name", ["worker", "web", "valkey", "beat"])
+def test_what_is_killed_is_started_again(product: Product, name: str) -> None:
+    others = [process(product, n) for n in ("worker", "web", "valkey", "beat") if n != name]
+    killed = process(product, name)
+    killed.kill()
+    ready = f"The {name} process is ready again."
+    wait_until(lambda: ready in product.output, product)
+    said = f"The {name} process was killed by signal 9 and is started again (1st time) now; it said"
+    assert said in product.output
+    assert process(product, name).pid != killed.pid
+    assert all(other.is_running() for other in others)
+    page = home_page(product)
+    assert f"The {name} process was killed by signal 9, <time" in page
+    assert "and was started again." in page
+    start_run(product)
+    stop_leaves_nothing(product)
+
+
+def test_a_killed_worker_leaves_no_trainer_and_a_killed_web_disturbs_none(product: Product) -> None:
+    start_run(product)
+    worker = process(product, "worker")
+    below = worker.children(recursive=True)
+    assert len(below) >= 2, "a server of trainers and a trainer"
+    process(product, "web").kill()
+    wait_until(lambda: "The web process is ready again." in product.output, product)
+    assert all(child.is_running() for child in [worker, *below])
+    worker.kill()
+    wait_until(lambda: "The worker process is ready again." in product.output, product)
+    assert alive(below) == []
+    stop_leaves_nothing(product)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there the launcher adopts")
+def test_the_dead_it_has_adopted_do_not_pile_up(product: Product) -> None:
+    start_run(product)
+    (server,) = process(product, "worker").children()
+    trainers = server.children()
+    assert trainers
+    server.kill()
+    wait_until(lambda: not any(trainer.is_running() for trainer in trainers), product)
+    assert "started again" not in product.output
+
+
+def test_what_dies_again_and_again_is_waited_for(tmp_path: Path) -> None:
+    with changed_product(tmp_path, beat="sh -c 'echo no clock; exit 7'") as product:
+        wait_until(lambda: "(5th time)" in product.output, product)
+        lines = [line for line in product.output.splitlines() if line.startswith("The beat")]
+        told = "The beat process ended with status 7 and is started again"
+        pauses = {
+            "1st": "now",
+            "2nd": "in 0.5 s",
+            "3rd": "in 1 s",
+            "4th": "in 2 s",
+            "5th": "in 4 s",
+        }
+        assert lines[:5] == [
+            f"{told} ({nth} time) {when}; it said last: no clock" for nth, when in pauses.items()
+        ]
+        page = home_page(product)
+        assert "The beat process ended with status 7, <time" in page
+        assert "and is being started again (5 times since bin/start)." in page
+        stop_leaves_nothing(product)
+
+
+@pytest.mark.parametrize("name", ["web", "valkey", "worker", "beat"])
+def test_what_does_not_answer_is_started_again(tmp_path: Path, name: str) -> None:
+    with changed_product(tmp_path) as product:
+        assert "started again" not in product.output
+        silent = process(product, name)
+        silent.send_signal(signal.SIGSTOP)
+        wait_until(lambda: f"The {name} process is ready again." in product.output, product)
+        said = f"The {name} process stopped answering and is started again (1st time) now"
+        assert said in product.output
+        assert not silent.is_running()
+        assert "Start your first run" in home_page(product)
+        stop_leaves_nothing(product)
+
+
+def test_stopped_processes_do_not_hold_up_the_end(product: Product) -> None:
+    for name in ("worker", "web", "valkey", "beat"):
+        process(product, name).send_signal(signal.SIGSTOP)
+    stop_leaves_nothing(product)
+
+
+def test_a_torn_schedule_does_not_keep_beat_from_starting(product: Product) -> None:
+    folder = product.home / "run"
+    wait_until(lambda: list(folder.glob("beat-schedule*")), product)
+    product.stop()
+    whole = {part: part.read_bytes() for part in folder.glob("beat-schedule*")}
+    for part, data in whole.items():
+        if part.suffix not in (".dir", ".bak"):  # a table of contents that promises more
+            part.write_bytes(data[:TORN_BYTES])
+    product.start()
+    wait_until(
+        lambda: sum(part.stat().st_size for part in whole if part.exists()) > 2 * TORN_BYTES,
+        product,
+    )
+
+
+@pytest.mark.parametrize("name", ["valkey", "web", "worker"])
+def test_what_dies_before_ready_ends_everything(tmp_path: Path, name: str) -> None:
+    product = changed_product(tmp_path, **{name: "sh -c 'echo no luck; exit 3'"})
+    with pytest.raises(RuntimeError) as fault:
+        product.start()
+    assert f"The {name} process ended with status 3, so everything is stopped." in str(fault.value)
+    assert "It said last:\n  no luck" in str(fault.value)
+    assert product.stop() == 1
+
+
+def test_a_broken_database_is_one_sentence(product: Product) -> None:
+    product.stop()
+    (product.home / "db.sqlite3").write_bytes(b"not a database" * 500)
+    with pytest.raises(RuntimeError) as fault:
+        product.start()
+    assert "The database at DATABASE_URL cannot be used: file is not a database" in str(fault.value)
+    assert "Traceback" not in str(fault.value)
+
+
+def test_a_torn_record_of_the_preparation_is_made_anew(product: Product) -> None:
+    product.stop()
+    record = product.home / "run" / "prepared.json"
+    whole = record.read_text()
+    record.write_text(whole[: len(whole) // 2])
+    product.start()
+    assert json.loads(record.read_text()) == json.loads(whole)
+
+
+def test_a_busy_database_keeps_nothing_from_starting(product: Product) -> None:
+    with closing(sqlite3.connect(product.home / "db.sqlite3")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for name in ("worker", "web"):
+            process(product, name).kill()
+            ready = f"The {name} process is ready again."
+            wait_until(lambda ready=ready: ready in product.output, product)
+        product.stop()
+        product.start()
+        assert "Start your first run" in home_page(product)
+        other.rollback()
+
+
+def test_a_long_home_starts(tmp_path: Path) -> None:
+    with Product(tmp_path / ("long" * 25)) as product:
+        assert "Start your first run" in home_page(product)
