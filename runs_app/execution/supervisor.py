@@ -30,8 +30,9 @@ from runs_app.execution.tries import note_try
 from runs_app.forecasting.config.document import validate
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.errors import ConfigInvalid
-from runs_app.forecasting.events import Reason
+from runs_app.forecasting.events import CHECKPOINT_DIR, Reason
 from runs_app.forecasting.fence import write_attempt
+from runs_app.forecasting.whole_file import remove_unfinished
 from runs_app.models import TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -228,6 +229,9 @@ class Supervisor:
         return leases.wish(self._held)
 
     def _register(self) -> None:
+        """Of a trainer that has ended; what it was writing when it was killed goes."""
+        remove_unfinished(self._directory)
+        remove_unfinished(self._directory / CHECKPOINT_DIR)
         artifacts.register_all(self._held.run_pk, self._directory, self._tick)
 
     def _renew_lease(self) -> None:
