@@ -18,46 +18,81 @@ REAL_SECONDS = 240.0
 REAL: dict[str, Any] = {"max_epochs": 1000, "overrides": ["train.keep_checkpoints=3"]}
 
 
-def truncated(content: bytes) -> bytes:
+Damage = Callable[[bytes, bytes], bytes]
+"""From the content of the newest checkpoint and of the one before it."""
+
+
+def truncated(newest: bytes, before: bytes) -> bytes:
     """Half of it."""
-    return content[: len(content) // 2]
+    return newest[: len(newest) // 2]
 
 
-def flipped(content: bytes) -> bytes:
+def flipped(newest: bytes, before: bytes) -> bytes:
     """One bit in the middle."""
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    middle = len(newest) // 2
+    return newest[:middle] + bytes([newest[middle] ^ 1]) + newest[middle + 1 :]
 
 
-def zeroed(content: bytes) -> bytes:
+def zeroed(newest: bytes, before: bytes) -> bytes:
     """As long, and empty."""
-    return bytes(len(content))
+    return bytes(len(newest))
+
+
+def swapped(newest: bytes, before: bytes) -> bytes:
+    """Another checkpoint, whole, under its name."""
+    return before
 
 
 @case()
 def checkpoints_damaged(scene: Scene) -> None:
-    """The newest checkpoint is cut, flipped or emptied: Resume takes the valid one before it."""
+    """The newest checkpoint is cut, flipped, emptied, swapped: Resume takes the one before it."""
     lab = scene.laboratory
     uid = launched(lab, trainers.real, **REAL)
-
-    def saved(count: int) -> bool:
-        return run_of(uid).checkpoints.count() >= count
-
-    wait_for("two checkpoints", lambda: saved(2), REAL_SECONDS)
-    damages: list[Callable[[bytes], bytes]] = [truncated, flipped, zeroed]
+    wait_for("two checkpoints", lambda: run_of(uid).checkpoints.count() >= 2, REAL_SECONDS)
+    damages: tuple[Damage, ...] = (truncated, flipped, zeroed, swapped)
+    folder = lab.runs_root / uid
     for damage in damages if scene.full else damages[1:2]:
-        lab.user.act("cancel", uid)
-        expect(ended(uid).status == RunStatus.CANCELLED, f"run {uid}: {run_of(uid).message}")
+        _rest(scene, uid)
         newest, before = run_of(uid).checkpoints.order_by("-step")[:2]
-        folder = lab.runs_root / uid
         original = (folder / newest.path).read_bytes()
-        _replace(folder / newest.path, damage(original))
+        _replace(folder / newest.path, damage(original, (folder / before.path).read_bytes()))
         prove((folder / newest.path).read_bytes() != original, "the file was changed")
         attempt = run_of(uid).attempt
         expect(lab.user.act("resume", uid) < 300, f"run {uid} cannot be resumed")
         trains_real(uid, attempt + 1)
         step = run_of(uid).metrics.get("resumed_from_step")
-        expect(step == before.step, f"went on from {step}, not {before.step} ({newest.step})")
+        expect(
+            step == before.step,
+            f"{damage.__name__}: went on from {step}, not {before.step} ({newest.step})",
+        )
+
+
+@case()
+def checkpoints_all_damaged(scene: Scene) -> None:
+    """No checkpoint can be read: Resume says so and never begins at the first step."""
+    lab = scene.laboratory
+    uid = launched(lab, trainers.real, **REAL)
+    wait_for("a checkpoint", lambda: run_of(uid).checkpoints.exists(), REAL_SECONDS)
+    _rest(scene, uid)
+    files = list((lab.runs_root / uid / CHECKPOINT_DIR).glob("*.ckpt"))
+    originals = [path.read_bytes() for path in files]
+    for path in files:
+        _replace(path, zeroed(path.read_bytes(), b""))
+    attempt = run_of(uid).attempt
+    expect(lab.user.act("resume", uid) < 300, f"run {uid} cannot be resumed")
+    run = ended(uid, REAL_SECONDS)
+    expect(run.status == RunStatus.FAILED, f"run {uid}: {run.status}")
+    expect("checkpoint" in run.message, f"run {uid} does not say why: {run.message}")
+    again = run.events.filter(attempt=attempt + 1, kind="metrics").exists()
+    expect(not again, f"run {uid} trained on nothing")
+    for path, content in zip(files, originals, strict=True):
+        _replace(path, content)
+
+
+def _rest(scene: Scene, uid: str) -> None:
+    scene.laboratory.user.act("cancel", uid)
+    run = ended(uid)
+    expect(run.status == RunStatus.CANCELLED, f"run {uid}: {run.message}")
 
 
 def _replace(path: Path, content: bytes) -> None:
