@@ -68,6 +68,7 @@ def run(order: Order) -> tuple[int, str]:
     environment |= {
         "DJANGO_SETTINGS_MODULE": "aistempre.settings",
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'bin'}",
+        "PYTHONWARNINGS": "ignore:XDG_RUNTIME_DIR is not set",
     }
     # Its mounts are its own and end with it.
     own_mounts = ["unshare", "--mount"] if os.geteuid() == 0 and shutil.which("unshare") else []

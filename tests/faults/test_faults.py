@@ -19,10 +19,10 @@ SEED = 34
 WALK_SECONDS = 60.0
 SHORT = {
     "sqlite": (
-        "trainer-killed", "worker-killed", "host-killed", "worker-stopped", "valkey-flushed",
-        "messages-repeated", "cancel-races", "planned-stop", "viewer-cut", "disk-full", WALK,
+        "trainer-killed", "worker-killed", "worker-stopped", "valkey-flushed", "cancel-races",
+        "viewer-cut", "disk-full", WALK,
     ),
-    "postgres": ("postgres-stopped", "postgres-connections-cut", "claims", "worker-killed"),
+    "postgres": ("postgres-stopped", "claims", "planned-stop"),
 }  # fmt: skip
 
 Judged = Callable[[str], dict[str, dict[str, Any]]]
