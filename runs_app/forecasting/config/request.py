@@ -45,6 +45,8 @@ FLAT_PATHS: dict[str, str] = {
     "loss_weights": "loss.weights",
     "max_epochs": "train.max_epochs",
     "batch_size": "train.batch_size",
+    "accumulation": "train.accumulation",
+    "devices": "train.devices",
     "learning_rate": "train.learning_rate",
     "weight_decay": "train.weight_decay",
     "seed": "train.seed",

@@ -32,6 +32,7 @@ from runs_app.forecasting.data.volatility import floor_of
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.data.windows import feature_tensor
 from runs_app.forecasting.errors import ConfigInvalid, DataInvalid
+from runs_app.forecasting.progress import advance
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
@@ -88,6 +89,7 @@ def prepare(config: RunConfig, data_root: Path) -> PreparedData:
         repair=config.data.repair,
         reading=config.data.reading,
     )
+    advance()
     errors = check_against(config, facts_of(loaded.candles))
     if errors:
         raise ConfigInvalid(errors)
@@ -107,6 +109,7 @@ def prepare_candles(
 ) -> PreparedData:
     """``prepare`` for candles in memory; all of them are used."""
     made = lay_out(config, candles)
+    advance()
     if made.ledger.problem:
         raise DataInvalid(made.ledger.problem)
     inputs, labels, valid, parts = made.inputs, made.labels, made.valid, made.parts
@@ -156,6 +159,7 @@ def _scaled_features(
         )
         scalers.append(scaler)
         tensors.append(feature_tensor(torch.from_numpy(values)))
+        advance()
     return tuple(tensors), scalers
 
 
