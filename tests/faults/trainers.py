@@ -20,10 +20,12 @@ from pathlib import Path
 
 from runs_app.forecasting import events
 from runs_app.forecasting.config.document import from_yaml
-from runs_app.forecasting.events import CONFIG_FILE, EXIT_CODES, REPLACED_EXIT, Reason
-from runs_app.forecasting.fence import read_attempt
+from runs_app.forecasting.errors import DirectoryHeld
+from runs_app.forecasting.events import CONFIG_FILE, EXIT_CODES, HELD_EXIT, Reason
 from runs_app.forecasting.progress import advance, marking
-from tests.faults.directory import shown_on_request, taken
+from runs_app.forecasting.training.fencing import Fence, holding
+from runs_app.forecasting.training.stacks import shown_on_request
+from runs_app.forecasting.whole_file import remove_unfinished
 from tests.faults.truth import FLOOD_EVERY, TruthWriter, loss_at, write_all
 
 ENTRY = "tests.faults.trainers:main"
@@ -36,7 +38,8 @@ ODD_VALUES = (float("nan"), float("inf"), float("-inf"), 1e308, 5e-324, float(2*
 class Fit:
     """What every scripted fit has: its truth, its events, its stop wish."""
 
-    def __init__(self, run_dir: Path, attempt: int, parameter: int) -> None:
+    def __init__(self, run_dir: Path, attempt: int, parameter: int, fence: Fence) -> None:
+        self.fence = fence
         self.run_dir = run_dir
         self.attempt = attempt
         self.parameter = parameter
@@ -72,8 +75,7 @@ class Fit:
 
     def step(self) -> None:
         """A console line and a step."""
-        if (read_attempt(self.run_dir) or 0) > self.attempt:
-            os._exit(REPLACED_EXIT)
+        self.fence.check()
         self.truth.line()
         self.step_taken += 1
         loss = loss_at(self.attempt, self.step_taken)
@@ -148,18 +150,26 @@ def main(
     place, parameter = divmod(seed, 1000)
     if PROGRAMS[place] is real:
         return real(run_dir, data_root, progress=progress, resuming=resuming, attempt=attempt)
-    with taken(run_dir, attempt), marking(run_dir), shown_on_request():
-        for draft in (run_dir / events.CHECKPOINT_DIR).glob(".*.new"):
-            draft.unlink()
-        fit = Fit(run_dir, attempt, parameter)
-        fit.begin(resuming=resuming)
-        try:
-            return PROGRAMS[place](fit)
-        except OSError as error:
-            message = f"The disk is full ({error.strerror}). Delete old runs, then use Retry."
-            with suppress(OSError):
-                fit.write(events.FitFailed(reason=Reason.DISK_FULL, message=message))
-            return EXIT_CODES[Reason.DISK_FULL]
+    try:
+        with holding(run_dir, attempt) as fence, marking(run_dir), shown_on_request():
+            remove_unfinished(run_dir)
+            remove_unfinished(run_dir / events.CHECKPOINT_DIR)
+            fit = Fit(run_dir, attempt, parameter, fence)
+            fit.begin(resuming=resuming)
+            return _ended(fit, PROGRAMS[place])
+    except DirectoryHeld:
+        return HELD_EXIT
+
+
+def _ended(fit: Fit, program: Callable[[Fit], int]) -> int:
+    """The program's own exit code, or that of a full disk."""
+    try:
+        return program(fit)
+    except OSError as error:
+        message = f"The disk is full ({error.strerror}). Delete old runs, then use Retry."
+        with suppress(OSError):
+            fit.write(events.FitFailed(reason=Reason.DISK_FULL, message=message))
+        return EXIT_CODES[Reason.DISK_FULL]
 
 
 def short(fit: Fit) -> int:

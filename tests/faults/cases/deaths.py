@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
+from pathlib import Path
 
 import psutil
 
@@ -36,10 +38,10 @@ def trainer_killed(scene: Scene) -> None:
         for program in (trainers.steady, trainers.slow_save, trainers.last_word):
             at_start = program is trainers.steady and scene.dice.random() < 0.5
             uid = launched(lab, program)
-            trainer = wait_for("a trainer", lambda uid=uid: lab.trainer_of(uid))  # type: ignore[misc]
+            trainer = wait_for("a trainer", partial(lab.trainer_of, uid))
             if program is trainers.last_word:
                 log = lab.runs_root / uid / EVENTS_FILE
-                wait_for("the last word", lambda log=log: b"fit_finished" in log.read_bytes())  # type: ignore[misc]
+                wait_for("its last word", partial(_says, log, b"fit_finished"))
             elif not at_start:
                 trains(uid)
                 time.sleep(scene.dice.uniform(0, 1))
@@ -58,6 +60,10 @@ def trainer_killed(scene: Scene) -> None:
             expect(from_step >= newest.step, f"run {uid} went on from {from_step}")
             lab.user.act("cancel", uid)
             ended(uid)
+
+
+def _says(log: Path, word: bytes) -> bool:
+    return log.exists() and word in log.read_bytes()
 
 
 @case()
