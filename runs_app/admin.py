@@ -13,12 +13,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from runs_app.choices import RunStatus
+from runs_app.choices import Priority, RunStatus
 from runs_app.errors import RunError
+from runs_app.execution.queue import Move
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, RunGroup, TrainingRun
 from runs_app.services.cancel import cancel_run
 from runs_app.services.delete import delete_run
+from runs_app.services.queue import QueueChange, change_turn
 from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
 
@@ -89,11 +91,14 @@ class TrainingRunAdmin(ReadOnly):
         "created_at",
         "page",
     )
-    list_filter = ("status", "outcome", "reason", "created_at")
+    list_filter = ("status", "priority", "outcome", "reason", "created_at")
     search_fields = ("uid", "name", "message")
     date_hierarchy = "created_at"
     inlines = (CheckpointLines, ArtifactLines)
-    actions = ("cancel", "resume", "retry", "delete_with_files")
+    actions = (
+        "cancel", "resume", "retry", "delete_with_files",
+        "to_top", "priority_high", "priority_normal", "priority_low",
+    )  # fmt: skip
     list_per_page = 50
 
     @admin.display(description="status", ordering="status")
@@ -125,6 +130,32 @@ class TrainingRunAdmin(ReadOnly):
         """Start again what has ended."""
         _each(request, runs, retry_run, lambda run, new: f"{run.uid}: started again as {new.uid}.")
 
+    @admin.action(description="Queue: move the selected runs to the top", permissions=["view"])
+    def to_top(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """The newest first, so that they keep their order."""
+        change = QueueChange(move=Move.TOP)
+        _each(
+            request,
+            runs.order_by("priority", "-rank", "-pk"),
+            lambda uid: change_turn(uid, change),
+            lambda run, _: f"{run.uid}: at the top of its priority.",
+        )
+
+    @admin.action(description="Queue: give high priority", permissions=["view"])
+    def priority_high(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """They start before the others."""
+        _prioritise(request, runs, Priority.HIGH)
+
+    @admin.action(description="Queue: give normal priority", permissions=["view"])
+    def priority_normal(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """They start in the order in which they came."""
+        _prioritise(request, runs, Priority.NORMAL)
+
+    @admin.action(description="Queue: give low priority", permissions=["view"])
+    def priority_low(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """They start after the others."""
+        _prioritise(request, runs, Priority.LOW)
+
     @admin.action(description="Delete the selected runs with their files", permissions=["view"])
     def delete_with_files(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
         """Delete what has ended, and say how much that freed."""
@@ -148,6 +179,12 @@ def _each(
             messages.success(request, told(run, act(run.uid)))
         except (RunError, ConfigInvalid, OSError) as error:
             messages.error(request, f"{run.uid}: {error}")
+
+
+def _prioritise(request: HttpRequest, runs: QuerySet[TrainingRun], priority: Priority) -> None:
+    change = QueueChange(priority=priority)
+    told = f"{priority.label} priority.".lower()
+    _each(request, runs, lambda uid: change_turn(uid, change), lambda run, _: f"{run.uid}: {told}")
 
 
 @admin.register(RunGroup)

@@ -11,5 +11,5 @@ class RunsAppConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from runs_app import checks  # noqa: F401
+        """Register the system checks and the admin's pages of the queue."""
+        from runs_app import checks, queue_admin  # noqa: F401

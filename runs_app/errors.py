@@ -27,6 +27,14 @@ class RunStillLive(RunError):
     """The run is pending or running, so it cannot be deleted or retried yet."""
 
 
+class RunNotWaiting(RunError):
+    """The run has no place in the queue: it runs, or has ended."""
+
+
+class SlotNotFound(RunError):
+    """No host has this slot."""
+
+
 class NoCheckpoint(RunError):
     """The run has no checkpoint, so nothing can be done with its model."""
 

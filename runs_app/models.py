@@ -259,15 +259,20 @@ class Checkpoint(models.Model):
 class Queue(models.Model):
     """The one row that all who start runs agree by."""
 
-    paused = models.BooleanField(default=False, help_text="Nothing new starts.")
+    paused_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when nothing new starts."
+    )
     next_rank = models.BigIntegerField(default=1, help_text="Rank of the next run that waits.")
     swept_at = models.DateTimeField(null=True, blank=True, help_text="Last look for lost workers.")
     judge_after = models.DateTimeField(
         null=True, blank=True, help_text="No lease is judged before: the database was away."
     )
 
+    class Meta:
+        verbose_name_plural = "queue"
+
     def __str__(self) -> str:
-        return "paused" if self.paused else "open"
+        return "paused" if self.paused_at else "open"
 
 
 class Worker(models.Model):
@@ -302,6 +307,9 @@ class Slot(models.Model):
     drained = models.BooleanField(default=False, help_text="Nothing new starts here.")
     run = models.ForeignKey(
         TrainingRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="slots"
+    )
+    free_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when a run could start here, if one is not on it."
     )
     seen_at = models.DateTimeField(help_text="By the database's clock.")
 

@@ -22,6 +22,9 @@ from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.judgement import Badge, Judgement, badge_of, judgement
 from runs_app.machine import Machine, read_machine
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+from runs_app.queueing.health import Finding
+from runs_app.queueing.page import read_health
+from runs_app.queueing.turns import Turn, turn_of
 from runs_app.resumption import resume_step
 from runs_app.series import CURVE_KINDS, Points, read_points
 from runs_app.standings import Standings, standings
@@ -114,6 +117,7 @@ class HomePage:
     total: int = about("Runs in the database.")
     sample: DataSet | None = about("The bundled synthetic data set, where it is there.")
     machine: Machine = about("What this machine has left.")
+    findings: list[Finding] = about("What holds the queue back, the worst first.")
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ class DashboardPage:
     progress: float = about("Share of the steps of all epochs that were taken, 0 to 1.")
     cancelling: bool = about("True from the wish to cancel until the run has ended.")
     resume_step: int | None = about("Step a cancelled or failed run can go on from; else None.")
-    queue_position: int | None = about("Runs that start before this one; None unless pending.")
+    turn: Turn | None = about("Its turn in the queue; None where it does not wait.")
     seconds: float | None = about("Running time so far or in all.")
     newest: datetime | None = about("When the newest event happened.")
     checkpoints: list[CheckpointLine] = about("Newest first; best.ckpt and last.ckpt on top.")
@@ -267,7 +271,7 @@ def _heading(key: str, wanted: RunFilter) -> dict[str, Any]:
 
 def home() -> HomePage:
     """What runs now, what ended last, and where a newcomer can begin."""
-    live = TrainingRun.objects.filter(status__in=LIVE).order_by("-status", "created_at")
+    live = TrainingRun.objects.filter(status__in=LIVE).order_by("-status", "-priority", "rank")
     recent = TrainingRun.objects.filter(status__in=FINAL)
     return HomePage(
         live=run_lines(list(live.values_list("pk", flat=True)[:20])),
@@ -276,6 +280,7 @@ def home() -> HomePage:
         pending=live.filter(status=RunStatus.PENDING).count(),
         total=TrainingRun.objects.count(),
         machine=read_machine(),
+        findings=read_health(),
         sample=DataSet.objects.filter(synthetic=True, problem="").first(),
     )
 
@@ -290,11 +295,6 @@ def get_run(uid: str) -> TrainingRun:
 
 def dashboard(run: TrainingRun) -> DashboardPage:
     """Everything the panels of one run show, but its log and curves."""
-    ahead = None
-    if run.status == RunStatus.PENDING:
-        ahead = TrainingRun.objects.filter(
-            status=RunStatus.PENDING, created_at__lt=run.created_at
-        ).count()
     newest = run.events.order_by("-seq").values_list("at", flat=True).first()
     return DashboardPage(
         run=run,
@@ -303,7 +303,7 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         progress=_progress(run),
         cancelling=is_cancelling(run),
         resume_step=resume_step(run),
-        queue_position=ahead,
+        turn=turn_of(run),
         seconds=running_seconds(run),
         newest=newest,
         checkpoints=_checkpoints(run),

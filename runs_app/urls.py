@@ -20,6 +20,14 @@ from runs_app.views.groups import group_cancel, group_delete, group_detail, grou
 from runs_app.views.home import home
 from runs_app.views.leak_checks import leak_check
 from runs_app.views.predictions import export, prediction, predictions
+from runs_app.views.queue import (
+    queue,
+    queue_pause,
+    queue_resume,
+    run_queue,
+    slot_drain,
+    slot_undrain,
+)
 from runs_app.views.report import run_report
 from runs_app.views.rows import rows
 from runs_app.views.runs import run_list
@@ -41,6 +49,12 @@ urlpatterns = [
     path("runs/<slug:uid>/delete", run_delete, name="run_delete"),
     path("runs/<slug:uid>/artifacts", artifact_list, name="artifact_list"),
     path("runs/<slug:uid>/artifacts/<path:path>", artifact, name="artifact"),
+    path("runs/<slug:uid>/queue", run_queue, name="run_queue"),
+    path("queue", queue, name="queue"),
+    path("queue/pause", queue_pause, name="queue_pause"),
+    path("queue/resume", queue_resume, name="queue_resume"),
+    path("queue/slots/<str:host>/<str:name>/drain", slot_drain, name="slot_drain"),
+    path("queue/slots/<str:host>/<str:name>/undrain", slot_undrain, name="slot_undrain"),
     path("groups", group_list, name="group_list"),
     path("groups/<slug:uid>", group_detail, name="group_detail"),
     path("groups/<slug:uid>/cancel", group_cancel, name="group_cancel"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from runs_app.api import datasets, groups, leak_checks, predictions, problems, runs
+from runs_app.api import datasets, groups, leak_checks, predictions, problems, queue, runs
 
 api = NinjaAPI(
     title="AiStemPre",
@@ -16,6 +16,7 @@ api = NinjaAPI(
 )
 problems.add_handlers(api)
 api.add_router("", runs.router)
+api.add_router("", queue.router)
 api.add_router("", groups.router)
 api.add_router("", datasets.router)
 api.add_router("", predictions.router)

@@ -19,7 +19,9 @@ from runs_app.errors import (
     RunNotCancellable,
     RunNotFound,
     RunNotResumable,
+    RunNotWaiting,
     RunStillLive,
+    SlotNotFound,
 )
 from runs_app.forecasting.config.faults import sentence
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
@@ -62,8 +64,10 @@ _STATUS: dict[type[RunError], int] = {
     DataSetNotFound: 404,
     PredictionNotFound: 404,
     LeakCheckNotFound: 404,
+    SlotNotFound: 404,
     RunNotCancellable: 409,
     RunNotResumable: 409,
+    RunNotWaiting: 409,
     RunStillLive: 409,
 }
 

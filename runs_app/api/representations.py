@@ -14,6 +14,7 @@ from runs_app.forecasting.events import CONFIG_FILE
 from runs_app.judgement import judgement
 from runs_app.live.payloads import iso_utc
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+from runs_app.queueing.turns import Turn, turn_of
 from runs_app.resumption import resume_step
 from runs_app.services.report import ReportPage
 
@@ -50,8 +51,23 @@ class PlaceOut(Schema):
     seed: int
 
 
+class TurnOut(Schema):
+    """The place of a waiting run in the queue.
+
+    ``position`` is 1 for the next one. ``starts_at`` is an estimate, null where it is not known;
+    ``start`` says it in words, ``why`` why the run waits.
+    """
+
+    position: int
+    priority: str
+    queued_at: str
+    starts_at: str | None
+    start: str
+    why: str
+
+
 class RunSummary(Schema):
-    """A run as it stands in the list."""
+    """A run as it stands in the list; ``queue`` is null unless it waits."""
 
     id: str
     name: str
@@ -66,6 +82,7 @@ class RunSummary(Schema):
     last_seq: int
     outcome: str
     group: PlaceOut | None
+    queue: TurnOut | None
     url: str
 
 
@@ -212,8 +229,22 @@ def _metrics(run: TrainingRun) -> dict[str, Any]:
     return {k: v for k, v in run.metrics.items() if k not in ("eta_seconds", "eta_minutes")}
 
 
-def run_summary(run: TrainingRun) -> dict[str, Any]:
-    """A run as it stands in the list."""
+def turn(found: Turn | None) -> dict[str, Any] | None:
+    """The place of a waiting run in the queue; None where it does not wait."""
+    if found is None:
+        return None
+    return {
+        "position": found.position,
+        "priority": str(found.run.priority.label).lower(),
+        "queued_at": iso_utc(found.run.queued_at),
+        "starts_at": _time(found.starts_at),
+        "start": found.start,
+        "why": found.why,
+    }
+
+
+def run_summary(run: TrainingRun, waits: Turn | None) -> dict[str, Any]:
+    """A run as it stands in the list; ``waits`` is its turn, where it waits."""
     return {
         "id": run.uid,
         "name": run.name,
@@ -228,6 +259,7 @@ def run_summary(run: TrainingRun) -> dict[str, Any]:
         "last_seq": run.last_seq,
         "outcome": run.outcome,
         "group": {"id": run.group.uid, "fold": run.fold, "seed": run.seed} if run.group else None,
+        "queue": turn(waits),
         "url": f"/runs/{run.uid}",
     }
 
@@ -236,7 +268,7 @@ def run_detail(run: TrainingRun) -> dict[str, Any]:
     """A run with its verdict, its configuration and checkpoints."""
     judged = judgement(run)
     return {
-        **run_summary(run),
+        **run_summary(run, turn_of(run)),
         "verdict": run.verdict,
         "not_judged": judged.not_judged if judged else "",
         "resume_step": resume_step(run),

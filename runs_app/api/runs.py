@@ -33,6 +33,7 @@ from runs_app.errors import RunNotFound
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import TrainingRun
 from runs_app.queries import RunFilter, filter_runs, get_run
+from runs_app.queueing.turns import turns_of
 from runs_app.services.cancel import cancel_run
 from runs_app.services.delete import delete_run
 from runs_app.services.launch import launch_run
@@ -109,9 +110,10 @@ def index(request: HttpRequest, wanted: Query[RunQuery]) -> dict[str, Any]:
     )
     unread = ("config", "request", "verdict", "leaks", "group__config")
     found = runs.select_related("group").defer(*unread)
-    page = found[wanted.offset : wanted.offset + wanted.limit]
+    page = list(found[wanted.offset : wanted.offset + wanted.limit])
+    turns = turns_of(page)
     return {
-        "runs": [run_summary(run) for run in page],
+        "runs": [run_summary(run, turns.get(run.pk)) for run in page],
         "total": runs.count(),
         "limit": wanted.limit,
         "offset": wanted.offset,

@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from runs_app.choices import INFRASTRUCTURE, Kinship, Priority, RunStatus
-from runs_app.execution import artifacts, queue, run_directory, wakeups
+from runs_app.execution import artifacts, queue, run_directory, slot_rows, wakeups
 from runs_app.execution.leases import Claim, from_now, lease_end
 from runs_app.execution.transitions import (
     ASK_TO_STOP,
@@ -38,7 +38,7 @@ from runs_app.forecasting.config.document import to_yaml
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.evaluation.documents import LeakCheck, Verdict
 from runs_app.forecasting.events import CONFIG_FILE, Reason
-from runs_app.models import Checkpoint, RunGroup, Slot, TrainingRun
+from runs_app.models import Checkpoint, RunGroup, TrainingRun
 
 MAX_LOSSES = 3
 """How often a run goes back to the queue by itself after its worker was lost."""
@@ -147,8 +147,7 @@ def claim(run_pk: int, worker: str, places: Sequence[str] = ()) -> Claim | None:
         )
         if run is None:
             return None
-        host = worker.partition(":")[0]
-        Slot.objects.filter(host=host, name__in=places).update(run=run)
+        slot_rows.occupy(run, worker.partition(":")[0], places)
     return Claim(run.pk, run.uid, run.attempt, worker)
 
 
@@ -248,7 +247,7 @@ def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
             **judgement,
         )
         if run:
-            _leave_slots(run)
+            slot_rows.leave(run)
     return run
 
 
@@ -291,7 +290,7 @@ def lose(
             )
         )
         if run:
-            _leave_slots(run)
+            slot_rows.leave(run)
     return run
 
 
@@ -316,10 +315,6 @@ def _requeue(where: Mapping[str, Any], cause: str, *, counts: bool) -> TrainingR
     if run:
         transaction.on_commit(partial(wakeups.wake, run.pk), robust=True)
     return run
-
-
-def _leave_slots(run: TrainingRun) -> None:
-    Slot.objects.filter(run=run).update(run=None)
 
 
 def _judgement(verdict: Verdict | None, leaks: LeakCheck | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from runs_app.execution.lifecycle import Outcome
 from runs_app.execution.trainer_process import Exit
 from runs_app.forecasting.events import (
     EXIT_CODES,
+    HELD_EXIT,
     REPLACED_EXIT,
     FitFailed,
     FitFinished,
@@ -22,7 +23,7 @@ REASON_OF_CODE = {code: reason for reason, code in EXIT_CODES.items()}
 CANCELLED = "Cancelled on request."
 WORKER_STOPPED = "The worker was stopped while this run was training."
 SERVER_LOST = "The process that starts trainers ended and took this run with it."
-REPLACED = "The run's directory was taken over by another attempt."
+TAKEN = "The run's directory was in the hands of another attempt."
 SENTENCES: dict[Reason, str] = {
     Reason.CONFIG: "The configuration could not be used; the log says which field is at fault.",
     Reason.DATA: "The candle data could not be used; the log says which row is at fault.",
@@ -92,8 +93,8 @@ def _interrupted(evidence: Evidence) -> Interrupted | None:
         return Interrupted(WORKER_STOPPED, counts=False)
     if evidence.exit.lost:
         return Interrupted(SERVER_LOST)
-    if evidence.exit.code == REPLACED_EXIT:
-        return Interrupted(REPLACED)
+    if evidence.exit.code in (REPLACED_EXIT, HELD_EXIT):
+        return Interrupted(TAKEN)
     return None
 
 

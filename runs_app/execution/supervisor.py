@@ -130,6 +130,7 @@ class Supervisor:
             Path(settings.DATA_ROOT),
             self._slots.devices,
             attempt=self._held.attempt,
+            processes=config.train.devices,
         )
 
     def _watch(self, trainer: TrainerProcess, feed: Feed, config: RunConfig) -> Exit:

@@ -102,8 +102,8 @@ def run_delete(request: HtmxRequest, uid: str) -> HttpResponse:
 
 
 def _return_address(request: HtmxRequest, uid: str) -> str:
-    """Where a form without script goes back to: the run table, if it came from there."""
+    """Where a form without script goes back to: the table or the queue, if it came from there."""
     back = request.POST.get("next", "")
-    if back == "/runs" or back.startswith("/runs?"):
+    if back in ("/runs", "/queue") or back.startswith("/runs?"):
         return back
     return f"/runs/{uid}"

@@ -13,6 +13,7 @@ from runs_app.execution.outcome import Evidence, Interrupted, judge, said_last
 from runs_app.execution.trainer_process import Exit
 from runs_app.forecasting.events import (
     EXIT_CODES,
+    HELD_EXIT,
     REPLACED_EXIT,
     FitFailed,
     FitFinished,
@@ -74,6 +75,7 @@ def test_one_verdict(evidence: Evidence, status: str, reason: str, words: str) -
         (Evidence(Exit(-9, lost=True), None), True),
         (Evidence(Exit(-9, lost=True), STOPPED), True),
         (Evidence(Exit(REPLACED_EXIT), None), True),
+        (Evidence(Exit(HELD_EXIT), None), True),
     ],
 )
 def test_what_is_not_the_runs_own_end_interrupts_it(evidence: Evidence, counts: bool) -> None:

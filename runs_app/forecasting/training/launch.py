@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from torch.distributed import HashStore  # type: ignore[attr-defined]
 from torch.distributed.elastic.agent.server.api import WorkerSpec
 from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
 
     from torch.distributed.elastic.agent.server.api import WorkerGroup
 
-FOLDER = ".ranks"
-"""In the run's directory, while the processes live."""
+FOLDER = ".ranks-{}"
+"""In the run's directory, while the processes live; named by the process that starts them, so that
+an attempt that was replaced cannot take its successor's away."""
 PROJECT_ROOT = Path(__file__).parents[3]
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 NOT_OURS = "SIGQUIT"
@@ -142,8 +144,8 @@ def launch(
     A signal that killed that one kills this process, too. None of them is started again, and where
     one dies the others are ended.
     """
-    folder = run_dir / FOLDER
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove_leftovers(run_dir)
+    folder = run_dir / FOLDER.format(os.getpid())
     folder.mkdir()
     _set_environment(folder)
     options = ["--progress" if progress else "--no-progress", "--attempt", f"{attempt}"]
@@ -173,6 +175,16 @@ def launch(
             name = signal.Signals(-status).name
             sys.stderr.write(f"Process {rank + 1} of {processes} was ended by {name}.\n")
     return _end_like(statuses.get(0, EXIT_CODES[Reason.BUG]))
+
+
+def _remove_leftovers(run_dir: Path) -> None:
+    """Folders of processes that are gone, and one that had our number before us."""
+    for folder in run_dir.glob(FOLDER.format("*")):
+        number = folder.name.removeprefix(FOLDER.format(""))
+        if number == str(os.getpid()) or not (
+            number.isdecimal() and psutil.pid_exists(int(number))
+        ):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _statuses(agent: Agent) -> dict[int, int]:

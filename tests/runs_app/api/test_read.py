@@ -28,7 +28,7 @@ def test_a_run_with_config_metrics_and_checkpoints(run: TrainingRun) -> None:
     assert found.keys() == {
         "id", "name", "status", "reason", "message", "created_at", "started_at", "finished_at",
         "attempt", "config", "request", "metrics", "checkpoints", "last_seq", "url", "outcome",
-        "verdict", "not_judged", "leaks", "group", "resume_step",
+        "verdict", "not_judged", "leaks", "group", "resume_step", "queue",
     }  # fmt: skip
     assert found["id"] == run.uid
     assert found["status"] == "completed"
@@ -113,7 +113,7 @@ def test_the_list_does_not_ask_the_database_for_each_run(
 ) -> None:
     for _ in range(20):
         TrainingRun.objects.create(config=run.config)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(8):  # two for the list, the others for the whole queue
         assert len(get("/runs").json()["runs"]) == 21
 
 
@@ -204,7 +204,9 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
         "/api/groups", "/api/groups/{uid}", "/api/groups/{uid}/cancel",
         "/api/runs/{uid}/predictions", "/api/runs/{uid}/predictions/{prediction_id}",
         "/api/datasets/{pk}", "/api/datasets/rows", "/api/leak-checks", "/api/leak-checks/{uid}",
-        "/api/runs/{uid}/exports",
+        "/api/runs/{uid}/exports", "/api/runs/{uid}/queue",
+        "/api/queue", "/api/queue/pause", "/api/queue/resume",
+        "/api/queue/slots/{host}/{name}/drain", "/api/queue/slots/{host}/{name}/undrain",
     }  # fmt: skip
     body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
     config = body["schema"]["properties"]["config"]["properties"]

@@ -97,7 +97,7 @@ def test_a_failed_run_shows_reason_and_last_lines(
 def test_the_queue_position_of_a_pending_run(browser: Client, make_run: MakeRun) -> None:
     make_run("first")
     second = make_run("second")
-    assert "1 run before this one" in browser.get(f"/runs/{second.uid}").content.decode()
+    assert "Number 2 in the queue" in browser.get(f"/runs/{second.uid}").content.decode()
 
 
 def test_live_html_equals_a_fresh_page(

@@ -37,7 +37,7 @@ def test_live_and_recent_runs_stand_apart(browser: Client, make_run: MakeRun) ->
     now, recent = page.split("Recent")
     assert now.index("trains") < now.index("waits")
     assert "is done" in recent
-    assert "1 running · 1 waiting" in page
+    assert '1 running · <a href="/queue">1 waiting</a>' in page
 
 
 def test_htmx_gets_the_live_part_alone(browser: Client, make_run: MakeRun) -> None:
@@ -54,3 +54,11 @@ def test_every_page_names_no_other_host(browser: Client, make_run: MakeRun) -> N
         assert "http://" not in page.replace("http://www.w3.org", "")
         assert "https://" not in page
         assert "<script>" not in page, "an inline script; the content security policy refuses it"
+
+
+def test_waiting_runs_stand_in_the_order_of_the_queue(browser: Client, make_run: MakeRun) -> None:
+    make_run("later", rank=2)
+    make_run("sooner", rank=1)
+    make_run("soonest", rank=3, priority=1)
+    page = browser.get("/").content.decode()
+    assert page.index("soonest") < page.index("sooner<") < page.index("later")
