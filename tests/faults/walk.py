@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import psutil
 
-from runs_app.choices import LIVE
+from runs_app.choices import FINAL, LIVE, RESUMABLE
 from runs_app.models import TrainingRun
 from tests.faults import trainers
 from tests.faults.cases.broker import broker
@@ -30,6 +30,7 @@ PROGRAMS = (
     trainers.last_word, trainers.instant, trainers.deaf, trainers.flood,
 )  # fmt: skip
 FAULTS_SHARE = 0.35
+ANY_SHARE = 0.2
 
 
 class Walk:
@@ -66,7 +67,7 @@ class Walk:
             # Drawn before anything is done, so that no answer of the machine moves the dice.
             draw = self._dice.random()
             kind = self._dice.choice(sorted(self._kinds))
-            action = self._dice.choice(("launch",) * 5 + ("cancel", "cancel", "resume", "delete"))
+            action = self._dice.choice(("launch",) * 5 + ("cancel", "resume") * 2 + ("delete",))
             if draw < FAULTS_SHARE:
                 if self._kinds[kind]():
                     self.faults[kind] += 1
@@ -89,10 +90,18 @@ class Walk:
             if uid:
                 self._uids.append(uid)
                 self.actions[action] += 1
-        elif self._uids:
-            uid = self._uids[int(place * len(self._uids))]
+        elif fit := self._fit_for(action):
+            uid = fit[int(place * len(fit))]
             status = user.act(action, uid)
             self.actions[f"{action} {'done' if 200 <= status < 300 else 'refused'}"] += 1
+
+    def _fit_for(self, action: str) -> list[str]:
+        """Runs of which the action makes sense, and now and then any."""
+        states = {"cancel": LIVE, "resume": RESUMABLE, "delete": FINAL}[action]
+        if self._dice.random() < ANY_SHARE:
+            return self._uids
+        found = TrainingRun.objects.filter(uid__in=self._uids, status__in=states)
+        return ask(lambda: list(found.order_by("pk").values_list("uid", flat=True)))
 
     def _some(self, found: list[psutil.Process]) -> psutil.Process | None:
         place = self._dice.random()
