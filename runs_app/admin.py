@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -19,10 +18,11 @@ from runs_app.execution.queue import Move
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, RunGroup, TrainingRun
 from runs_app.services.cancel import cancel_run
-from runs_app.services.delete import delete_run
 from runs_app.services.queue import QueueChange, change_turn
 from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
+from runs_app.services.trash import purge_run, restore_run, trash_run
+from runs_app.templatetags.runs_format import size
 
 BADGE_COLOURS: dict[str, str] = {
     RunStatus.PENDING: "#667382",
@@ -78,7 +78,7 @@ class ArtifactLines(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(ReadOnly):
-    """Runs: read, cancel, resume, retry, delete with files."""
+    """Runs: read, cancel, resume, retry, move to the trash, restore, delete for good."""
 
     list_display = (
         "uid",
@@ -91,12 +91,15 @@ class TrainingRunAdmin(ReadOnly):
         "created_at",
         "page",
     )
-    list_filter = ("status", "priority", "outcome", "reason", "created_at")
+    list_filter = (
+        ("trashed_at", admin.EmptyFieldListFilter),
+        "status", "priority", "outcome", "reason", "created_at",
+    )  # fmt: skip
     search_fields = ("uid", "name", "message")
     date_hierarchy = "created_at"
     inlines = (CheckpointLines, ArtifactLines)
     actions = (
-        "cancel", "resume", "retry", "delete_with_files",
+        "cancel", "resume", "retry", "trash", "restore", "purge",
         "to_top", "priority_high", "priority_normal", "priority_low",
     )  # fmt: skip
     list_per_page = 50
@@ -156,15 +159,22 @@ class TrainingRunAdmin(ReadOnly):
         """They start after the others."""
         _prioritise(request, runs, Priority.LOW)
 
-    @admin.action(description="Delete the selected runs with their files", permissions=["view"])
-    def delete_with_files(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
-        """Delete what has ended, and say how much that freed."""
-        _each(
-            request,
-            runs,
-            delete_run,
-            lambda run, freed: f"{run.uid}: freed {filesizeformat(freed)}.",
-        )
+    @admin.action(description="Move the selected runs to the trash", permissions=["view"])
+    def trash(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Move what has ended to the trash."""
+        _each(request, runs, trash_run, lambda run, _: f"{run.uid}: moved to the trash.")
+
+    @admin.action(description="Restore the selected runs from the trash", permissions=["view"])
+    def restore(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Take runs out of the trash."""
+        _each(request, runs, restore_run, lambda run, _: f"{run.uid}: restored.")
+
+    @admin.action(
+        description="Delete the selected runs of the trash for good", permissions=["view"]
+    )
+    def purge(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Delete what is in the trash, and say how much that freed."""
+        _each(request, runs, purge_run, lambda run, freed: f"{run.uid}: freed {size(freed)}.")
 
 
 def _each(

@@ -35,6 +35,22 @@ class SlotNotFound(RunError):
     """No host has this slot."""
 
 
+class RunInTrash(RunError):
+    """The run is in the trash: it can be restored or deleted for good, and nothing else."""
+
+
+class RunNotInTrash(RunError):
+    """The run is not in the trash, or is being deleted for good already."""
+
+
+class RunInUse(RunError):
+    """The run's files are in use, so it is deleted later."""
+
+
+class DiskFull(RunError):
+    """Too little of the disk is free, so that nothing new begins."""
+
+
 class NoCheckpoint(RunError):
     """The run has no checkpoint, so nothing can be done with its model."""
 

@@ -22,6 +22,7 @@ from runs_app.choices import (
     RunStatus,
 )
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
+from runs_app.run_sets import RunSet
 
 _UID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -145,6 +146,12 @@ class TrainingRun(models.Model):
     )
     trashed_at = models.DateTimeField(null=True, blank=True, db_index=True)
     trash_bytes = models.BigIntegerField(default=0, help_text="Bytes on disk when it was trashed.")
+    trash_wanted_at = models.DateTimeField(
+        null=True, blank=True, help_text="It goes to the trash as soon as it has ended."
+    )
+    purge_started_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its files are being deleted for good."
+    )
 
     priority = models.SmallIntegerField(
         default=Priority.NORMAL, choices=Priority.choices, help_text="Higher starts first."
@@ -186,6 +193,8 @@ class TrainingRun(models.Model):
     verdict = models.JSONField(null=True, blank=True, help_text="The core's Verdict.")
     leaks = models.JSONField(null=True, blank=True, help_text="The core's LeakCheck.")
 
+    objects = RunSet.as_manager()
+
     class Meta:
         ordering = ("-created_at", "-id")
         constraints = (
@@ -207,6 +216,11 @@ class TrainingRun(models.Model):
     def is_final(self) -> bool:
         """True once completed, failed or cancelled."""
         return self.status in FINAL
+
+    @property
+    def is_trashed(self) -> bool:
+        """True while it lies in the trash."""
+        return self.trashed_at is not None
 
     @property
     def colour(self) -> str:

@@ -103,7 +103,7 @@ class RunListPage:
     headings: list[dict[str, Any]] = about(
         "Sortable columns: key, label, active, descending, next."
     )
-    total: int = about("Runs in the database, whatever the filter.")
+    total: int = about("Runs outside the trash, whatever the filter.")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class HomePage:
     running: int = about("Runs that train now.")
     pending: int = about("Runs that wait.")
     recent: list[RunLine] = about("The newest runs that have ended.")
-    total: int = about("Runs in the database.")
+    total: int = about("Runs in the database, without the trash.")
     sample: DataSet | None = about("The bundled synthetic data set, where it is there.")
     machine: Machine = about("What this machine has left.")
     findings: list[Finding] = about("What holds the queue back, the worst first.")
@@ -181,7 +181,7 @@ class DashboardPage:
 
 def filter_runs(wanted: RunFilter) -> QuerySet[TrainingRun]:
     """The runs the filter asks for, in its order. A run without the value sorted by comes last."""
-    runs = TrainingRun.objects.all()
+    runs = TrainingRun.objects.visible()
     if wanted.search:
         runs = runs.filter(Q(name__icontains=wanted.search) | Q(uid__icontains=wanted.search))
     if wanted.status in RunStatus.values:
@@ -245,7 +245,7 @@ def run_list(wanted: RunFilter) -> RunListPage:
     """One page of the run table; a page number past the end gives the last page."""
     paginator = Paginator(filter_runs(wanted).only("pk"), PAGE_SIZE)
     page = paginator.get_page(wanted.page)
-    total = paginator.count if wanted.is_default else TrainingRun.objects.count()
+    total = paginator.count if wanted.is_default else TrainingRun.objects.visible().count()
     return RunListPage(
         lines=run_lines([run.pk for run in page.object_list]),
         page=page,
@@ -271,14 +271,15 @@ def _heading(key: str, wanted: RunFilter) -> dict[str, Any]:
 
 def home() -> HomePage:
     """What runs now, what ended last, and where a newcomer can begin."""
-    live = TrainingRun.objects.filter(status__in=LIVE).order_by("-status", "-priority", "rank")
-    recent = TrainingRun.objects.filter(status__in=FINAL)
+    runs = TrainingRun.objects.visible()
+    live = runs.filter(status__in=LIVE).order_by("-status", "-priority", "rank")
+    recent = runs.filter(status__in=FINAL)
     return HomePage(
         live=run_lines(list(live.values_list("pk", flat=True)[:20])),
         recent=run_lines(list(recent.values_list("pk", flat=True)[:8])),
         running=live.filter(status=RunStatus.RUNNING).count(),
         pending=live.filter(status=RunStatus.PENDING).count(),
-        total=TrainingRun.objects.count(),
+        total=runs.count(),
         machine=read_machine(),
         findings=read_health(),
         sample=DataSet.objects.filter(synthetic=True, problem="").first(),

@@ -31,6 +31,7 @@ from runs_app.views.queue import (
 from runs_app.views.report import run_report
 from runs_app.views.rows import rows
 from runs_app.views.runs import run_list
+from runs_app.views.trash import run_purge, run_restore, trash, trash_compare, trash_empty
 
 app_name = "runs"
 urlpatterns = [
@@ -47,6 +48,11 @@ urlpatterns = [
     path("runs/<slug:uid>/resume", run_resume, name="run_resume"),
     path("runs/<slug:uid>/retry", run_retry, name="run_retry"),
     path("runs/<slug:uid>/delete", run_delete, name="run_delete"),
+    path("trash", trash, name="trash"),
+    path("trash/empty", trash_empty, name="trash_empty"),
+    path("trash/compare", trash_compare, name="trash_compare"),
+    path("trash/<slug:uid>/restore", run_restore, name="run_restore"),
+    path("trash/<slug:uid>/purge", run_purge, name="run_purge"),
     path("runs/<slug:uid>/artifacts", artifact_list, name="artifact_list"),
     path("runs/<slug:uid>/artifacts/<path:path>", artifact, name="artifact"),
     path("runs/<slug:uid>/queue", run_queue, name="run_queue"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from runs_app.api import datasets, groups, leak_checks, predictions, problems, queue, runs
+from runs_app.api import datasets, groups, leak_checks, predictions, problems, queue, runs, trash
 
 api = NinjaAPI(
     title="AiStemPre",
@@ -21,3 +21,4 @@ api.add_router("", groups.router)
 api.add_router("", datasets.router)
 api.add_router("", predictions.router)
 api.add_router("", leak_checks.router)
+api.add_router("", trash.router)

@@ -11,6 +11,7 @@ from ninja.errors import ValidationError
 from runs_app.errors import (
     ArtifactNotFound,
     DataSetNotFound,
+    DiskFull,
     GroupNotFound,
     LeakCheckNotFound,
     PredictionNotFound,
@@ -69,6 +70,7 @@ _STATUS: dict[type[RunError], int] = {
     RunNotResumable: 409,
     RunNotWaiting: 409,
     RunStillLive: 409,
+    DiskFull: 507,
 }
 
 

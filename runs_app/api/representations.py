@@ -89,6 +89,8 @@ class RunSummary(Schema):
 class RunDetail(RunSummary):
     """A run with its verdict, its configuration and checkpoints."""
 
+    trashed_at: str | None
+    trash_wanted: bool
     verdict: dict[str, Any] | None
     not_judged: str
     resume_step: int | None
@@ -269,6 +271,8 @@ def run_detail(run: TrainingRun) -> dict[str, Any]:
     judged = judgement(run)
     return {
         **run_summary(run, turn_of(run)),
+        "trashed_at": _time(run.trashed_at),
+        "trash_wanted": run.trash_wanted_at is not None,
         "verdict": run.verdict,
         "not_judged": judged.not_judged if judged else "",
         "resume_step": resume_step(run),

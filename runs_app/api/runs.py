@@ -35,11 +35,11 @@ from runs_app.models import TrainingRun
 from runs_app.queries import RunFilter, filter_runs, get_run
 from runs_app.queueing.turns import turns_of
 from runs_app.services.cancel import cancel_run
-from runs_app.services.delete import delete_run
 from runs_app.services.launch import launch_run
 from runs_app.services.report import read_report
 from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
+from runs_app.services.trash import trash_run
 
 router = Router(tags=["runs"])
 
@@ -163,13 +163,21 @@ def retry(request: HttpRequest, response: HttpResponse, uid: str) -> Status[dict
 
 @router.delete(
     "/runs/{uid}",
-    response={204: None, 404: Refusal, 409: Refusal},
-    summary="Delete a run with its files",
+    response={202: RunDetail, 204: None, 404: Refusal, 409: Refusal},
+    summary="Move a run to the trash",
 )
-def delete(request: HttpRequest, uid: str) -> Status[None]:
-    """Only a run that has ended can be deleted."""
-    delete_run(find_run(uid).uid)
-    return Status(204, None)
+def delete(
+    request: HttpRequest,
+    uid: str,
+    cancel: bool = False,  # noqa: FBT001, FBT002 - the framework reads a query parameter from it
+) -> Status[Any]:
+    """One that has not ended is refused; with ``cancel=true`` it is cancelled first.
+
+    202 says that it goes to the trash when it has stopped. Deleting it for good is
+    ``DELETE /trash/{uid}``.
+    """
+    run = trash_run(find_run(uid).uid, cancel=cancel)
+    return Status(204, None) if run.is_trashed else Status(202, run_detail(run))
 
 
 def _events(run: TrainingRun, kind: EventKind, wanted: EventQuery) -> dict[str, Any]:

@@ -45,6 +45,7 @@ LAST_BYTES = 1024 * 1024
 """No event is larger."""
 
 CONSOLE = "console"
+SUPERVISOR = "supervisor"
 
 Entries = list[tuple[datetime, Entry]]
 
@@ -85,6 +86,10 @@ class Feed:
     def add_sample(self, sample: dict[str, Any]) -> None:
         """Put a sample of the machine into the next batch."""
         self._waiting.append(system_entry(sample))
+
+    def add_note(self, sentence: str) -> None:
+        """Put a warning of the supervisor's own into the next batch of the log."""
+        self._waiting.append(log_entry(0, sentence, "warning", SUPERVISOR))
 
     def drain(self) -> None:
         """Store everything up to the end of both files, once nobody writes any more."""
@@ -177,7 +182,7 @@ def _foreign(line: bytes, error: ValidationError) -> tuple[datetime, Entry]:
     """A warning in place of a line of ``events.jsonl`` that is no event."""
     shown = clean(line[:200])
     message = f"A line of {EVENTS_FILE} is no event ({error.error_count()} faults): {shown}"
-    return log_entry(0, message, "warning", "supervisor")
+    return log_entry(0, message, "warning", SUPERVISOR)
 
 
 def _span(piece: Piece) -> Span | None:

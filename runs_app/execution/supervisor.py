@@ -112,8 +112,9 @@ class Supervisor:
         if self._held.attempt > 1:
             end_earlier_trainer(self._directory)
             feed.drain()
-            if ended := said_last(feed.newest_word()):
-                self._patiently(self._register)
+            obeyed = self._patiently(partial(leases.was_settled, self._held))
+            if not obeyed and (ended := said_last(feed.newest_word())):
+                self._register(feed)
                 self._settle(ended)
                 return None
         feed.begin()
@@ -153,7 +154,7 @@ class Supervisor:
         return how
 
     def _finish(self, how: Exit, feed: Feed, kills: int) -> None:
-        self._patiently(self._register)
+        self._register(feed)
         outcome = judge(
             Evidence(
                 exit=how,
@@ -200,7 +201,7 @@ class Supervisor:
             if feed:
                 feed.wait_with(self._patience)
                 feed.drain()
-            self._patiently(self._register)
+                self._register(feed)
             self._interrupt(Interrupted(OUTAGE, counts=False))
         except LeaseLost as error:
             logger.warning("%s", error)
@@ -229,11 +230,19 @@ class Supervisor:
     def _wish(self) -> leases.Wish:
         return leases.wish(self._held)
 
-    def _register(self) -> None:
-        """Of a trainer that has ended; what it was writing when it was killed goes."""
+    def _register(self, feed: Feed) -> None:
+        """Of a trainer that has ended: make the records of the files true, remove its drafts.
+
+        What was not as recorded goes into the log.
+        """
+        held = self._held
         remove_unfinished(self._directory)
         remove_unfinished(self._directory / CHECKPOINT_DIR)
-        artifacts.register_all(self._held.run_pk, self._directory, self._tick)
+        found = partial(artifacts.register_all, held.run_pk, self._directory, self._tick)
+        for sentence in self._patiently(found):
+            logger.warning("Run %s: %s", held.uid, sentence)
+            feed.add_note(sentence)
+        feed.drain()
 
     def _renew_lease(self) -> None:
         if not self._patiently(partial(leases.renew, self._held)):
@@ -263,7 +272,7 @@ class Supervisor:
 
 def _broken(error: Exception) -> Outcome:
     """The outcome of a run whose supervisor failed, which is not the run's own fault."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Outcome(RunStatus.FAILED, Reason.DISK_FULL, SENTENCES[Reason.DISK_FULL])
     message = (
         f"The worker could not go on with this run: {type(error).__name__}: {error}. "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runs_app.forecasting.config.compose import preset_values
+from runs_app.forecasting.config.footprint import about_parameters
 from runs_app.forecasting.config.schema import Variant
 from runs_app.forecasting.errors import FieldError
 from runs_app.forms.build import BuilderField, build_field, errors_by_field, form_name
@@ -15,9 +16,6 @@ from runs_app.forms.steps import STEPS, Step, step_of
 from runs_app.queries import about
 
 Errors = dict[str, tuple[str, ...]]
-
-USUAL_FEATURES = 19
-"""Features per timeframe with the default indicators and the calendar."""
 
 
 @dataclass(frozen=True)
@@ -176,14 +174,3 @@ def presets(draft: Draft) -> list[Preset]:
         )
         cards.append(Preset(str(variant), width, range(layers), size, fills))
     return cards
-
-
-def about_parameters(*, width: int, layers: int, patch: int, timeframes: int) -> int:
-    """Parameters of the network, within a few per cent: its large matrices, without the biases.
-
-    An encoder layer has 12 width², and one more layer fuses the timeframes. The rest is the patch
-    embeddings and the way past the encoders, for ``USUAL_FEATURES`` per timeframe.
-    """
-    layers_in_all = layers * timeframes + 1
-    embedded = USUAL_FEATURES * timeframes * (patch + 1)
-    return 12 * width * width * layers_in_all + width * (width + embedded)

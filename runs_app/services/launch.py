@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from runs_app.errors import DataSourceNotFound
+from runs_app.disk import read_disk
+from runs_app.errors import DataSourceNotFound, DiskFull
 from runs_app.execution.core_process import CoreFailed
 from runs_app.execution.intake import examine_file
 from runs_app.execution.lifecycle import create_run
@@ -33,11 +34,19 @@ def launch_run(payload: dict[str, Any], *, name: str = "") -> TrainingRun:
     """Check a request and store it as a pending run; a worker is woken once it is committed.
 
     ``payload`` is the flat payload of the API, or a nested resolved configuration. Raises
-    ``ConfigInvalid``: paths are flat keys, ``overrides``, ``name``, or dotted schema paths.
+    ``ConfigInvalid``: paths are flat keys, ``overrides``, ``name``, or dotted schema paths; and
+    ``DiskFull``.
     """
+    refuse_full()
     label = clean_name(name)
     config, request = resolve(payload)
     return create_run(config, as_sent(payload, request, config), label)
+
+
+def refuse_full() -> None:
+    """Raise ``DiskFull`` where so little of the disk is free that nothing new may begin."""
+    if refusal := read_disk().refusal:
+        raise DiskFull(refusal)
 
 
 def resolve(payload: Any) -> tuple[RunConfig, RunRequest]:
@@ -106,7 +115,8 @@ def candle_facts(config: RunConfig) -> CandleFacts:
     except CoreFailed as error:
         raise _refused(f"cannot be read: {error}") from error
     if report is None:
-        sentence = data_set.problem or "its file is still being read; try again in a moment"
+        sentence = data_set.problem or read_disk().refusal
+        sentence = sentence or "its file is still being read; try again in a moment"
         raise _refused(f"cannot be used: {sentence}")
     if report.problem and not config.data.repair:
         raise _refused(f"cannot be used as it is: {report.problem}")

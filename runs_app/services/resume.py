@@ -27,6 +27,8 @@ def resume_run(uid: str) -> TrainingRun:
 
 
 def _why_not(run: TrainingRun) -> str:
+    if run.is_trashed:
+        return f"Run {run.uid} is in the trash; restore it first."
     if run.is_live:
         return f"Run {run.uid} is {run.status}; it goes on by itself."
     if run.status not in RESUMABLE:

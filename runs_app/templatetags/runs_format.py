@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from runs_app.retention import kept_until
+
 register = template.Library()
 
 ABSENT = "–"
@@ -128,6 +130,9 @@ def minutes(value: Any) -> str:
 def utc(value: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
     """An instant in UTC, to the minute."""
     return ABSENT if value is None else value.strftime(form)
+
+
+register.filter("kept_until", kept_until)
 
 
 @register.filter

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from runs_app import queries
-from runs_app.errors import DataSetNotFound
+from runs_app.errors import DataSetNotFound, DiskFull
 from runs_app.forecasting.config.schema import Variant
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.forms.build import form_name, read_values
@@ -21,6 +21,7 @@ from runs_app.forms.draft import Draft, load, new_draft, save
 from runs_app.forms.steps import STEP_KEYS, STEPS, Step, get_step
 from runs_app.forms.wizard import Errors, builder_page, group, wrong_on
 from runs_app.services.datasets import find_data_set, list_data_sets
+from runs_app.services.footprint import room_for
 from runs_app.services.groups import SIZE_KEYS, Size, launch_group, plan_group, read_size
 from runs_app.services.launch import clean_name, launch_run, resolve
 from runs_app.services.leak_checks import ask_for_leak_check, newest_leak_check
@@ -169,6 +170,9 @@ def _start(request: HtmxRequest, draft: Draft) -> HttpResponse:
             draft.run = launch_run(draft.payload(), name=draft.name).uid
     except ConfigInvalid as invalid:
         return _show(request, draft, STEPS[-1], group(invalid.errors), status=422)
+    except DiskFull as error:
+        messages.error(request, str(error))
+        return _show(request, draft, STEPS[-1], {}, status=507)
     save(request.session, draft)
     if draft.group:
         return redirect("runs:group_detail", draft.group)
@@ -182,6 +186,8 @@ def _show(
     context: dict[str, Any] = {"page": page, "steps": STEPS, "form_name": form_name}
     if step is STEPS[-1] and not errors:
         context["leak_check"] = newest_leak_check(draft.payload())
+        size = _size(draft)
+        context["room"] = room_for(draft.payload(), runs=size.folds * size.seeds)
     if step.key == "data":
         context["data_sets"] = list_data_sets()
         context["known_paths"] = {data_set.path for data_set in context["data_sets"]}

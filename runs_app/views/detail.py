@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,9 +14,9 @@ from runs_app.forecasting.evaluation.documents import BASELINES
 from runs_app.live.fragments import render_events
 from runs_app.models import TrainingRun
 from runs_app.services.cancel import cancel_run
-from runs_app.services.delete import delete_run
 from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
+from runs_app.services.trash import trash_run
 from runs_app.views.request import HtmxRequest
 
 
@@ -36,6 +37,7 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
         "points": queries.points(run, up_to=run.last_seq).as_dict(),
         "baselines": BASELINES,
         "config_yaml": queries.config_yaml(run),
+        "trash_days": settings.TRASH_DAYS,
     }
     return render(request, "runs/detail.html", context)
 
@@ -90,14 +92,16 @@ def run_retry(request: HtmxRequest, uid: str) -> HttpResponse:
 
 @require_POST
 def run_delete(request: HtmxRequest, uid: str) -> HttpResponse:
-    """Delete the run with its files."""
-    run = _run_or_404(uid)
+    """Move the run to the trash; with ``cancel`` one that has not ended is cancelled first."""
+    _run_or_404(uid)
     try:
-        delete_run(uid)
+        run = trash_run(uid, cancel="cancel" in request.POST)
     except RunError as error:
         messages.error(request, str(error))
         return redirect("runs:run_detail", uid)
-    messages.success(request, f"Run {run} was deleted with its files.")
+    if not run.is_trashed:
+        return redirect("runs:run_detail", uid)
+    messages.success(request, f"Run {run} was moved to the trash.")
     return redirect("runs:run_list")
 
 

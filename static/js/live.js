@@ -39,7 +39,7 @@ export function startLive(root, onBatch) {
     onBatch({
       points: batch.dataset.points ? JSON.parse(batch.dataset.points) : null,
     });
-    if (batch.dataset.final === "yes") state.final = true;
+    state.final = batch.dataset.final === "yes";
   }
 
   // In order and one after another: a swap is asynchronous.
@@ -69,6 +69,24 @@ export function startLive(root, onBatch) {
     });
   }
 
+  // The run was deleted for good meanwhile: say so, and offer nothing more.
+  function gone() {
+    state.final = true;
+    show("ended", "");
+    document.getElementById("run-gone").hidden = false;
+    for (const button of document.querySelectorAll("#run-header button")) button.disabled = true;
+  }
+
+  // A run that has ended has no socket, but may have been trashed, restored or resumed elsewhere.
+  async function lookAgain() {
+    const answer = await fetch(`${address}/live?after=${state.seq}`, {
+      headers: { Accept: "text/html", "HX-Request": "true" },
+    }).catch(() => null);
+    if (answer?.ok) await enqueue(await answer.text());
+    if (answer?.status === 404) gone();
+    if (!state.final) connect();
+  }
+
   async function poll() {
     if (state.final || leaving || socket?.readyState === WebSocket.OPEN) return;
     try {
@@ -76,6 +94,7 @@ export function startLive(root, onBatch) {
         headers: { Accept: "text/html", "HX-Request": "true" },
       });
       if (answer.ok) await enqueue(await answer.text());
+      if (answer.status === 404) gone();
     } catch {
       show("disconnected", "○ Disconnected"); // the server is away; the next tick asks again
     }
@@ -93,9 +112,10 @@ export function startLive(root, onBatch) {
     if (!state.final) connect();
   });
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && !socket && !state.final) connect();
+    if (document.hidden) return;
+    if (state.final) lookAgain();
+    else if (!socket) connect();
   });
-  if (state.final) return;
-  connect();
   setInterval(poll, POLL_MS);
+  if (!state.final) connect();
 }

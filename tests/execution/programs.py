@@ -85,7 +85,7 @@ def complete() -> int:
             step=3,
             val_loss=0.25,
             size_bytes=7,
-            sha256="9fbb5e0b4a9e52d0a5c2ea0a5f2fcbf8ab5ec7e7bd5cfd5b58ba3c63e3e1b3d1",
+            sha256="9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c",
             is_best=True,
         )
     )
@@ -224,3 +224,19 @@ def surroundings() -> int:
     say("modules", sorted(m for m in ("django", "celery", "torch") if m in sys.modules))
     say("descriptors", sorted(entry.name for entry in Path("/proc/self/fd").iterdir()))
     return finished()
+
+
+def tampered() -> int:
+    """A whole fit; then its checkpoint is changed, another one is torn, and one is gone."""
+    code = complete()
+    changed = Path("checkpoints/checkpoint-epoch1.ckpt")
+    for name in ("torn", "gone"):
+        write(
+            events.CheckpointSaved(
+                path=f"checkpoints/{name}.ckpt", epoch=1, step=2, val_loss=None, size_bytes=7,
+                sha256="0" * 64, is_best=False, is_last=False,
+            )
+        )  # fmt: skip
+    changed.write_bytes(b"WEIGHTS")
+    Path("checkpoints/torn.ckpt").write_bytes(b"PK\x03\x04 the first part of an archive")
+    return code

@@ -17,6 +17,7 @@ from runs_app.execution.trainer_process import TrainerServer
 from runs_app.models import RunEvent, TrainingRun
 from tests.execution import programs
 from tests.execution.conftest import Background, claim, directory, supervise
+from tests.factories import make_checkpoint
 
 Train = Callable[[str], TrainingRun]
 
@@ -330,3 +331,18 @@ def test_trainers_die_with_their_fork_server(
     run.refresh_from_db()
     assert (run.status, run.losses) == (RunStatus.PENDING, 1)
     doomed.close()
+
+
+def test_a_fault_that_was_reported_and_settled_is_not_obeyed_twice(
+    train: Callable[[str], TrainingRun], server: TrainerServer
+) -> None:
+    run = train("bad_data")
+    assert (run.status, run.reason) == (RunStatus.FAILED, "data")
+    make_checkpoint(run, step=2)
+    (directory(run) / "program").write_text("complete")
+
+    assert lifecycle.resume(run.pk, 2) is not None
+    supervise(claim(run), server)
+
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == (RunStatus.COMPLETED, 2), run.message

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.db import transaction
+from pytest_django import Settings
 
 from aistempre.asgi import application
 from runs_app.choices import EventKind, RunStatus
@@ -61,6 +63,14 @@ def append(
     return events
 
 
+@pytest.fixture
+def runs_root(tmp_path: Path, settings: Settings) -> Path:
+    """An empty folder for run directories."""
+    settings.RUNS_ROOT = tmp_path / "runs"
+    (tmp_path / "runs").mkdir()
+    return tmp_path / "runs"
+
+
 def end(run: TrainingRun, status: RunStatus = RunStatus.COMPLETED) -> None:
     """End the run with its final status event."""
     TrainingRun.objects.filter(pk=run.pk).update(status=status)
@@ -85,6 +95,21 @@ async def connected(run: TrainingRun, query: str = "") -> WebsocketCommunicator:
     accepted, _ = await client.connect(timeout=5)
     assert accepted
     return client
+
+
+async def close_code(client: WebsocketCommunicator) -> int:
+    """The code with which the server closes now."""
+    message = await client.receive_output(timeout=5)
+    assert message["type"] == "websocket.close"
+    await client.disconnect()
+    return int(message["code"])
+
+
+async def attempt_of(client: WebsocketCommunicator) -> tuple[bool, int | None]:
+    """Whether a client was let in, and with which code it was refused; hangs up again."""
+    accepted, code = await client.connect(timeout=5)
+    await client.disconnect()
+    return accepted, None if accepted else code
 
 
 async def numbers(client: WebsocketCommunicator, count: int) -> list[int]:

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from runs_app.choices import FINAL, RunStatus
+from runs_app.errors import DiskFull
 from runs_app.forecasting.config.document import MAX_BYTES
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import TrainingRun
@@ -39,7 +40,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, create, and wait where asked to. Exit status 1 when a run failed."""
         planned = self._plan(options["file"])
-        uids = self._launch(planned)
+        try:
+            uids = self._launch(planned)
+        except DiskFull as error:
+            raise CommandError(str(error)) from error
         if not options["wait"]:
             return
         try:

@@ -28,7 +28,8 @@ def test_a_run_with_config_metrics_and_checkpoints(run: TrainingRun) -> None:
     assert found.keys() == {
         "id", "name", "status", "reason", "message", "created_at", "started_at", "finished_at",
         "attempt", "config", "request", "metrics", "checkpoints", "last_seq", "url", "outcome",
-        "verdict", "not_judged", "leaks", "group", "resume_step", "queue",
+        "verdict", "not_judged", "leaks", "group", "resume_step", "queue", "trashed_at",
+        "trash_wanted",
     }  # fmt: skip
     assert found["id"] == run.uid
     assert found["status"] == "completed"
@@ -179,8 +180,41 @@ def test_retry_and_delete(run: TrainingRun, runs_root: Path) -> None:
     assert again.status == RunStatus.PENDING
     assert Client().delete(f"/runs/{again.uid}").status_code == 409
     assert Client().delete(f"/runs/{run.uid}").status_code == 204
-    assert not (runs_root / run.uid).exists()
+    assert get(f"/runs/{run.uid}").json()["trashed_at"]
+    assert [one["id"] for one in get("/runs").json()["runs"]] == [again.uid]
+
+
+def test_the_trash(run: TrainingRun, runs_root: Path) -> None:
+    size = 100_000
+    (runs_root / run.uid).mkdir(exist_ok=True)
+    (runs_root / run.uid / "weights").write_bytes(b"x" * size)
+    assert Client().delete(f"/trash/{run.uid}").status_code == 409
+    Client().delete(f"/runs/{run.uid}")
+
+    found = get("/trash").json()
+
+    (line,) = found["runs"]
+    assert (line["id"], line["deleting"], found["total"]) == (run.uid, False, 1)
+    assert line["size_bytes"] == found["total_bytes"] >= size
+    assert line["kept_until"] > line["trashed_at"]
+    assert Client().post(f"/trash/{run.uid}/restore").json()["trashed_at"] is None
+    assert Client().post(f"/trash/{run.uid}/restore").status_code == 409
+    Client().delete(f"/runs/{run.uid}")
+    freed = Client().delete(f"/trash/{run.uid}")
+    assert (freed.status_code, freed.json()["freed_bytes"]) == (200, line["size_bytes"])
     assert get(f"/runs/{run.uid}").status_code == 404
+    assert Client().delete(f"/trash/{run.uid}").status_code == 404
+
+
+def test_cancel_and_delete(run: TrainingRun) -> None:
+    TrainingRun.objects.filter(pk=run.pk).update(status=RunStatus.RUNNING)
+    refused = Client().delete(f"/runs/{run.uid}")
+    assert (refused.status_code, "cancel it" in refused.json()["detail"]) == (409, True)
+
+    answer = Client().delete(f"/runs/{run.uid}?cancel=true")
+
+    assert (answer.status_code, answer.json()["trash_wanted"]) == (202, True)
+    assert get("/runs").json()["total"] == 1
 
 
 def test_data_sets(candles: Path) -> None:
@@ -207,6 +241,7 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
         "/api/runs/{uid}/exports", "/api/runs/{uid}/queue",
         "/api/queue", "/api/queue/pause", "/api/queue/resume",
         "/api/queue/slots/{host}/{name}/drain", "/api/queue/slots/{host}/{name}/undrain",
+        "/api/trash", "/api/trash/{uid}", "/api/trash/{uid}/restore",
     }  # fmt: skip
     body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
     config = body["schema"]["properties"]["config"]["properties"]

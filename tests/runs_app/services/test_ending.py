@@ -1,4 +1,4 @@
-"""Cancel, retry and delete, from the services and from the admin site."""
+"""Cancel and retry, from the services and from the admin site."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from runs_app.errors import RunNotCancellable, RunNotFound, RunNotResumable, Run
 from runs_app.execution import run_directory, wakeups
 from runs_app.models import TrainingRun
 from runs_app.services.cancel import cancel_run
-from runs_app.services.delete import delete_run
 from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
+from runs_app.services.trash import trash_run
 from tests.factories import (
     make_checkpoint,
     make_completed_run,
@@ -79,7 +79,7 @@ def test_retry_is_a_new_run_with_the_same_configuration() -> None:
 
 def test_a_live_run_is_neither_retried_nor_deleted() -> None:
     run = make_running_run()
-    for service in (retry_run, delete_run):
+    for service in (retry_run, trash_run):
         with pytest.raises(RunStillLive):
             service(run.uid)
     assert TrainingRun.objects.filter(pk=run.pk).exists()
@@ -122,26 +122,6 @@ def test_what_cannot_be_resumed_says_what_to_do() -> None:
         resume_run("nosuchrun")
 
 
-def test_delete_removes_files_and_rows(finished_run: TrainingRun) -> None:
-    directory = run_directory.path_of(finished_run.uid)
-
-    freed = delete_run(finished_run.uid)
-
-    assert 5000 <= freed <= 30_000
-    assert not directory.exists()
-    assert not TrainingRun.objects.filter(pk=finished_run.pk).exists()
-    with pytest.raises(RunNotFound):
-        delete_run(finished_run.uid)
-
-
-def test_a_deletion_that_was_interrupted_is_finished(finished_run: TrainingRun) -> None:
-    (run_directory.path_of(finished_run.uid) / "checkpoints/a.ckpt").unlink()
-
-    delete_run(finished_run.uid)
-
-    assert not TrainingRun.objects.filter(pk=finished_run.pk).exists()
-
-
 def act(client: Client, action: str, *runs: TrainingRun) -> list[str]:
     """Run an action of the admin's run list; the messages it showed."""
     data = {"action": action, "_selected_action": [run.pk for run in runs]}
@@ -161,7 +141,14 @@ def test_admin_actions(client: Client, finished_run: TrainingRun) -> None:
     assert waiting.status == RunStatus.CANCELLED
     (told,) = act(client, "retry", finished_run)
     assert "started again as" in told
-    (told,) = act(client, "delete_with_files", finished_run)
+    assert act(client, "trash", finished_run) == [f"{finished_run.uid}: moved to the trash."]
+    assert act(client, "restore", finished_run) == [f"{finished_run.uid}: restored."]
+    (told,) = act(client, "purge", finished_run)
+    assert (
+        told == f"{finished_run.uid}: Run {finished_run.uid} is not in the trash. Delete it first."
+    )
+    act(client, "trash", finished_run)
+    (told,) = act(client, "purge", finished_run)
     assert "freed" in told
     assert not TrainingRun.objects.filter(pk=finished_run.pk).exists()
 

@@ -16,6 +16,7 @@ from runs_app.models import RunGroup, TrainingRun
 from runs_app.services import groups
 from runs_app.services.groups import cancel_group, delete_group, launch_group, read_size
 from runs_app.services.retry import retry_run
+from runs_app.services.trash import empty_trash
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runs_root", "candles")]
 
@@ -123,7 +124,8 @@ def test_cancel_and_delete_take_all_runs(runs_root: Path) -> None:
     TrainingRun.objects.filter(pk=running.pk).update(status=RunStatus.CANCELLED)
     assert cancel_group(group.uid) == 0
 
-    assert delete_group(group.uid) > 0
+    assert delete_group(group.uid) == 3
+    assert empty_trash().runs == 3
     assert not TrainingRun.objects.exists()
     assert list(runs_root.iterdir()) == []
     with pytest.raises(GroupNotFound):

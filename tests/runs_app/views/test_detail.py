@@ -45,7 +45,8 @@ def test_every_state_has_its_badge_and_buttons(
     colour = {"running": "blue", "completed": "green", "failed": "red", "cancelled": "yellow"}
     assert f'status-{colour.get(status, "secondary")}" data-run-status="{status}"' in page
     assert ("data-cancel" in page) is run.is_live
-    assert ('form="delete-form"' in page) is run.is_final
+    assert 'form="delete-form"' in page
+    assert ("Cancel and delete" in page) is run.is_live
 
 
 def test_a_completed_run_says_how_it_ended(browser: Client, make_run: MakeRun) -> None:
@@ -230,8 +231,8 @@ def test_delete_leads_to_the_table_and_a_live_run_stays(browser: Client, make_ru
     refused = browser.post(f"/runs/{live.uid}/delete", follow=True).content.decode()
     assert 'class="alert alert-danger"' in refused
     page = browser.post(f"/runs/{done.uid}/delete", follow=True)
-    assert "was deleted with its files" in page.content.decode()
-    assert browser.get(f"/runs/{done.uid}").status_code == 404
+    assert "was moved to the trash" in page.content.decode()
+    assert f'id="run-{done.uid}"' not in page.content.decode()
 
 
 def test_retry_queues_a_run_that_ended(browser: Client, make_run: MakeRun) -> None:
