@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from runs_app.execution import leases, lifecycle, worker_process
+from runs_app.execution import leases, lifecycle, run_directory, worker_process
+from runs_app.execution.leftovers import clear_lost
 from runs_app.execution.slots import host_name
 from runs_app.models import TrainingRun
 
@@ -31,4 +32,5 @@ def recover_lost() -> list[TrainingRun]:
     lost = [run for run in found if run]
     for run in lost:
         logger.warning("Run %s: %s", run.uid, run.message)
+        clear_lost(run_directory.path_of(run.uid), run.attempt)
     return lost

@@ -42,7 +42,7 @@ class Checker:
     def _all(self) -> Iterator[Violation]:
         laboratory = self._laboratory
         yield from machine.check_processes(laboratory)
-        for run in TrainingRun.objects.filter(trashed_at=None):
+        for run in TrainingRun.objects.all():
             yield from self._run(run)
         yield from rows.check_slots()
         yield from rows.check_acknowledged(laboratory.user.acknowledged)

@@ -86,16 +86,15 @@ def check_acknowledged(acknowledged: Sequence[Acknowledged]) -> Iterator[Violati
     """S11: what was answered with 2xx can be seen."""
     counts = Counter(acknowledged)
     runs = {run.uid: run for run in TrainingRun.objects.all()}
-    deleted = {done.uid for done in acknowledged if done.action == "delete"}
+    purged = {done.uid for done in acknowledged if done.action == "purge"}
     for done, count in counts.items():
         run = runs.get(done.uid)
-        gone = run is None or run.trashed_at is not None
-        if done.action == "delete":
-            if not gone:
-                yield Violation("S11", f"run {done.uid} was deleted and is there")
+        if done.action == "purge":
+            if run is not None:
+                yield Violation("S11", f"run {done.uid} was deleted for good and is there")
             continue
         if run is None:
-            if done.uid not in deleted:
+            if done.uid not in purged:
                 yield Violation("S11", f"{done.action} of run {done.uid}: it is not there")
             continue
         if _times_seen(run, done.action) < _least(done.action, count):
@@ -103,11 +102,13 @@ def check_acknowledged(acknowledged: Sequence[Acknowledged]) -> Iterator[Violati
 
 
 def _least(action: str, count: int) -> int:
-    return 1 if action == "cancel" else count
+    return 1 if action in ("cancel", "delete") else count
 
 
 def _times_seen(run: TrainingRun, action: str) -> int:
     told = [event.payload for event in run.events.filter(kind=EventKind.STATUS)]
+    if action == "delete":
+        return int(run.is_trashed)
     if action == "cancel":
         return sum(bool(p.get("cancelling") or p["status"] == "cancelled") for p in told)
     if action == "resume":

@@ -111,7 +111,7 @@ def test_a_slot_of_a_run_that_ended_is_found(run: TrainingRun) -> None:
     assert rules(check_slots()) == ["S4"]
 
 
-@pytest.mark.parametrize("action", ["cancel", "resume", "delete"])
+@pytest.mark.parametrize("action", ["cancel", "resume", "delete", "purge"])
 def test_an_action_without_effect_is_found(run: TrainingRun, action: str) -> None:
     assert rules(check_acknowledged([Acknowledged(action, run.uid)])) == ["S11"]
 

@@ -93,7 +93,7 @@ class Fit:
         folder = self.run_dir / events.CHECKPOINT_DIR
         folder.mkdir(exist_ok=True)
         name = f"checkpoint-epoch{self.step_taken}.ckpt"
-        draft = folder / f".{name}.new"
+        draft = folder / f".{name}.{os.getpid()}.new"
         try:
             with zipfile.ZipFile(draft, "w") as archive:
                 archive.writestr("step", str(self.step_taken))

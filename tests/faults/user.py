@@ -52,9 +52,10 @@ class User:
         return uid
 
     def act(self, action: str, uid: str) -> int:
-        """Cancel, resume, retry or delete; the status answered, 0 for none."""
-        if action == "delete":
-            status, answer = self.send("DELETE", f"/runs/{uid}")
+        """Cancel, resume, retry, delete or purge; the status answered, 0 for none."""
+        if action in ("delete", "purge"):
+            folder = "runs" if action == "delete" else "trash"
+            status, answer = self.send("DELETE", f"/{folder}/{uid}")
         else:
             status, answer = self.send("POST", f"/runs/{uid}/{action}")
         if 200 <= status < 300:

@@ -31,6 +31,7 @@ PROGRAMS = (
 )  # fmt: skip
 FAULTS_SHARE = 0.35
 ANY_SHARE = 0.2
+ACTIONS = ("launch",) * 5 + ("cancel", "resume", "delete") * 2 + ("purge",)
 
 
 class Walk:
@@ -67,7 +68,7 @@ class Walk:
             # Drawn before anything is done, so that no answer of the machine moves the dice.
             draw = self._dice.random()
             kind = self._dice.choice(sorted(self._kinds))
-            action = self._dice.choice(("launch",) * 5 + ("cancel", "resume") * 2 + ("delete",))
+            action = self._dice.choice(ACTIONS)
             if draw < FAULTS_SHARE:
                 if self._kinds[kind]():
                     self.faults[kind] += 1
@@ -97,10 +98,11 @@ class Walk:
 
     def _fit_for(self, action: str) -> list[str]:
         """Runs of which the action makes sense, and now and then any."""
-        states = {"cancel": LIVE, "resume": RESUMABLE, "delete": FINAL}[action]
+        states = {"cancel": LIVE, "resume": RESUMABLE}.get(action, FINAL)
         if self._dice.random() < ANY_SHARE:
             return self._uids
         found = TrainingRun.objects.filter(uid__in=self._uids, status__in=states)
+        found = found.filter(trashed_at__isnull=action != "purge")
         return ask(lambda: list(found.order_by("pk").values_list("uid", flat=True)))
 
     def _some(self, found: list[psutil.Process]) -> psutil.Process | None:
