@@ -35,7 +35,8 @@ def check_run(run: TrainingRun, events: Sequence[RunEvent]) -> Iterator[Violatio
 
 
 def _one_state(name: str, run: TrainingRun, events: Sequence[RunEvent]) -> Iterator[Violation]:
-    told = [event for event in events if event.kind == EventKind.STATUS]
+    # One that tells of the trash alone names no state.
+    told = [e for e in events if e.kind == EventKind.STATUS and "status" in e.payload]
     states = [event.payload["status"] for event in told]
     for (before, after), event in zip(pairwise(states), told[1:], strict=False):
         if after not in ALLOWED[before]:
@@ -68,7 +69,7 @@ def _one_attempt(name: str, run: TrainingRun, events: Sequence[RunEvent]) -> Ite
         event.attempt
         for event in events
         if event.kind == EventKind.STATUS
-        and event.payload["status"] == RunStatus.RUNNING
+        and event.payload.get("status") == RunStatus.RUNNING
         and str(event.payload.get("message", "")).startswith("Starting:")
     ]
     if claims != list(range(1, run.attempt + 1)):
@@ -106,7 +107,11 @@ def _least(action: str, count: int) -> int:
 
 
 def _times_seen(run: TrainingRun, action: str) -> int:
-    told = [event.payload for event in run.events.filter(kind=EventKind.STATUS)]
+    told = [
+        event.payload
+        for event in run.events.filter(kind=EventKind.STATUS)
+        if "status" in event.payload
+    ]
     if action == "delete":
         return int(run.is_trashed)
     if action == "cancel":
