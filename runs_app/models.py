@@ -108,6 +108,9 @@ class RunGroup(models.Model):
         return self.folds * self.seeds
 
 
+RunManager = models.Manager.from_queryset(RunSet)
+
+
 class TrainingRun(models.Model):
     """One training run: its configuration, its state, and its latest figures."""
 
@@ -193,7 +196,7 @@ class TrainingRun(models.Model):
     verdict = models.JSONField(null=True, blank=True, help_text="The core's Verdict.")
     leaks = models.JSONField(null=True, blank=True, help_text="The core's LeakCheck.")
 
-    objects = RunSet.as_manager()
+    objects = RunManager()
 
     class Meta:
         ordering = ("-created_at", "-id")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -13,15 +12,17 @@ from django.core.paginator import Page, Paginator
 from django.db.models import F, OrderBy, Q, QuerySet
 from django.db.models.fields.json import KT
 from django.utils import timezone
-from django.utils.text import slugify
 
+from runs_app.checkpoint_lines import CheckpointLine, checkpoint_lines
 from runs_app.choices import FINAL, LIVE, ArtifactKind, EventKind, Judged, RunStatus
+from runs_app.endings import reason_label
 from runs_app.errors import RunNotFound
 from runs_app.forecasting.config.document import to_yaml, validate
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.judgement import Badge, Judgement, badge_of, judgement
 from runs_app.machine import Machine, read_machine
-from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+from runs_app.models import Artifact, DataSet, RunEvent, TrainingRun
+from runs_app.next_steps import NextSteps, interruption, next_steps
 from runs_app.queueing.health import Finding
 from runs_app.queueing.page import read_health
 from runs_app.queueing.turns import Turn, turn_of
@@ -50,7 +51,7 @@ SORTS: dict[str, tuple[str, str]] = {
 _LIST_COLUMNS = (
     "uid", "name", "status", "reason", "message", "created_at", "started_at", "finished_at",
     "cancel_requested_at", "epoch", "step", "train_loss", "val_loss", "best_val_loss", "metrics",
-    "outcome", "leaks",
+    "outcome", "leaks", "attempt", "losses", "kill_requested_at",
 )  # fmt: skip
 
 
@@ -71,6 +72,8 @@ class RunLine:
     val_da: float | None = about("Latest directional accuracy, 0 to 1.")
     seconds: float | None = about("Running time so far or in all; None before it started.")
     cancelling: bool = about("True from the wish to cancel until the run has ended.")
+    interruption: str = about("Why it waits again, in a sentence; empty where it does not.")
+    reason_label: str = about("Why it ended, in words; empty where it completed or is live.")
     badge: Badge | None = about("The outcome of the verdict; None where it was not judged.")
     group: str = about("Public id of its group; empty for a single run.")
 
@@ -130,21 +133,6 @@ class LogLine:
 
 
 @dataclass(frozen=True)
-class CheckpointLine:
-    """One checkpoint of a run."""
-
-    path: str = about("Relative to the run directory; also its address.")
-    name: str = about("File name.")
-    key: str = about("Name fit for an element's id.")
-    epoch: int = about("Epoch it was saved after.")
-    val_loss: float | None = about("Validation loss then.")
-    size_bytes: int = about("Size on disk.")
-    created_at: datetime = about("When it was saved.")
-    is_best: bool = about("True for the lowest validation loss.")
-    is_last: bool = about("True for the newest.")
-
-
-@dataclass(frozen=True)
 class ArtifactLine:
     """One file of a run."""
 
@@ -163,6 +151,7 @@ class DashboardPage:
     max_epochs: int | None = about("Epochs the run was asked for.")
     progress: float = about("Share of the steps of all epochs that were taken, 0 to 1.")
     cancelling: bool = about("True from the wish to cancel until the run has ended.")
+    next: NextSteps = about("Where it comes from, and the ways on from it.")
     resume_step: int | None = about("Step a cancelled or failed run can go on from; else None.")
     turn: Turn | None = about("Its turn in the queue; None where it does not wait.")
     seconds: float | None = about("Running time so far or in all.")
@@ -173,14 +162,12 @@ class DashboardPage:
     judgement: Judgement | None = about("Verdict and leak check; None before the run has ended.")
     standings: Standings = about("The model and the baselines on the validation part.")
 
-    @property
-    def reason_label(self) -> str:
-        """The reason of the end as words: ``out of memory``."""
-        return self.run.reason.replace("_", " ")
-
 
 def filter_runs(wanted: RunFilter) -> QuerySet[TrainingRun]:
-    """The runs the filter asks for, in its order. A run without the value sorted by comes last."""
+    """The runs the filter asks for, in its order.
+
+    A run whose value is absent or not finite comes last, in whichever direction.
+    """
     runs = TrainingRun.objects.visible()
     if wanted.search:
         runs = runs.filter(Q(name__icontains=wanted.search) | Q(uid__icontains=wanted.search))
@@ -224,14 +211,16 @@ def _run_line(run: Any) -> RunLine:
         val_da=run.metrics.get("val_da"),
         seconds=running_seconds(run),
         cancelling=is_cancelling(run),
+        interruption=interruption(run),
+        reason_label=reason_label(run) if run.status == RunStatus.FAILED else "",
         badge=badge_of(run),
         group=run.group_uid or "",
     )
 
 
 def running_seconds(run: TrainingRun) -> float | None:
-    """Seconds from the start to the end, or to now while it runs; None before it started."""
-    if run.started_at is None:
+    """Seconds from the start to the end, or to now while it runs; None while it waits."""
+    if run.started_at is None or run.status == RunStatus.PENDING:
         return None
     return ((run.finished_at or timezone.now()) - run.started_at).total_seconds()
 
@@ -303,11 +292,12 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         max_epochs=run.config.get("train", {}).get("max_epochs"),
         progress=_progress(run),
         cancelling=is_cancelling(run),
+        next=next_steps(run),
         resume_step=resume_step(run),
         turn=turn_of(run),
         seconds=running_seconds(run),
         newest=newest,
-        checkpoints=_checkpoints(run),
+        checkpoints=checkpoint_lines(run),
         artifacts=_artifacts(run),
         last_lines=newest_log(run.pk, up_to=run.last_seq, limit=FAILURE_LINES)
         if run.status == RunStatus.FAILED
@@ -323,24 +313,6 @@ def _progress(run: TrainingRun) -> float:
     if not (run.step and steps and epochs):
         return 0.0
     return min(run.step / (steps * epochs), 1.0)
-
-
-def _checkpoints(run: TrainingRun) -> list[CheckpointLine]:
-    rows: QuerySet[Checkpoint] = run.checkpoints.order_by("-epoch", "-step", "path")
-    return [
-        CheckpointLine(
-            path=row.path,
-            name=PurePosixPath(row.path).name,
-            key=slugify(row.path.replace(".", "-").replace("/", "-")),
-            epoch=row.epoch,
-            val_loss=row.val_loss,
-            size_bytes=row.size_bytes,
-            created_at=row.created_at,
-            is_best=row.is_best,
-            is_last=row.is_last,
-        )
-        for row in rows
-    ]
 
 
 def _artifacts(run: TrainingRun) -> list[ArtifactLine]:

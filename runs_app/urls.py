@@ -7,14 +7,15 @@ from django.urls import path
 from runs_app.views.alive import alive
 from runs_app.views.artifacts import artifact, artifact_list
 from runs_app.views.builder import builder, new
+from runs_app.views.copies import run_branch, run_clone, run_resume, run_retry
 from runs_app.views.datasets import dataset, datasets
 from runs_app.views.detail import (
+    checkpoint_pin,
+    checkpoint_unpin,
     run_cancel,
     run_delete,
     run_detail,
     run_live,
-    run_resume,
-    run_retry,
 )
 from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
@@ -47,6 +48,10 @@ urlpatterns = [
     path("runs/<slug:uid>/cancel", run_cancel, name="run_cancel"),
     path("runs/<slug:uid>/resume", run_resume, name="run_resume"),
     path("runs/<slug:uid>/retry", run_retry, name="run_retry"),
+    path("runs/<slug:uid>/clone", run_clone, name="run_clone"),
+    path("runs/<slug:uid>/branch", run_branch, name="run_branch"),
+    path("runs/<slug:uid>/checkpoints/<str:name>/pin", checkpoint_pin, name="checkpoint_pin"),
+    path("runs/<slug:uid>/checkpoints/<str:name>/unpin", checkpoint_unpin, name="checkpoint_unpin"),
     path("runs/<slug:uid>/delete", run_delete, name="run_delete"),
     path("trash", trash, name="trash"),
     path("trash/empty", trash_empty, name="trash_empty"),

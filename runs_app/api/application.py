@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from runs_app.api import datasets, groups, leak_checks, predictions, problems, queue, runs, trash
+from runs_app.api import (
+    actions,
+    datasets,
+    groups,
+    leak_checks,
+    predictions,
+    problems,
+    queue,
+    runs,
+    trash,
+)
 
 api = NinjaAPI(
     title="AiStemPre",
@@ -16,6 +26,7 @@ api = NinjaAPI(
 )
 problems.add_handlers(api)
 api.add_router("", runs.router)
+api.add_router("", actions.router)
 api.add_router("", queue.router)
 api.add_router("", groups.router)
 api.add_router("", datasets.router)

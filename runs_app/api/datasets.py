@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
 from runs_app.api.body import read_json, split_run_request
+from runs_app.api.data_set_shapes import Answers, DataSetDetail, DataSetList, data_set
 from runs_app.api.problems import BadRequest, Problems, Refusal, located
-from runs_app.api.representations import Answers, DataSetDetail, DataSetList, data_set
 from runs_app.forecasting.data.ledger_rows import RowLedger
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.services.datasets import answer, find_data_set, list_data_sets, report_of

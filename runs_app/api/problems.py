@@ -10,6 +10,7 @@ from ninja.errors import ValidationError
 
 from runs_app.errors import (
     ArtifactNotFound,
+    CheckpointNotFound,
     DataSetNotFound,
     DiskFull,
     GroupNotFound,
@@ -65,6 +66,7 @@ _STATUS: dict[type[RunError], int] = {
     DataSetNotFound: 404,
     PredictionNotFound: 404,
     LeakCheckNotFound: 404,
+    CheckpointNotFound: 404,
     SlotNotFound: 404,
     RunNotCancellable: 409,
     RunNotResumable: 409,

@@ -1,4 +1,4 @@
-"""Runs, checkpoints, files and data sets as JSON, in the shapes the OpenAPI document shows."""
+"""Runs, checkpoints and files as JSON, in the shapes the OpenAPI document shows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from urllib.parse import quote
 
 from ninja import Schema
 
-from runs_app.forecasting.data.report import DataReport
+from runs_app.checkpoint_lines import loss_words
+from runs_app.endings import buttons, ending, reason_label
 from runs_app.forecasting.events import CONFIG_FILE
 from runs_app.judgement import judgement
 from runs_app.live.payloads import iso_utc
-from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
 from runs_app.queueing.turns import Turn, turn_of
+from runs_app.remedies import fields_at_fault, suggestion
 from runs_app.resumption import resume_step
 from runs_app.services.report import ReportPage
 
@@ -31,6 +33,7 @@ class CheckpointOut(Schema):
     sha256: str
     is_best: bool
     is_last: bool
+    pinned: bool
     created_at: str
     url: str
 
@@ -51,6 +54,21 @@ class PlaceOut(Schema):
     seed: int
 
 
+class ParentOut(Schema):
+    """The run a clone or a branch was made of; ``checkpoint`` says whose weights a branch took."""
+
+    id: str
+    kinship: str
+    checkpoint: str
+
+
+class ChildOut(Schema):
+    """A run that was made of this one."""
+
+    id: str
+    kinship: str
+
+
 class TurnOut(Schema):
     """The place of a waiting run in the queue.
 
@@ -67,17 +85,22 @@ class TurnOut(Schema):
 
 
 class RunSummary(Schema):
-    """A run as it stands in the list; ``queue`` is null unless it waits."""
+    """A run as it stands in the list; ``queue`` is null unless it waits.
+
+    ``losses`` counts attempts that its machine ended.
+    """
 
     id: str
     name: str
     status: str
     reason: str
+    reason_label: str
     message: str
     created_at: str
     started_at: str | None
     finished_at: str | None
     attempt: int
+    losses: int
     metrics: dict[str, Any]
     last_seq: int
     outcome: str
@@ -87,13 +110,23 @@ class RunSummary(Schema):
 
 
 class RunDetail(RunSummary):
-    """A run with its verdict, its configuration and checkpoints."""
+    """A run with its verdict, its configuration and checkpoints.
+
+    ``actions`` are the buttons that fit now, the likeliest first. ``fields`` are those of the
+    configuration at fault; ``suggestion`` is a body for POST /runs/{uid}/clone that may cure it.
+    """
 
     trashed_at: str | None
     trash_wanted: bool
     verdict: dict[str, Any] | None
     not_judged: str
+    advice: str
+    actions: list[str]
+    fields: dict[str, str]
+    suggestion: dict[str, int] | None
     resume_step: int | None
+    parent: ParentOut | None
+    children: list[ChildOut]
     leaks: dict[str, Any] | None
     config: dict[str, Any]
     request: dict[str, Any]
@@ -157,53 +190,8 @@ class ReportOut(Schema):
     report: dict[str, Any]
 
 
-class DataSetOut(Schema):
-    """A candle file inside DATA_ROOT.
-
-    ``state`` is waiting, reading, usable, repairable, question or refused; ``bars`` and the dates
-    are those with repair where it takes repair. ``candles_sha256`` is the fingerprint by which runs
-    name their data.
-    """
-
-    id: int
-    name: str
-    path: str
-    size_bytes: int
-    timeframe: str
-    bars: int | None
-    first_open: str | None
-    last_open: str | None
-    problem: str
-    synthetic: bool
-    state: str
-    date_order: str
-    column_order: str
-    source_sha256: str
-    candles_sha256: str
-    parquet_sha256: str
-    parquet_bytes: int | None
-
-
-class DataSetDetail(DataSetOut):
-    """The same with the data report; null until the file has been read."""
-
-    report: DataReport | None
-
-
-class Answers(Schema):
-    """What a person says about a file that leaves it open; ``auto`` lets the file tell."""
-
-    date_order: str = "auto"
-    column_order: str = "auto"
-
-
-class DataSetList(Schema):
-    """All data sets by name."""
-
-    datasets: list[DataSetOut]
-
-
-def _time(moment: datetime | None) -> str | None:
+def time_text(moment: datetime | None) -> str | None:
+    """An instant as ISO text in UTC, where there is one."""
     return None if moment is None else iso_utc(moment)
 
 
@@ -239,7 +227,7 @@ def turn(found: Turn | None) -> dict[str, Any] | None:
         "position": found.position,
         "priority": str(found.run.priority.label).lower(),
         "queued_at": iso_utc(found.run.queued_at),
-        "starts_at": _time(found.starts_at),
+        "starts_at": time_text(found.starts_at),
         "start": found.start,
         "why": found.why,
     }
@@ -252,11 +240,13 @@ def run_summary(run: TrainingRun, waits: Turn | None) -> dict[str, Any]:
         "name": run.name,
         "status": run.status,
         "reason": run.reason,
+        "reason_label": reason_label(run),
         "message": run.message,
         "created_at": iso_utc(run.created_at),
-        "started_at": _time(run.started_at),
-        "finished_at": _time(run.finished_at),
+        "started_at": time_text(run.started_at),
+        "finished_at": time_text(run.finished_at),
         "attempt": run.attempt,
+        "losses": run.losses,
         "metrics": _metrics(run),
         "last_seq": run.last_seq,
         "outcome": run.outcome,
@@ -269,18 +259,45 @@ def run_summary(run: TrainingRun, waits: Turn | None) -> dict[str, Any]:
 def run_detail(run: TrainingRun) -> dict[str, Any]:
     """A run with its verdict, its configuration and checkpoints."""
     judged = judgement(run)
+    ended = ending(run)
     return {
         **run_summary(run, turn_of(run)),
-        "trashed_at": _time(run.trashed_at),
+        "trashed_at": time_text(run.trashed_at),
         "trash_wanted": run.trash_wanted_at is not None,
+        "advice": ended.advice if ended else "",
+        "actions": [str(button) for button in buttons(run)],
+        "fields": fields_at_fault(run),
+        "suggestion": suggestion(run),
+        "parent": _parent(run),
+        "children": [
+            {"id": child.uid, "kinship": child.kinship}
+            for child in run.children.order_by("pk").only("uid", "kinship")
+        ],
         "verdict": run.verdict,
         "not_judged": judged.not_judged if judged else "",
         "resume_step": resume_step(run),
         "leaks": run.leaks,
         "config": run.config,
         "request": run.request,
-        "checkpoints": [checkpoint(row, run.uid) for row in run.checkpoints.all()],
+        "checkpoints": _checkpoints(run),
     }
+
+
+def _parent(run: TrainingRun) -> dict[str, Any] | None:
+    if run.parent is None:
+        return None
+    made_of = {"kinship": run.kinship, "checkpoint": run.parent_checkpoint}
+    return {"id": run.parent.uid, **made_of}
+
+
+def _checkpoints(run: TrainingRun) -> list[dict[str, Any]]:
+    rows = list(run.checkpoints.all())
+    words = loss_words(run, rows)
+    return [
+        checkpoint(row, run.uid)
+        | ({"val_loss": words[row.path]} if row.val_loss is None and row.path in words else {})
+        for row in rows
+    ]
 
 
 def checkpoint(row: Checkpoint, uid: str) -> dict[str, Any]:
@@ -295,6 +312,7 @@ def checkpoint(row: Checkpoint, uid: str) -> dict[str, Any]:
         "sha256": row.sha256,
         "is_best": row.is_best,
         "is_last": row.is_last,
+        "pinned": row.pinned,
         "created_at": iso_utc(row.created_at),
         "url": file_url(uid, row.path),
     }
@@ -342,32 +360,4 @@ def event_entry(event: RunEvent) -> dict[str, Any]:
         "seq": event.seq,
         "timestamp": iso_utc(event.at),
         "attempt": event.attempt,
-    }
-
-
-def data_set(row: DataSet) -> dict[str, Any]:
-    """A data set with what was found in its file."""
-    return {
-        "id": row.pk,
-        "name": row.name,
-        "path": row.path,
-        "size_bytes": row.size_bytes,
-        "timeframe": row.timeframe,
-        "bars": row.bars,
-        "first_open": _time(row.first_open),
-        "last_open": _time(row.last_open),
-        "problem": row.problem,
-        "synthetic": row.synthetic,
-        **{
-            name: getattr(row, name)
-            for name in (
-                "state",
-                "date_order",
-                "column_order",
-                "source_sha256",
-                "candles_sha256",
-                "parquet_sha256",
-                "parquet_bytes",
-            )
-        },
     }

@@ -1,4 +1,4 @@
-"""The routes of runs: create, list, read, cancel, resume, retry, delete, and what they left."""
+"""The routes of runs: create, list, read, delete, and what they left."""
 
 from __future__ import annotations
 
@@ -34,11 +34,8 @@ from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import TrainingRun
 from runs_app.queries import RunFilter, filter_runs, get_run
 from runs_app.queueing.turns import turns_of
-from runs_app.services.cancel import cancel_run
 from runs_app.services.launch import launch_run
 from runs_app.services.report import read_report
-from runs_app.services.resume import resume_run
-from runs_app.services.retry import retry_run
 from runs_app.services.trash import trash_run
 
 router = Router(tags=["runs"])
@@ -124,41 +121,6 @@ def index(request: HttpRequest, wanted: Query[RunQuery]) -> dict[str, Any]:
 def detail(request: HttpRequest, uid: str) -> dict[str, Any]:
     """A run with its verdict, configuration, latest metrics and checkpoints."""
     return run_detail(find_run(uid))
-
-
-@router.post(
-    "/runs/{uid}/cancel",
-    response={200: RunDetail, 404: Refusal, 409: Refusal},
-    summary="Cancel a run",
-)
-def cancel(request: HttpRequest, uid: str) -> dict[str, Any]:
-    """A pending run is cancelled at once; a running one finishes its batch and saves first."""
-    return run_detail(cancel_run(find_run(uid).uid))
-
-
-@router.post(
-    "/runs/{uid}/resume",
-    response={200: RunDetail, 404: Refusal, 409: Refusal},
-    summary="Go on with a run",
-)
-def resume(request: HttpRequest, uid: str) -> dict[str, Any]:
-    """A cancelled or failed run goes on from its newest checkpoint, as the same run."""
-    return run_detail(resume_run(find_run(uid).uid))
-
-
-@router.post(
-    "/runs/{uid}/retry",
-    response={201: RunCreated, 404: Refusal, 409: Refusal, 422: Problems},
-    summary="Start a run again",
-)
-def retry(request: HttpRequest, response: HttpResponse, uid: str) -> Status[dict[str, Any]]:
-    """A new run with the configuration of one that has ended."""
-    try:
-        run = retry_run(find_run(uid).uid)
-    except ConfigInvalid as invalid:
-        raise BadRequest([located(error) for error in invalid.errors]) from invalid
-    response["Location"] = f"/runs/{run.uid}"
-    return Status(201, run_created(run))
 
 
 @router.delete(

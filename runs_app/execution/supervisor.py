@@ -276,6 +276,6 @@ def _broken(error: Exception) -> Outcome:
         return Outcome(RunStatus.FAILED, Reason.DISK_FULL, SENTENCES[Reason.DISK_FULL])
     message = (
         f"The worker could not go on with this run: {type(error).__name__}: {error}. "
-        "Start the run again with Retry; if it happens again, report it with the worker's log."
+        "Go on with Resume or Clone; if it happens again, report it with the worker's log."
     )
     return Outcome(RunStatus.FAILED, Reason.BUG, message)

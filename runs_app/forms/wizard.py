@@ -68,6 +68,7 @@ class BuilderPage:
     previous: Step | None = about("The step before, if any.")
     next: Step | None = about("The step after, if any.")
     saved: bool = about("True when the draft is stored in the session.")
+    loose_marks: list[str] = about("Why the run that was cloned failed, of fields on no page.")
 
 
 def group(errors: list[FieldError]) -> Errors:
@@ -83,7 +84,8 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
     """The page of one step. Errors of a step that was never left are not shown yet."""
     index = STEPS.index(step)
     last = index == len(STEPS) - 1
-    shown = errors if step.key in draft.visited else {}
+    marks = {path: (message,) for path, message in draft.still_marked.items()}
+    shown = marks | errors if step.key in draft.visited else {}
     own = errors_by_field(shown, step.all_paths)
     fields = [build_field(path, draft.shown(path), own.get(path, ())) for path in step.paths]
     more = [build_field(path, draft.shown(path), own.get(path, ())) for path in step.more]
@@ -91,7 +93,7 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
         draft=draft,
         step=step,
         number=index + 1,
-        progress=_progress(draft, step, errors),
+        progress=_progress(draft, step, marks | errors),
         fields={item.name: item for item in fields},
         more=more,
         open_more=any(item.errors for item in more),
@@ -104,6 +106,11 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
         previous=STEPS[index - 1] if index else None,
         next=None if last else STEPS[index + 1],
         saved=bool(draft.values),
+        loose_marks=[
+            f"{path}: {message}"
+            for path, message in draft.still_marked.items()
+            if step_of(path) is None
+        ],
     )
 
 

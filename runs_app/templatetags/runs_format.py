@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from runs_app.models import TrainingRun
 from runs_app.retention import kept_until
 
 register = template.Library()
@@ -27,12 +28,19 @@ def as_float(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
 def not_finite(number: float) -> str:
     return "NaN" if math.isnan(number) else "∞" if number > 0 else "−∞"
+
+
+@register.filter
+def figure(run: TrainingRun, name: str) -> Any:
+    """A column of the run, or the NaN or infinity that the column cannot hold."""
+    value = getattr(run, name)
+    return run.metrics.get(name) if value is None else value
 
 
 @register.filter
@@ -77,7 +85,9 @@ def percent(value: Any, digits: int = 1) -> str:
 
 @register.filter
 def whole(value: Any) -> str:
-    """A whole number with thousands separated."""
+    """A whole number with thousands separated, exact however large."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     number = as_float(value)
     if number is None:
         return ABSENT

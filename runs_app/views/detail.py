@@ -14,8 +14,7 @@ from runs_app.forecasting.evaluation.documents import BASELINES
 from runs_app.live.fragments import render_events
 from runs_app.models import TrainingRun
 from runs_app.services.cancel import cancel_run
-from runs_app.services.resume import resume_run
-from runs_app.services.retry import retry_run
+from runs_app.services.checkpoints import pin_checkpoint
 from runs_app.services.trash import trash_run
 from runs_app.views.request import HtmxRequest
 
@@ -68,26 +67,30 @@ def run_cancel(request: HtmxRequest, uid: str) -> HttpResponse:
 
 
 @require_POST
-def run_resume(request: HtmxRequest, uid: str) -> HttpResponse:
-    """Go on with the run; its page is live again."""
-    _run_or_404(uid)
-    try:
-        resume_run(uid)
-    except RunError as error:
-        messages.error(request, str(error))
-    return redirect("runs:run_detail", uid)
+def checkpoint_pin(request: HtmxRequest, uid: str, name: str) -> HttpResponse:
+    """Keep a checkpoint."""
+    return _pin(request, uid, name, pinned=True)
 
 
 @require_POST
-def run_retry(request: HtmxRequest, uid: str) -> HttpResponse:
-    """Queue the run again."""
+def checkpoint_unpin(request: HtmxRequest, uid: str, name: str) -> HttpResponse:
+    """Keep a checkpoint no longer than its score is worth."""
+    return _pin(request, uid, name, pinned=False)
+
+
+def _pin(request: HtmxRequest, uid: str, name: str, *, pinned: bool) -> HttpResponse:
     _run_or_404(uid)
+    problem = ""
     try:
-        run = retry_run(uid)
-    except RunError as error:
-        messages.error(request, str(error))
-        return redirect("runs:run_detail", uid)
-    return redirect("runs:run_detail", run.uid)
+        pin_checkpoint(uid, name, pinned=pinned)
+    except (RunError, OSError) as error:
+        problem = str(error)
+    if request.htmx:
+        context = {"page": queries.dashboard(_run_or_404(uid)), "pin_problem": problem}
+        return render(request, "runs/_panels.html#checkpoints", context)
+    if problem:
+        messages.error(request, problem)
+    return redirect(f"/runs/{uid}#panel-checkpoints")
 
 
 @require_POST

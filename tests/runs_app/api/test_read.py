@@ -28,7 +28,8 @@ def test_a_run_with_config_metrics_and_checkpoints(run: TrainingRun) -> None:
     assert found.keys() == {
         "id", "name", "status", "reason", "message", "created_at", "started_at", "finished_at",
         "attempt", "config", "request", "metrics", "checkpoints", "last_seq", "url", "outcome",
-        "verdict", "not_judged", "leaks", "group", "resume_step", "queue", "trashed_at",
+        "verdict", "not_judged", "leaks", "group", "resume_step", "reason_label", "losses",
+        "queue", "advice", "actions", "fields", "suggestion", "parent", "children", "trashed_at",
         "trash_wanted",
     }  # fmt: skip
     assert found["id"] == run.uid
@@ -172,16 +173,12 @@ def test_resume_a_stopped_run_and_not_one_that_completed(run: TrainingRun) -> No
     assert "goes on by itself" in answer.json()["detail"]
 
 
-def test_retry_and_delete(run: TrainingRun, runs_root: Path) -> None:
-    answer = Client().post(f"/runs/{run.uid}/retry")
-    assert answer.status_code == 201
-    again = TrainingRun.objects.get(uid=answer.json()["id"])
-    assert again.config == run.config
-    assert again.status == RunStatus.PENDING
-    assert Client().delete(f"/runs/{again.uid}").status_code == 409
+def test_a_run_is_deleted_once_it_has_ended(run: TrainingRun, runs_root: Path) -> None:
+    live = TrainingRun.objects.create(config=run.config)
+    assert Client().delete(f"/runs/{live.uid}").status_code == 409
     assert Client().delete(f"/runs/{run.uid}").status_code == 204
     assert get(f"/runs/{run.uid}").json()["trashed_at"]
-    assert [one["id"] for one in get("/runs").json()["runs"]] == [again.uid]
+    assert [one["id"] for one in get("/runs").json()["runs"]] == [live.uid]
 
 
 def test_the_trash(run: TrainingRun, runs_root: Path) -> None:
@@ -238,7 +235,9 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
         "/api/groups", "/api/groups/{uid}", "/api/groups/{uid}/cancel",
         "/api/runs/{uid}/predictions", "/api/runs/{uid}/predictions/{prediction_id}",
         "/api/datasets/{pk}", "/api/datasets/rows", "/api/leak-checks", "/api/leak-checks/{uid}",
-        "/api/runs/{uid}/exports", "/api/runs/{uid}/queue",
+        "/api/runs/{uid}/exports", "/api/runs/{uid}/clone", "/api/runs/{uid}/branch",
+        "/api/runs/{uid}/checkpoints/{name}/pin", "/api/runs/{uid}/checkpoints/{name}/unpin",
+        "/api/runs/{uid}/queue",
         "/api/queue", "/api/queue/pause", "/api/queue/resume",
         "/api/queue/slots/{host}/{name}/drain", "/api/queue/slots/{host}/{name}/undrain",
         "/api/trash", "/api/trash/{uid}", "/api/trash/{uid}/restore",

@@ -235,8 +235,8 @@ def test_delete_leads_to_the_table_and_a_live_run_stays(browser: Client, make_ru
     assert f'id="run-{done.uid}"' not in page.content.decode()
 
 
-def test_retry_queues_a_run_that_ended(browser: Client, make_run: MakeRun) -> None:
-    run = make_run(status=RunStatus.FAILED)
+def test_retry_queues_a_run_that_its_machine_ended(browser: Client, make_run: MakeRun) -> None:
+    run = make_run(status=RunStatus.FAILED, reason="killed")
     answer = browser.post(f"/runs/{run.uid}/retry", follow=True)
     assert answer.status_code == 200
     assert 'data-run-status="pending"' in answer.content.decode()
