@@ -89,6 +89,8 @@ else:
     # Under ASGI each request may run in another thread, so a kept connection is one nobody reuses.
     _DATABASE["CONN_MAX_AGE"] = 0
     _DATABASE["CONN_HEALTH_CHECKS"] = True
+    # A server that cannot be reached is told to the page within seconds, not minutes.
+    _DATABASE.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     _DATABASE.setdefault("OPTIONS", {}).setdefault(
         "options",
         # A worker that stands still in a transaction must not hold a run longer than its lease.

@@ -176,7 +176,13 @@ class TrainingRun(models.Model):
         default=0, help_text="Attempt whose output is being read; an older one is read out first."
     )
     console_lines = models.BigIntegerField(
-        default=0, help_text="Console lines of that attempt that were read."
+        default=0, help_text="Console lines of that attempt that were stored."
+    )
+    console_kept = models.BigIntegerField(
+        null=True, blank=True, help_text="Where what is kept of console.log ends, at its limit."
+    )
+    console_left_out = models.BigIntegerField(
+        default=0, help_text="Lines counted beyond that and not stored."
     )
 
     epoch = models.PositiveIntegerField(null=True, blank=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from django.db.models import F, OrderBy, Q, QuerySet
 from django.db.models.fields.json import KT
 from django.utils import timezone
 
+from runs_app import log_lines
 from runs_app.checkpoint_lines import CheckpointLine, checkpoint_lines
 from runs_app.choices import FINAL, LIVE, ArtifactKind, EventKind, Judged, RunStatus
 from runs_app.endings import reason_label
@@ -20,6 +21,7 @@ from runs_app.errors import RunNotFound
 from runs_app.forecasting.config.document import to_yaml, validate
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.judgement import Badge, Judgement, badge_of, judgement
+from runs_app.log_lines import LogLine
 from runs_app.machine import Machine, read_machine
 from runs_app.models import Artifact, DataSet, RunEvent, TrainingRun
 from runs_app.next_steps import NextSteps, interruption, next_steps
@@ -31,8 +33,12 @@ from runs_app.series import CURVE_KINDS, Points, read_points
 from runs_app.standings import Standings, standings
 
 PAGE_SIZE = 25
-LOG_LINES = 1000
-"""Newest console lines that a page holds; the whole log is an artifact."""
+USUAL_POINTS = 100
+"""Newest metric points that tell how long the pause between two may be."""
+
+LATE_FACTOR = 2.0
+LATE_SECONDS = 15.0
+"""A shorter pause than this is nothing to look at."""
 
 FAILURE_LINES = 12
 """Console lines that a failed run shows beside its reason."""
@@ -124,15 +130,6 @@ class HomePage:
 
 
 @dataclass(frozen=True)
-class LogLine:
-    """One line of the console."""
-
-    seq: int = about("Number of the event; the page keeps each once.")
-    text: str = about("The line, without its newline.")
-    level: str = about("warning, error or empty.")
-
-
-@dataclass(frozen=True)
 class ArtifactLine:
     """One file of a run."""
 
@@ -155,10 +152,11 @@ class DashboardPage:
     resume_step: int | None = about("Step a cancelled or failed run can go on from; else None.")
     turn: Turn | None = about("Its turn in the queue; None where it does not wait.")
     seconds: float | None = about("Running time so far or in all.")
-    newest: datetime | None = about("When the newest event happened.")
+    newest: datetime | None = about("When the newest metric point was made; before it, any event.")
+    expected_seconds: float | None = about("How old it may get while the run runs; else None.")
     checkpoints: list[CheckpointLine] = about("Newest first; best.ckpt and last.ckpt on top.")
     artifacts: list[ArtifactLine] = about("Files other than checkpoints.")
-    last_lines: list[LogLine] = about("The end of the console, for a run that failed.")
+    last_lines: Sequence[LogLine] = about("The end of the console, for a run that failed.")
     judgement: Judgement | None = about("Verdict and leak check; None before the run has ended.")
     standings: Standings = about("The model and the baselines on the validation part.")
 
@@ -285,7 +283,7 @@ def get_run(uid: str) -> TrainingRun:
 
 def dashboard(run: TrainingRun) -> DashboardPage:
     """Everything the panels of one run show, but its log and curves."""
-    newest = run.events.order_by("-seq").values_list("at", flat=True).first()
+    newest, expected = _newest_point(run)
     return DashboardPage(
         run=run,
         metrics=run.metrics,
@@ -297,14 +295,30 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         turn=turn_of(run),
         seconds=running_seconds(run),
         newest=newest,
+        expected_seconds=expected,
         checkpoints=checkpoint_lines(run),
         artifacts=_artifacts(run),
-        last_lines=newest_log(run.pk, up_to=run.last_seq, limit=FAILURE_LINES)
+        last_lines=log_lines.newest(run.pk, up_to=run.last_seq, limit=FAILURE_LINES).lines
         if run.status == RunStatus.FAILED
         else [],
         judgement=judgement(run),
         standings=standings(run),
     )
+
+
+def _newest_point(run: TrainingRun) -> tuple[datetime | None, float | None]:
+    """When the newest point was made, and how many seconds until the next one are usual.
+
+    The longest pause among the newest points counts, so that a validation is not taken for a stop.
+    """
+    own = run.events.filter(kind=EventKind.METRICS, attempt=run.attempt).order_by("-seq")
+    times = list(own.values_list("at", flat=True)[:USUAL_POINTS])
+    if not times:
+        return run.events.order_by("-seq").values_list("at", flat=True).first(), None
+    if run.status != RunStatus.RUNNING:
+        return times[0], None
+    pauses = [(a - b).total_seconds() for a, b in zip(times, times[1:], strict=False)]
+    return times[0], max(LATE_FACTOR * max(pauses, default=0.0), LATE_SECONDS)
 
 
 def _progress(run: TrainingRun) -> float:
@@ -323,41 +337,15 @@ def _artifacts(run: TrainingRun) -> list[ArtifactLine]:
     ]
 
 
-def log_line(seq: int, data: Mapping[str, Any]) -> LogLine:
-    """The console line in the payload of a log event."""
-    level = str(data.get("level") or "").lower()
-    text = str(data.get("message", ""))
-    return LogLine(seq, text.rstrip("\n"), level if level in {"warning", "error"} else "")
-
-
-def newest_log(run_pk: int, *, up_to: int, limit: int = LOG_LINES) -> list[LogLine]:
-    """The newest console lines with ``seq`` up to a number, oldest first."""
-    rows = (
-        RunEvent.objects.filter(run_id=run_pk, kind=EventKind.LOG, seq__lte=up_to)
-        .order_by("-seq")
-        .values_list("seq", "payload")[:limit]
-    )
-    return [log_line(seq, data) for seq, data in reversed(rows)]
-
-
 def points(run: TrainingRun, *, up_to: int) -> Points:
-    """The run's curves from events with ``seq`` up to a number; no step is drawn twice."""
-    payloads = (
+    """The run's curves from events with ``seq`` up to a number; what was done again is apart."""
+    events = (
         RunEvent.objects.filter(run_id=run.pk, kind__in=CURVE_KINDS, seq__lte=up_to)
         .order_by("seq")
-        .values_list("payload", flat=True)
+        .values_list("attempt", "payload")
         .iterator(chunk_size=5000)
     )
-    return read_points(payloads)
-
-
-def events_after(run_pk: int, after: int) -> list[dict[str, Any]]:
-    """The run's events with a larger ``seq``, as stream messages without the run's id."""
-    rows = RunEvent.objects.filter(run_id=run_pk, seq__gt=after).order_by("seq")
-    return [
-        {"event_type": row.kind, "seq": row.seq, "timestamp": row.at, "data": row.payload}
-        for row in rows
-    ]
+    return read_points(events)
 
 
 def config_yaml(run: TrainingRun) -> str:

@@ -22,7 +22,13 @@ api = NinjaAPI(
     urls_namespace="api",
     description="Build, train and watch probabilistic forecasters of candle data. "
     "Every address also answers without the leading `/api`, unless HTML is asked for. "
-    "Live updates come over the WebSocket `/runs/{id}/stream`.",
+    "Live updates come over the WebSocket `/runs/{id}/stream?after=SEQ`: every event after that "
+    "number, then what happens, each as `event_type`, `run_id`, `seq`, `attempt`, `timestamp` and "
+    "`data`. A `log` event holds `count` console lines in `message`, separated by newlines; `line` "
+    "is the number of the first, from 1 in each attempt. The stream closes with code 1000 when the "
+    "run has ended, 4404 where there is no such run, and 4416 where `after` is larger than the "
+    "number of the newest event: begin again with 0. A 503 says that the database is away: ask "
+    "again after `Retry-After` seconds.",
 )
 problems.add_handlers(api)
 api.add_router("", runs.router)

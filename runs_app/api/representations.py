@@ -10,15 +10,21 @@ from urllib.parse import quote
 from ninja import Schema
 
 from runs_app.checkpoint_lines import loss_words
+from runs_app.choices import EventKind
 from runs_app.endings import buttons, ending, reason_label
 from runs_app.forecasting.events import CONFIG_FILE
 from runs_app.judgement import judgement
 from runs_app.live.payloads import iso_utc
+from runs_app.log_lines import entries_of
 from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
 from runs_app.queueing.turns import Turn, turn_of
 from runs_app.remedies import fields_at_fault, suggestion
 from runs_app.resumption import resume_step
 from runs_app.services.report import ReportPage
+
+LOG_PAGE_EVENTS = 32
+LOG_PAGE_CHARACTERS = 8 * 1024 * 1024
+"""Most text of one answer, but for the rest of the events read with it."""
 
 
 class CheckpointOut(Schema):
@@ -361,3 +367,21 @@ def event_entry(event: RunEvent) -> dict[str, Any]:
         "timestamp": iso_utc(event.at),
         "attempt": event.attempt,
     }
+
+
+def log_page(run: TrainingRun, after: int, limit: int) -> dict[str, Any]:
+    """Whole events after a number, until they hold ``limit`` lines or very much text."""
+    lines: list[dict[str, Any]] = []
+    last, size, complete = after, 0, False
+    events = run.events.filter(kind=EventKind.LOG).order_by("seq")
+    while not complete and len(lines) < limit and size < LOG_PAGE_CHARACTERS:
+        rows = list(events.filter(seq__gt=last)[:LOG_PAGE_EVENTS])
+        complete = len(rows) < LOG_PAGE_EVENTS
+        for row in rows:
+            if len(lines) >= limit:
+                complete = False
+                break
+            stamp = {"seq": row.seq, "timestamp": iso_utc(row.at), "attempt": row.attempt}
+            lines += [entry | stamp for entry in entries_of(row)]
+            last, size = row.seq, size + len(row.payload.get("message", ""))
+    return {"lines": lines, "last_seq": last, "complete": complete}

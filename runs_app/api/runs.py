@@ -22,6 +22,7 @@ from runs_app.api.representations import (
     RunList,
     artifact_list,
     event_entry,
+    log_page,
     report_document,
     run_created,
     run_detail,
@@ -30,7 +31,7 @@ from runs_app.api.representations import (
 from runs_app.api.request_document import request_document
 from runs_app.choices import EventKind
 from runs_app.errors import RunNotFound
-from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.models import TrainingRun
 from runs_app.queries import RunFilter, filter_runs, get_run
 from runs_app.queueing.turns import turns_of
@@ -142,15 +143,11 @@ def delete(
     return Status(204, None) if run.is_trashed else Status(202, run_detail(run))
 
 
-def _events(run: TrainingRun, kind: EventKind, wanted: EventQuery) -> dict[str, Any]:
-    rows = run.events.filter(kind=kind, seq__gt=wanted.after).order_by("seq")
-    found = list(rows[: wanted.limit + 1])
-    shown = found[: wanted.limit]
-    return {
-        "entries": [event_entry(event) for event in shown],
-        "last_seq": shown[-1].seq if shown else wanted.after,
-        "complete": len(found) <= wanted.limit,
-    }
+def _known(run: TrainingRun, after: int) -> None:
+    """Raises ``BadRequest`` for the number of an event that this run does not have."""
+    if after > run.last_seq:
+        newest = f"the newest event of this run has number {run.last_seq}"
+        raise BadRequest([FieldError("after", f"is {after}, but {newest}: begin again with 0")])
 
 
 @router.get(
@@ -159,9 +156,17 @@ def _events(run: TrainingRun, kind: EventKind, wanted: EventQuery) -> dict[str, 
     summary="Read the history of a run's metrics",
 )
 def metrics(request: HttpRequest, uid: str, wanted: Query[EventQuery]) -> dict[str, Any]:
-    """Every metric point in order, with the number and the time of its event."""
-    found = _events(find_run(uid), EventKind.METRICS, wanted)
-    return {"points": found.pop("entries"), **found}
+    """Every metric point in order, with the number, the time and the attempt of its event."""
+    run = find_run(uid)
+    _known(run, wanted.after)
+    rows = run.events.filter(kind=EventKind.METRICS, seq__gt=wanted.after).order_by("seq")
+    found = list(rows[: wanted.limit + 1])
+    shown = found[: wanted.limit]
+    return {
+        "points": [event_entry(event) for event in shown],
+        "last_seq": shown[-1].seq if shown else wanted.after,
+        "complete": len(found) <= wanted.limit,
+    }
 
 
 @router.get(
@@ -170,9 +175,14 @@ def metrics(request: HttpRequest, uid: str, wanted: Query[EventQuery]) -> dict[s
     summary="Read a run's console",
 )
 def logs(request: HttpRequest, uid: str, wanted: Query[EventQuery]) -> dict[str, Any]:
-    """The trainer's console lines in order."""
-    found = _events(find_run(uid), EventKind.LOG, wanted)
-    return {"lines": found.pop("entries"), **found}
+    """The trainer's console lines in order, numbered from 1 in each attempt.
+
+    One event holds several lines and is never torn, so that an answer may have more than `limit`
+    lines, or fewer where they are long.
+    """
+    run = find_run(uid)
+    _known(run, wanted.after)
+    return log_page(run, wanted.after, wanted.limit)
 
 
 @router.get(

@@ -84,7 +84,7 @@ class Supervisor:
                 return
             self._trainer = self._spawn(config)
             how = self._watch(self._trainer, feed, config)
-            feed.drain()
+            feed.drain(self._tick)
             self._finish(how, feed, memory_kills.count() - kills_before)
         except LeaseLost as error:
             logger.warning("%s Its trainer is ended.", error)
@@ -111,7 +111,7 @@ class Supervisor:
             return None
         if self._held.attempt > 1:
             end_earlier_trainer(self._directory)
-            feed.drain()
+            feed.drain(self._tick)
             obeyed = self._patiently(partial(leases.was_settled, self._held))
             if not obeyed and (ended := said_last(feed.newest_word())):
                 self._register(feed)
@@ -200,7 +200,7 @@ class Supervisor:
         try:
             if feed:
                 feed.wait_with(self._patience)
-                feed.drain()
+                feed.drain(self._tick)
                 self._register(feed)
             self._interrupt(Interrupted(OUTAGE, counts=False))
         except LeaseLost as error:
@@ -242,7 +242,7 @@ class Supervisor:
         for sentence in self._patiently(found):
             logger.warning("Run %s: %s", held.uid, sentence)
             feed.add_note(sentence)
-        feed.drain()
+        feed.drain(self._tick)
 
     def _renew_lease(self) -> None:
         if not self._patiently(partial(leases.renew, self._held)):

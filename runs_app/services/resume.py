@@ -31,9 +31,7 @@ def _why_not(run: TrainingRun) -> str:
         return f"Run {run.uid} is in the trash; restore it first."
     if run.is_live:
         return f"Run {run.uid} is {run.status}; it goes on by itself."
-    if run.trashed_at is not None:
-        why = f"Run {run.uid} cannot be resumed now."
-    elif run.status not in RESUMABLE:
+    if run.status not in RESUMABLE:
         why = f"Run {run.uid} is {run.status}: there is nothing left to train."
     elif run.reason == Reason.NON_FINITE:
         why = (

@@ -9,17 +9,15 @@ from runs_app.execution import lifecycle
 from runs_app.models import TrainingRun
 from runs_app.queries import get_run
 from runs_app.services.launch import refuse_full
-from runs_app.services.trash import refuse_trashed
 
 
 def retry_run(uid: str) -> TrainingRun:
     """Queue it again: it goes on from its newest checkpoint, or starts over without one.
 
-    A run of a group keeps its place. Raises ``RunNotFound``, ``RunInTrash``, ``DiskFull``, and
-    ``RunNotRetryable`` with what to do instead.
+    A run of a group keeps its place. Raises ``RunNotFound``, ``DiskFull``, and ``RunNotRetryable``
+    with what to do instead.
     """
     run = get_run(uid)
-    refuse_trashed(run)
     refuse_full()
     step = run.checkpoints.order_by("-step").values_list("step", flat=True).first()
     retried = lifecycle.retry(run.pk, step)
@@ -30,9 +28,9 @@ def retry_run(uid: str) -> TrainingRun:
 
 
 def _why_not(run: TrainingRun) -> str:
-    if run.trashed_at is not None:
-        why = f"Run {run.uid} cannot be retried now."
-    elif run.is_live:
+    if run.is_trashed:
+        return f"Run {run.uid} is in the trash; restore it first."
+    if run.is_live:
         why = f"Run {run.uid} is {run.status}, so there is nothing to retry yet."
     elif run.is_final and run.status != RunStatus.FAILED:
         why = f"Run {run.uid} is {run.status}; Retry is for runs that the machine ended."

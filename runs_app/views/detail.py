@@ -8,10 +8,11 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from runs_app import queries
+from runs_app import log_lines, queries
 from runs_app.errors import RunError, RunNotFound
 from runs_app.forecasting.evaluation.documents import BASELINES
-from runs_app.live.fragments import render_events
+from runs_app.live.fragments import render_update
+from runs_app.live.updates import read_update
 from runs_app.models import TrainingRun
 from runs_app.services.cancel import cancel_run
 from runs_app.services.checkpoints import pin_checkpoint
@@ -32,7 +33,7 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
     run = _run_or_404(uid)
     context = {
         "page": queries.dashboard(run),
-        "log": queries.newest_log(run.pk, up_to=run.last_seq),
+        "log": log_lines.newest(run.pk, up_to=run.last_seq),
         "points": queries.points(run, up_to=run.last_seq).as_dict(),
         "baselines": BASELINES,
         "config_yaml": queries.config_yaml(run),
@@ -48,7 +49,13 @@ def run_live(request: HtmxRequest, uid: str) -> HttpResponse:
     after = request.GET.get("after", "0")
     if not (after.isascii() and after.isdigit() and len(after) < 19):
         return HttpResponse("after must be the number of an event.", status=422)
-    html = render_events(run.pk, queries.events_after(run.pk, int(after)))
+    if int(after) > run.last_seq:
+        return HttpResponse(
+            f"after is {after}, but the newest event of this run has number {run.last_seq}: load "
+            "the page again.",
+            status=416,
+        )
+    html = render_update(run.pk, read_update(run.pk, run.uid, int(after)))
     return HttpResponse(html, headers={"Cache-Control": "no-store"})
 
 

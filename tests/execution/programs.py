@@ -240,3 +240,31 @@ def tampered() -> int:
     changed.write_bytes(b"WEIGHTS")
     Path("checkpoints/torn.ckpt").write_bytes(b"PK\x03\x04 the first part of an archive")
     return code
+
+
+def endless_flood() -> int:
+    """Lines as fast as they can be written, until SIGTERM; then a last word."""
+    asked = []
+    signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+    number = 0
+    while not asked:
+        sys.stdout.write("".join(f"flood {number + n}\n" for n in range(1000)))
+        number += 1000
+    say(f"wrote {number}")
+    return finished(Reason.CANCELLED)
+
+
+def families() -> int:
+    """A child writes, its own child writes later, and nobody waits for the last line's newline."""
+    if os.fork() == 0:
+        if os.fork() == 0:
+            time.sleep(0.2)
+            os.write(1, b"from the grandchild")
+            Path("done").touch()
+            time.sleep(60)
+        os.write(2, b"from the child\n")
+        os._exit(0)
+    os.wait()
+    while not Path("done").exists():
+        time.sleep(0.01)
+    return finished()

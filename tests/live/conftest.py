@@ -35,13 +35,14 @@ def run() -> TrainingRun:
 
 def append(
     run: TrainingRun,
-    count: int = 1,
+    events_made: int = 1,
+    /,
     *,
     kind: EventKind = EventKind.LOG,
     announce: bool = True,
     **payload: Any,
 ) -> list[RunEvent]:
-    """Store ``count`` events as the recorder does, and tell the viewers unless told not to."""
+    """Store so many events as the recorder does, and tell the viewers unless told not to."""
     with transaction.atomic():
         run.refresh_from_db()
         events = [
@@ -51,12 +52,12 @@ def append(
                 attempt=run.attempt,
                 kind=kind,
                 at=MOMENT,
-                payload=payload or {"line": number, "message": f"line {number}"},
+                payload=payload or {"line": number, "count": 1, "message": f"line {number}"},
             )
-            for number in range(1, count + 1)
+            for number in range(1, events_made + 1)
         ]
         RunEvent.objects.bulk_create(events)
-        run.last_seq += count
+        run.last_seq += events_made
         run.save()
         if announce:
             transaction.on_commit(partial(publish, run, events))

@@ -35,6 +35,7 @@ async def test_a_message_says_what_the_api_promises(run: TrainingRun) -> None:
         "event_type": "metrics",
         "run_id": run.uid,
         "seq": 1,
+        "attempt": 1,
         "timestamp": "2026-01-02T03:04:05.000Z",
         "data": {"epoch": 1, "val_loss": "NaN"},
     }

@@ -130,14 +130,37 @@ def test_history_of_metrics(run: TrainingRun) -> None:
     assert (rest["last_seq"], rest["complete"]) == (3, True)
 
 
-def test_console_lines_after_a_number(run: TrainingRun) -> None:
-    found = get(f"/runs/{run.uid}/logs?after=2").json()
-    assert [line["line"] for line in found["lines"]] == ["two", "three"]
-    assert get(f"/runs/{run.uid}/logs?after=99").json() == {
+def test_console_lines_one_by_one(run: TrainingRun) -> None:
+    found = get(f"/runs/{run.uid}/logs").json()
+    assert [(line["seq"], line["line"], line["message"]) for line in found["lines"]] == [
+        (2, 1, "one"), (4, 2, "two"), (4, 3, "two and a half"), (5, 4, "three"),
+    ]  # fmt: skip
+    assert found["lines"][2].keys() == {
+        "seq", "timestamp", "attempt", "line", "message", "stream",
+    }  # fmt: skip
+    assert (found["last_seq"], found["complete"]) == (5, True)
+
+
+def test_console_lines_after_a_number_never_tear_an_event(run: TrainingRun) -> None:
+    found = get(f"/runs/{run.uid}/logs?after=2&limit=1").json()
+    assert [line["line"] for line in found["lines"]] == [2, 3]
+    assert (found["last_seq"], found["complete"]) == (4, False)
+    rest = get(f"/runs/{run.uid}/logs?after=4&limit=1").json()
+    assert [line["line"] for line in rest["lines"]] == [4]
+    assert get(f"/runs/{run.uid}/logs?after=5").json() == {
         "lines": [],
-        "last_seq": 99,
+        "last_seq": 5,
         "complete": True,
     }
+
+
+@pytest.mark.parametrize("what", ["logs", "metrics"])
+def test_a_number_beyond_the_end_is_told(run: TrainingRun, what: str) -> None:
+    answer = get(f"/runs/{run.uid}/{what}?after=99")
+    assert answer.status_code == 422
+    (problem,) = answer.json()["detail"]
+    assert problem["path"] == "after"
+    assert f"newest event of this run has number {run.last_seq}" in problem["msg"]
 
 
 def test_list_of_artifacts(run: TrainingRun) -> None:

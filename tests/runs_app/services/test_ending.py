@@ -97,7 +97,7 @@ def test_what_cannot_be_retried_says_which_button_fits() -> None:
         "is cancelled; Retry is for .* Use Resume": stopped_run(),
         "failed by itself .* Use Clone": make_completed_run(status="failed", reason="config"),
         "failed by itself .* Use Resume": stopped_run(status="failed", reason="bug"),
-        "cannot be retried now. It is in the trash": make_completed_run(
+        "is in the trash; restore it first": make_completed_run(
             status="failed", reason="killed", trashed_at=MOMENT
         ),
     }
@@ -155,7 +155,7 @@ def test_what_cannot_be_resumed_says_what_to_do() -> None:
         "a lower learning rate. Use Clone": stopped_run(
             status=RunStatus.FAILED, reason="non_finite"
         ),
-        "cannot be resumed now. It is in the trash": stopped_run(trashed_at=MOMENT),
+        "is in the trash; restore it first": stopped_run(trashed_at=MOMENT),
     }
     for sentence, run in cases.items():
         with pytest.raises(RunNotResumable, match=sentence):

@@ -21,6 +21,7 @@ from runs_app.errors import (
     RunNotFound,
     RunNotInTrash,
     RunNotResumable,
+    RunNotRetryable,
     RunStillLive,
 )
 from runs_app.execution import jobs, lifecycle, queue, removal, run_directory, trash, wakeups
@@ -106,8 +107,9 @@ def test_nothing_can_be_done_with_a_trashed_run_but_restore_it(ended: TrainingRu
 
     with pytest.raises(RunNotResumable, match="restore it first"):
         resume_run(run.uid)
+    with pytest.raises(RunNotRetryable, match="restore it first"):
+        retry_run(run.uid)
     for act in (
-        lambda: retry_run(run.uid),
         lambda: request_prediction(run, source="any", last=1),
         lambda: request_export(run),
     ):

@@ -12,9 +12,11 @@ from django.test import Client
 from django.utils import timezone
 
 from runs_app.choices import ArtifactKind, EventKind, RunStatus
-from runs_app.live.fragments import render_events
+from runs_app.live.fragments import render_update
+from runs_app.live.payloads import StreamMessage
+from runs_app.live.updates import Update, read_update
+from runs_app.log_lines import LOG_LINES, Log, LogLine, newest
 from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
-from runs_app.queries import LOG_LINES, events_after, newest_log
 from tests.factories import make_checkpoint
 from tests.runs_app.views.conftest import MakeRun
 
@@ -112,13 +114,13 @@ def test_live_html_equals_a_fresh_page(
         (EventKind.METRICS, {"baselines": BASELINES}),
         (EventKind.METRICS, {"epoch": 1, "step": 10, "train_loss": 1.5}),
         (EventKind.METRICS, {"epoch": 1, "step": 20, "train_loss": 1.4, "val_loss": 1.3}),
-        (EventKind.LOG, {"message": "<b>hello</b>"}),
+        (EventKind.LOG, {"line": 1, "count": 1, "message": "<b>hello</b>"}),
         (EventKind.SYSTEM, {"cpu_percent": 12.0}),
     )
     run.step, run.train_loss, run.metrics = 20, 1.4, {"cpu_percent": 12.0, "baselines": BASELINES}
     run.save()
     _checkpoint_of(run)
-    live = render_events(run.pk, events_after(run.pk, before))
+    live = render_update(run.pk, read_update(run.pk, run.uid, before))
     page = browser.get(f"/runs/{run.uid}").content.decode()
     for name in ("header", *PANELS):
         inner = re.search(
@@ -127,8 +129,12 @@ def test_live_html_equals_a_fresh_page(
         if name in {"checkpoints", "artifacts"} or inner:
             assert inner, name
             assert _still(inner[1]) in _still(page), name
-    assert '<div class="log-line" data-seq="5">&lt;b&gt;hello&lt;/b&gt;</div>' in live
-    assert '<div class="log-line" data-seq="5">&lt;b&gt;hello&lt;/b&gt;</div>' in page
+    assert (
+        '<div class="log-line" data-seq="5" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in live
+    )
+    assert (
+        '<div class="log-line" data-seq="5" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in page
+    )
     assert 'data-seq="6"' in live
     assert 'data-seq="6"' in page
 
@@ -157,7 +163,7 @@ def test_points_of_the_page_and_of_the_socket_make_the_same_curve(
     shown = json.loads(re.findall(r'id="chart-points" type="application/json">(.*?)<', page)[0])
     live = browser.get(f"/runs/{run.uid}/live?after=0", headers={"hx-request": "true"})
     batch = re.findall(r'data-points="([^"]*)"', live.content.decode())[0].replace("&quot;", '"')
-    assert json.loads(batch)["steps"] == shown["steps"] == [[n, n / 7] for n in range(1, 6)]
+    assert json.loads(batch)["steps"] == shown["steps"] == [[n, n / 7, 1] for n in range(1, 6)]
     assert json.loads(batch)["baselines"] == shown["baselines"] == BASELINES
 
 
@@ -176,14 +182,20 @@ def test_the_poll_sends_only_what_follows(
 
 
 def test_nothing_is_rendered_for_a_run_that_was_deleted() -> None:
-    assert render_events(404, [{"event_type": "log", "seq": 1, "data": {"line": "x"}}]) == ""
+    assert render_update(404, Update(1, log=Log([LogLine(1, 1, 1, "x", "")]))) == ""
 
 
 def test_the_page_holds_the_newest_lines_only(make_run: MakeRun, add_events: AddEvents) -> None:
     run = make_run()
-    add_events(run, *[(EventKind.LOG, {"message": str(n)}) for n in range(1, LOG_LINES + 11)])
-    lines = newest_log(run.pk, up_to=run.last_seq)
-    assert [line.text for line in lines] == [str(n) for n in range(11, LOG_LINES + 11)]
+    wrote = [
+        {"line": n, "count": 3, "message": f"{n}\n{n + 1}\n{n + 2}"} for n in range(1, 2000, 3)
+    ]
+    add_events(run, *[(EventKind.LOG, payload) for payload in wrote])
+    last = wrote[-1]["line"] + 2
+    log = newest(run.pk, up_to=run.last_seq)
+    assert [line.text for line in log.lines] == [str(n) for n in range(last - 999, last + 1)]
+    assert [line.line for line in log.lines] == list(range(last - 999, last + 1))
+    assert log.left_out == last - LOG_LINES
 
 
 def test_checkpoints_and_artifacts_link_to_their_files(
@@ -279,5 +291,8 @@ def test_a_resumed_run_says_whether_that_was_exact(
 
 def test_going_back_reaches_an_open_page(make_run: MakeRun) -> None:
     run = make_run(status=RunStatus.RUNNING)
-    event = {"event_type": EventKind.STATUS, "seq": 7, "data": {"back_to_step": 40}}
-    assert "&quot;back_to_step&quot;: 40" in render_events(run.pk, [event])
+    event: StreamMessage = {
+        "event_type": "status", "run_id": run.uid, "seq": 7, "attempt": 1, "timestamp": "",
+        "data": {"back_to_step": 40},
+    }  # fmt: skip
+    assert "&quot;back_to_step&quot;: 40" in render_update(run.pk, Update(7, [event]))
