@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,26 +37,34 @@ def check_output(
         said = truth.get(attempt, Truth(0, ()))
         own = [event for event in events if event.attempt == attempt]
         name = f"run {run.uid}, attempt {attempt}"
-        lines = [e.payload for e in own if e.kind == EventKind.LOG]
-        yield from _lines(name, attempt, [p for p in lines if p["stream"] == CONSOLE], said, tally)
+        yield from _lines(name, attempt, console_lines(own), said, tally)
         steps = [e.payload for e in own if e.kind == EventKind.METRICS]
         yield from _steps(name, attempt, steps, said, tally)
 
 
+def console_lines(events: Iterable[RunEvent]) -> list[tuple[int, str]]:
+    """Number and text of every stored console line; one event holds many of them."""
+    return [
+        (event.payload["line"] + place, text)
+        for event in events
+        if event.kind == EventKind.LOG and event.payload["stream"] == CONSOLE
+        for place, text in enumerate(event.payload["message"].split("\n"))
+    ]
+
+
 def _lines(
-    name: str, attempt: int, stored: list[dict[str, object]], said: Truth, tally: Tally
+    name: str, attempt: int, stored: list[tuple[int, str]], said: Truth, tally: Tally
 ) -> Iterator[Violation]:
-    numbers = [payload["line"] for payload in stored]
+    numbers = [number for number, _ in stored]
     if numbers != list(range(1, len(numbers) + 1)):
         yield Violation("S5", f"{name}: its line numbers are not dense from 1")
     chain = count = 0
-    for payload in stored:
-        text = str(payload["message"])
+    for number, text in stored:
         if not LINE.match(text):
             continue  # a stack, a traceback, or odd bytes
         expected, chain = line_text(attempt, count + 1, chain)
         if text != expected:
-            yield Violation("S5", f"{name}: line {payload['line']} is {text!r}, not {expected!r}")
+            yield Violation("S5", f"{name}: line {number} is {text!r}, not {expected!r}")
             break
         count += 1
     tally.emitted += said.lines

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from runs_app.choices import EventKind, RunStatus
 from tests.faults import trainers
 from tests.faults.cases.registry import Scene, case
+from tests.faults.output import console_lines
 from tests.faults.runs import ended, expect, expect_status, launched, run_of
 from tests.faults.viewer import Viewer
 from tests.faults.waiting import prove
@@ -28,7 +29,7 @@ def log_flood(scene: Scene) -> None:
     run = ended(uid, 300)
     viewer.stop(300)
     expect(run.status == RunStatus.COMPLETED, f"run {uid}: {run.message}")
-    lines = run.events.filter(kind=EventKind.LOG).count()
+    lines = len(console_lines(run.events.filter(kind=EventKind.LOG).iterator()))
     expect(lines >= 10_000 * units, f"{lines} lines of {10_000 * units} are stored")
     _expect_seen(viewer, uid)
 
