@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from runs_app.choices import RunStatus
+from runs_app.choices import MAX_LOSSES, RunStatus
 from runs_app.execution import lifecycle, recovery
 from runs_app.forecasting import events
 from runs_app.forecasting.events import Reason
@@ -24,7 +24,7 @@ def silent(make_run: MakeRun) -> TrainingRun:
     """A run that was lost often before, with one step, whose worker is not heard of any more."""
     recovery.recover_lost()
     run = make_run()
-    TrainingRun.objects.filter(pk=run.pk).update(losses=lifecycle.MAX_LOSSES)
+    TrainingRun.objects.filter(pk=run.pk).update(losses=MAX_LOSSES)
     held = claim(run, "elsewhere:1:abc")
     TrainingRun.objects.filter(pk=run.pk).update(
         lease_until=timezone.now() - timedelta(seconds=1), reading_attempt=held.attempt

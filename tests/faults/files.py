@@ -31,6 +31,9 @@ EXPECTED = (
     # Celery and channels tell how the broker went away before they connect again.
     r"(redis|kombu|amqp)\.exceptions\.\w+",
     r"^\s*(ConnectionResetError|ConnectionRefusedError|BrokenPipeError|FileNotFoundError|TimeoutError)",
+    # The same of beat, whose pool is empty before it connects again.
+    r"celery\.beat\.SchedulingError",
+    r"^\s*IndexError: pop from empty list$",
     # How celery prints the end of a worker that was asked twice.
     r"SystemExit",
 )

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import psutil
+import redis
 
 from runs_app.choices import FINAL, LIVE, RESUMABLE
 from runs_app.models import TrainingRun
@@ -170,7 +171,10 @@ class Walk:
         return done
 
     def _flush(self) -> bool:
-        return bool(broker().flushall())
+        try:
+            return bool(broker().flushall())
+        except redis.ConnectionError:
+            return False  # it was killed a moment ago
 
     def _pause_valkey(self) -> bool:
         return self._pause(self._laboratory.process("valkey"), 3.0)

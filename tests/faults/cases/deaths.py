@@ -9,8 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from runs_app.choices import RunStatus
-from runs_app.execution.lifecycle import MAX_LOSSES
+from runs_app.choices import MAX_LOSSES, RunStatus
 from runs_app.forecasting.events import EVENTS_FILE, Reason
 from runs_app.models import Slot, Worker
 from tests.faults import trainers
