@@ -25,12 +25,12 @@ from tests.faults.runs import cancel_all
 from tests.faults.waiting import ask
 
 MOST_RUNS = 30
-PAUSE_SECONDS = 1.5
+PAUSE_SECONDS = 1.0
 PROGRAMS = (
     *(trainers.short,) * 6, trainers.slow_save, trainers.steady, trainers.raising, trainers.odd,
     trainers.last_word, trainers.instant, trainers.deaf, trainers.flood,
 )  # fmt: skip
-FAULTS_SHARE = 0.35
+FAULTS_SHARE = 0.25
 ANY_SHARE = 0.2
 ACTIONS = ("launch",) * 5 + ("cancel", "resume", "delete") * 2 + ("purge",)
 
@@ -149,7 +149,7 @@ class Walk:
         return not worker.is_running()
 
     def _pause_worker(self) -> bool:
-        return self._pause(self._some(self._laboratory.workers()), 2 * LEASE_SECONDS)
+        return self._pause(self._some(self._laboratory.workers()), 1.5 * LEASE_SECONDS)
 
     def _kill_fork_server(self) -> bool:
         worker = self._some(self._laboratory.workers())
