@@ -7,11 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
-import psutil
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
@@ -20,13 +18,12 @@ from runs_app.choices import RunStatus
 from runs_app.execution import lifecycle, recorder, recovery, slots, worker_process
 from runs_app.execution.feed import Feed
 from runs_app.execution.leases import Claim
-from runs_app.execution.leftovers import clear_lost, end_earlier_trainer
 from runs_app.execution.patience import Patience
 from runs_app.execution.pulse import Pulse
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting import events
 from runs_app.forecasting.events import Reason
-from runs_app.forecasting.fence import LOCK_FILE, lock_text, read_attempt, this_process
+from runs_app.forecasting.fence import read_attempt
 from runs_app.models import Slot, TrainingRun, Worker
 from tests.execution import programs
 from tests.execution.conftest import Background, claim, directory, supervise
@@ -230,73 +227,6 @@ class _Away:
             self.refused += 1
             raise OperationalError("the connection was refused")
         return self._real(held, batch, attempt=attempt)
-
-
-@pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that leads a session, with a child, and sleeps."""
-    code = (
-        "import subprocess, time; subprocess.Popen(['sleep', '60']); print(1, flush=True);"
-        "time.sleep(60)"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    yield process
-    process.kill()
-    process.wait()
-
-
-def lock_of(process: subprocess.Popen[bytes], **changes: object) -> str:
-    started = psutil.Process(process.pid).create_time()
-    own = this_process(1).__dict__ | {"pid": process.pid, "started": started}
-    return lock_text(type(this_process(1))(**(own | changes)))
-
-
-def test_an_earlier_trainer_is_ended_with_its_children(
-    sleeper: subprocess.Popen[bytes], tmp_path: Path
-) -> None:
-    (child,) = psutil.Process(sleeper.pid).children()
-    (tmp_path / LOCK_FILE).write_text(lock_of(sleeper))
-
-    assert end_earlier_trainer(tmp_path)
-
-    assert not psutil.pid_exists(sleeper.pid)
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
-
-
-@pytest.mark.parametrize("changes", [{"started": 1.0}, {"boot": "other"}, {"host": "elsewhere"}])
-def test_a_process_that_is_not_the_trainer_is_never_touched(
-    sleeper: subprocess.Popen[bytes], tmp_path: Path, changes: dict[str, object]
-) -> None:
-    (tmp_path / LOCK_FILE).write_text(lock_of(sleeper, **changes))
-
-    assert not end_earlier_trainer(tmp_path)
-
-    assert sleeper.poll() is None
-    assert not end_earlier_trainer(tmp_path / "nowhere")
-
-
-def test_what_a_lost_attempt_left_is_ended_and_removed(
-    sleeper: subprocess.Popen[bytes], tmp_path: Path
-) -> None:
-    (child,) = psutil.Process(sleeper.pid).children()
-    (tmp_path / LOCK_FILE).write_text(lock_of(sleeper))
-    draft, newer = tmp_path / f".last.ckpt.{sleeper.pid}.new", tmp_path / ".last.ckpt.1.new"
-    draft.touch()
-    newer.touch()
-    sleeper.kill()
-    sleeper.wait()
-
-    clear_lost(tmp_path, 2)
-    assert child.is_running()
-    clear_lost(tmp_path, 1)
-
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
-    assert not draft.exists()
-    assert newer.exists()
 
 
 def test_a_worker_that_ended_is_known_at_once(make_run: MakeRun) -> None:
