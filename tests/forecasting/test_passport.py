@@ -99,14 +99,14 @@ def test_an_absent_file_and_odd_archives_are_refused(tmp_path: Path) -> None:
 
 def test_numbers_are_flat_and_without_what_hangs_on_the_machine() -> None:
     figures = {
-        "val_loss": 0.5, "test_nll": "NaN", "epoch": 3, "samples_per_second": 100.0,
+        "val_loss": 0.5, "test_nll": "NaN", "val_pinball": None, "epoch": 3, "samples_per_second": 100.0,
         "gpu_memory_mb": 5, "baselines": {"garch": {"val_nll": -5.0}}, "best": {"epoch": 2},
     }  # fmt: skip
     numbers = numbers_of(figures, make_verdict())
     assert numbers["baseline.garch.val_nll"] == -5.0
     assert numbers["verdict.garch.crps.skill"] == 0.0248
     assert numbers["verdict.outcome"] == "beats"
-    assert {"samples_per_second", "gpu_memory_mb", "best"} & set(numbers) == set()
+    assert {"samples_per_second", "gpu_memory_mb", "best", "val_pinball"} & set(numbers) == set()
     assert not any(isinstance(v, float) and not math.isfinite(v) for v in numbers.values())
 
 
