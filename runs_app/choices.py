@@ -126,4 +126,6 @@ class ArtifactKind(models.TextChoices):
     LOG = "log", "Log"
     EVENTS = "events", "Events"
     REPORT = "report", "Report"
+    PASSPORT = "passport", "Passport"
+    ENVIRONMENT = "environment", "Environment"
     OTHER = "other", "Other"

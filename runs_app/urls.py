@@ -17,6 +17,13 @@ from runs_app.views.detail import (
     run_detail,
     run_live,
 )
+from runs_app.views.exports import (
+    plot_csv,
+    prediction_csv,
+    run_export,
+    run_metrics,
+    run_passport,
+)
 from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
 from runs_app.views.leak_checks import leak_check
@@ -45,6 +52,10 @@ urlpatterns = [
     path("runs/<slug:uid>", run_detail, name="run_detail"),
     path("runs/<slug:uid>/live", run_live, name="run_live"),
     path("runs/<slug:uid>/report", run_report, name="run_report"),
+    path("runs/<slug:uid>/report/plots/<slug:name>.csv", plot_csv, name="plot_csv"),
+    path("runs/<slug:uid>/metrics", run_metrics, name="run_metrics"),
+    path("runs/<slug:uid>/passport.json", run_passport, name="run_passport"),
+    path("runs/<slug:uid>/export.zip", run_export, name="run_export"),
     path("runs/<slug:uid>/cancel", run_cancel, name="run_cancel"),
     path("runs/<slug:uid>/resume", run_resume, name="run_resume"),
     path("runs/<slug:uid>/retry", run_retry, name="run_retry"),
@@ -73,6 +84,9 @@ urlpatterns = [
     path("runs/<slug:uid>/predictions", predictions, name="predictions"),
     path("runs/<slug:uid>/exports", export, name="export"),
     path("runs/<slug:uid>/predictions/<slug:job_uid>", prediction, name="prediction"),
+    path(
+        "runs/<slug:uid>/predictions/<slug:job_uid>/fan.csv", prediction_csv, name="prediction_csv"
+    ),
     path("datasets", datasets, name="datasets"),
     path("datasets/<int:pk>", dataset, name="dataset"),
     path("leak-checks/<slug:uid>", leak_check, name="leak_check"),

@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 from runs_app.api import (
     actions,
     datasets,
+    exports,
     groups,
     leak_checks,
     predictions,
@@ -34,6 +35,7 @@ problems.add_handlers(api)
 api.add_router("", runs.router)
 api.add_router("", actions.router)
 api.add_router("", queue.router)
+api.add_router("", exports.router)
 api.add_router("", groups.router)
 api.add_router("", datasets.router)
 api.add_router("", predictions.router)

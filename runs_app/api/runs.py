@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from runs_app.api.body import read_json, split_run_request
 from runs_app.api.download import download
+from runs_app.api.made_files import MetricFormat, metric_format, metrics_file
 from runs_app.api.problems import BadRequest, Problems, Refusal, located
 from runs_app.api.representations import (
     ArtifactList,
@@ -67,6 +68,12 @@ class EventQuery(Schema):
 
     after: int = Field(0, ge=0, le=2**62, description="Only entries with a larger seq.")
     limit: int = Field(10_000, ge=1, le=100_000, description="Entries in the answer.")
+
+
+class MetricsQuery(EventQuery):
+    """What part of a run's metrics is wanted, and in which form."""
+
+    format: Literal["", "json", "csv", "parquet"] = Field("", description="Instead of Accept.")
 
 
 def find_run(uid: str) -> TrainingRun:
@@ -155,9 +162,16 @@ def _known(run: TrainingRun, after: int) -> None:
     response={200: History, 404: Refusal, 422: Problems},
     summary="Read the history of a run's metrics",
 )
-def metrics(request: HttpRequest, uid: str, wanted: Query[EventQuery]) -> dict[str, Any]:
-    """Every metric point in order, with the number, the time and the attempt of its event."""
+def metrics(request: HttpRequest, uid: str, wanted: Query[MetricsQuery]) -> Any:
+    """Every metric point in order, with the number, the time and the attempt of its event.
+
+    CSV and Parquet (`?format=`, or the Accept header) hold every value of the run so far, one row
+    each: `seq attempt time epoch step name value`. `after` and `limit` are for JSON alone.
+    """
     run = find_run(uid)
+    form = metric_format(request, wanted.format)
+    if form is not MetricFormat.JSON:
+        return metrics_file(run, form)
     _known(run, wanted.after)
     rows = run.events.filter(kind=EventKind.METRICS, seq__gt=wanted.after).order_by("seq")
     found = list(rows[: wanted.limit + 1])

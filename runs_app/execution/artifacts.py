@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runs_app.choices import ArtifactKind
+from runs_app.forecasting.environment import ENVIRONMENT_FILE
 from runs_app.forecasting.events import (
     CHECKPOINT_DIR,
     CONFIG_FILE,
@@ -19,6 +20,7 @@ from runs_app.forecasting.events import (
     PREDICTIONS_FILE,
     REPORT_FILE,
 )
+from runs_app.forecasting.passport import PASSPORT_FILE
 from runs_app.models import Artifact, Checkpoint
 
 KINDS: dict[str, ArtifactKind] = {
@@ -28,6 +30,8 @@ KINDS: dict[str, ArtifactKind] = {
     REPORT_FILE: ArtifactKind.REPORT,
     CONSOLE_FILE: ArtifactKind.LOG,
     EVENTS_FILE: ArtifactKind.EVENTS,
+    PASSPORT_FILE: ArtifactKind.PASSPORT,
+    ENVIRONMENT_FILE: ArtifactKind.ENVIRONMENT,
 }
 CHUNK_BYTES = 4 * 1024 * 1024
 _DAMAGED = (zipfile.BadZipFile, zlib.error)

@@ -23,6 +23,7 @@ from importlib import import_module
 from typing import Any
 
 from runs_app.execution import trainer_child
+from runs_app.forecasting.provenance import code_state
 
 
 class ForkServer:
@@ -127,6 +128,7 @@ def main(arguments: list[str]) -> None:
     began = time.monotonic()
     for module in preload:
         import_module(module)
+    code_state()  # what was imported just now, whatever becomes of the files later
     gc.collect()
     gc.disable()
     gc.freeze()  # children share these pages as long as no collection touches them

@@ -117,15 +117,20 @@ def _read(row: DataSet) -> dict[str, Any]:
     """Field values of the row, from an import of this very content or from a new one."""
     path = _data_root() / row.path
     reading = Reading(DateOrder(row.date_order), ColumnOrder(row.column_order))
-    record = find_import(path, _store(), reading)
-    if record is None:
-        try:
-            answer = _ask([*_flags(reading), "import", str(path), str(_store())])
-            record = ImportRecord.model_validate(answer)
-        except (CoreFailed, ValidationError) as error:
-            logger.warning("%s was not imported: %s", row.path, error)
-            return _EMPTY | {"state": DataSetState.REFUSED, "problem": str(error)}
-    return values_of(record)
+    try:
+        return values_of(import_now(path, reading))
+    except (CoreFailed, ValidationError) as error:
+        logger.warning("%s was not imported: %s", row.path, error)
+        return _EMPTY | {"state": DataSetState.REFUSED, "problem": str(error)}
+
+
+def import_now(path: Path, reading: Reading) -> ImportRecord:
+    """The import of any candle file, made where there is none yet. Raises ``CoreFailed``."""
+    found = find_import(path, _store(), reading)
+    if found is not None:
+        return found
+    answer = _ask([*_flags(reading), "import", str(path), str(_store())])
+    return ImportRecord.model_validate(answer)
 
 
 def values_of(record: ImportRecord) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from django.utils import timezone
 from runs_app.choices import INFRASTRUCTURE, MAX_LOSSES, Kinship, Priority, RunStatus
 from runs_app.execution import artifacts, queue, run_directory, slot_rows, wakeups
 from runs_app.execution.leases import Claim, from_now, lease_end
+from runs_app.execution.passport import leave_passport
 from runs_app.execution.transitions import (
     ASK_TO_STOP,
     CLAIM,
@@ -248,6 +249,7 @@ def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
         )
         if run:
             slot_rows.leave(run)
+            leave_passport(run)
     return run
 
 
@@ -291,6 +293,8 @@ def lose(
         )
         if run:
             slot_rows.leave(run)
+        if run and run.is_final:
+            leave_passport(run)
     return run
 
 

@@ -1,4 +1,4 @@
-// Downloads of a plot: the canvas with its title and legend as PNG, its numbers as CSV.
+// Download of a plot: the canvas with its title and legend as PNG.
 const LINE = 20;
 
 function download(blob, name) {
@@ -7,16 +7,6 @@ function download(blob, name) {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
-
-function quoted(value) {
-  const text = value === null || value === undefined ? "" : String(value);
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-export function saveCsv(name, { header, rows }) {
-  const lines = [header, ...rows].map((row) => row.map(quoted).join(","));
-  download(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }), `${name}.csv`);
 }
 
 // Legend entries in rows as wide as the plot.

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runs_app.execution.leftovers import end_earlier_trainer
+from runs_app.execution.leftovers import clear_lost, end_earlier_trainer
 from runs_app.forecasting.fence import LOCK_FILE, lock_text, this_process
 from tests.execution.test_supervisor import wait_for
 

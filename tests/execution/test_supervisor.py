@@ -76,6 +76,7 @@ def test_what_a_fit_leaves_is_registered(train: Train) -> None:
         "events.jsonl",
         "console.log",
         "metrics.json",
+        "passport.json",
         "checkpoints/checkpoint-epoch1.ckpt",
         "checkpoints/best.ckpt",
     }

@@ -24,6 +24,7 @@ from runs_app.forecasting.data.inputs import (
     volatility_per_bar,
 )
 from runs_app.forecasting.data.ledger import chosen_time, lay_out
+from runs_app.forecasting.data.ledger_rows import RowLedger
 from runs_app.forecasting.data.loading import load_candles
 from runs_app.forecasting.data.resample import Bars
 from runs_app.forecasting.data.scaling import Scaler, scale_columns
@@ -54,7 +55,8 @@ class PreparedData:
     zero; ``volatility_floor``: the least one of a single bar, learnt on the train part. ``short_label``, ``long_label``:
     int64 [N], 0 down, 1 flat, 2 up. ``splits``: per part int64 indices into N; a decision near a
     border is in none. ``scalers``: plain data for the checkpoint. ``notes``: lines for the log.
-    ``fingerprint``: SHA-256 of all candles of the file, empty for candles that came from none.
+    ``ledger``: where every row went. ``fingerprint``: SHA-256 of all candles of the file, and
+    ``source_sha256`` of its bytes; both empty for candles that came from none.
     """
 
     timeframes: tuple[str, ...]
@@ -74,7 +76,9 @@ class PreparedData:
     scalers: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     candles: Candles
+    ledger: RowLedger
     fingerprint: str = ""
+    source_sha256: str = ""
 
 
 def prepare(config: RunConfig, data_root: Path) -> PreparedData:
@@ -95,7 +99,11 @@ def prepare(config: RunConfig, data_root: Path) -> PreparedData:
         raise ConfigInvalid(errors)
     notes = (*loaded.notes, f"the candles of the file have the SHA-256 {loaded.fingerprint}")
     return prepare_candles(
-        config, chosen_time(config, loaded.candles), notes, fingerprint=loaded.fingerprint
+        config,
+        chosen_time(config, loaded.candles),
+        notes,
+        fingerprint=loaded.fingerprint,
+        source_sha256=loaded.source_sha256,
     )
 
 
@@ -106,6 +114,7 @@ def prepare_candles(
     notes: tuple[str, ...] = (),
     *,
     fingerprint: str = "",
+    source_sha256: str = "",
 ) -> PreparedData:
     """``prepare`` for candles in memory; all of them are used."""
     made = lay_out(config, candles)
@@ -141,7 +150,9 @@ def prepare_candles(
             *_span_notes(parts, made.time),
         ),
         candles=candles,
+        ledger=made.ledger,
         fingerprint=fingerprint,
+        source_sha256=source_sha256,
     )
 
 

@@ -38,6 +38,7 @@ from runs_app.forecasting.training.device import (
     describe_device,
     use_available_cores,
 )
+from runs_app.forecasting.training.environment import note_environment
 from runs_app.forecasting.training.event_log import EventLog
 from runs_app.forecasting.training.failures import explain
 from runs_app.forecasting.training.fencing import holding
@@ -102,8 +103,9 @@ def run(
             LOG.error("The run directory %s cannot be written: %s", run_dir, error.strerror)
             return EXIT_CODES[explain(error).reason]
         work = Work(
-            run_dir, data_root, log, stop, ranks, fence.check, progress=progress, resuming=resuming
-        )
+            run_dir, data_root, log, stop, ranks, fence.check,
+            progress=progress, resuming=resuming, attempt=attempt,
+        )  # fmt: skip
         return EXIT_CODES[_run_logged(work)]
 
 
@@ -119,6 +121,7 @@ class Work:
     before_naming: Callable[[], None] = lambda: None
     progress: bool = False
     resuming: bool = False
+    attempt: int = 0
 
 
 def _run_logged(work: Work) -> Reason:
@@ -168,6 +171,7 @@ def _fit_on(device: torch.device, config: RunConfig, work: Work) -> FitFinished:
         started_from = start_from_branch(fit.module.network, work.run_dir, config, fit.data)
     ranks.from_first(lambda: resumption is not None)
     ranks.meet()  # all have read the checkpoint, so that it may go
+    note_environment(fit, work.attempt, resumption, branched=bool(started_from))
     _announce(fit, where, resumption, started_from)
     log_baselines(fit.baselines, baselines)
     work.log.put(BaselinesScored(scores=baselines))
