@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from runs_app.api import datasets, groups, leak_checks, predictions, problems, queue, runs
+from runs_app.api import (
+    comparison,
+    datasets,
+    groups,
+    leak_checks,
+    predictions,
+    problems,
+    queue,
+    runs,
+)
 
 api = NinjaAPI(
     title="AiStemPre",
@@ -15,6 +24,8 @@ api = NinjaAPI(
     "Live updates come over the WebSocket `/runs/{id}/stream`.",
 )
 problems.add_handlers(api)
+# Before the runs, whose ids would take its address.
+api.add_router("", comparison.router)
 api.add_router("", runs.router)
 api.add_router("", queue.router)
 api.add_router("", groups.router)
