@@ -12,6 +12,9 @@ from runs_app.choices import EventKind
 MAX_POINTS = 2000
 """Points of one curve that a page receives; about one per pixel of a wide screen."""
 
+MOST_CURVES = 20
+"""Runs that are compared in one chart: as many curves an eye can tell apart."""
+
 EPOCH_KEYS = ("val_loss", "val_da", "val_nll", "val_crps", "val_pinball", "val_rmse")
 """What one validation contributes to the charts, in the order of ``Points.epochs``."""
 

@@ -14,9 +14,10 @@ from runs_app.comparison.curves import POINTS, VALIDATION_COLUMNS, Curves, curve
 from runs_app.comparison.page import ComparisonPage, comparison
 from runs_app.comparison.scores import ScoreRow
 from runs_app.comparison.settings import SettingRow
-from runs_app.comparison.wish import MAX_RUNS, read_wish
+from runs_app.comparison.wish import read_wish
 from runs_app.forecasting.errors import FieldError
 from runs_app.models import TrainingRun
+from runs_app.series import MOST_CURVES
 
 router = Router(tags=["comparison"])
 
@@ -26,7 +27,7 @@ class CompareQuery(Schema):
 
     ids: list[str] = Field(
         default_factory=list,
-        description=f"Public ids of up to {MAX_RUNS} runs: `ids=a,b`, or `ids=a&ids=b`.",
+        description=f"Public ids of up to {MOST_CURVES} runs: `ids=a,b`, or `ids=a&ids=b`.",
     )
     base: str = Field("", description="The run whose settings the others are read against.")
     all: str = Field("", description="`1`: settings that do not differ, too.")
@@ -44,6 +45,7 @@ class CurvesQuery(Schema):
 class CurvesOut(Schema):
     """The curves of one run, thinned so that no spike is lost; null is not finite or not there."""
 
+    status: str = Field(description="Of the run: a final one has no more points to come.")
     training: list[list[float | None]] = Field(description="[step, seconds trained, loss]")
     means: list[list[float | None]] = Field(
         description="The same as means of what lies between; empty where nothing was left out."
@@ -124,6 +126,7 @@ def run_curves(request: HttpRequest, uid: str, wanted: Query[CurvesQuery]) -> di
 def _curves(run: TrainingRun, points: int) -> dict[str, Any]:
     found: Curves = curves(run, limit=points)
     return {
+        "status": run.status,
         "training": found.training,
         "means": found.means,
         "total": found.total,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from runs_app.comparison.curves import VALIDATION_KEYS
 from runs_app.comparison.facts import Facts
 from runs_app.series import finite
 
@@ -49,6 +50,13 @@ class Metric:
     def value(self, facts: Facts) -> float | None:
         """The stored value of a run; None where it has none."""
         return finite(self.read(facts))
+
+    @property
+    def title(self) -> str:
+        """The name of its curve."""
+        if self.part is Part.TRAIN:
+            return "Training loss"
+        return f"Validation {self.label.lower() if self.of_loss else self.label}"
 
     @property
     def direction(self) -> str:
@@ -140,3 +148,8 @@ METRICS: tuple[Metric, ...] = (
     *(_coverage(nominal) for nominal in (0.5, 0.8, 0.95)),
 )  # fmt: skip
 """In the order of the table. What no run has is left out of it."""
+
+CURVES: tuple[Metric, ...] = tuple(
+    metric for metric in METRICS if metric.key in ("train_loss", *VALIDATION_KEYS)
+)
+"""The scores that a run reports again and again."""

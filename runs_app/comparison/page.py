@@ -9,13 +9,15 @@ from typing import Any
 from runs_app.comparison.comparable import common_baselines, comparability
 from runs_app.comparison.curves import POINTS, VALIDATION_COLUMNS
 from runs_app.comparison.facts import Facts
+from runs_app.comparison.metrics import CURVES, Metric
 from runs_app.comparison.scores import ScoreGroup, score_groups
 from runs_app.comparison.settings import SettingGroup, SettingRow, setting_groups
-from runs_app.comparison.wish import MAX_RUNS, X_AXES, Wish, without
+from runs_app.comparison.wish import X_AXES, Wish, without
 from runs_app.forecasting.evaluation.documents import BASELINES
 from runs_app.judgement import Badge, badge_of
 from runs_app.models import TrainingRun
 from runs_app.queries import RunFilter, about, filter_runs, is_cancelling
+from runs_app.series import MOST_CURVES
 
 HUES = 7
 """Colours that eyes without one of the three cone types tell apart; see ``--hue-*`` in the CSS."""
@@ -47,6 +49,7 @@ class ComparisonPage:
     settings: list[SettingGroup] = about("Settings that differ, or every one, by section.")
     same: int = about("Settings that are the same in all runs.")
     scores: list[ScoreGroup] = about("Scores by the part of the data they were measured on.")
+    charts: list[Metric] = about("Scores that have a curve, each a chart.")
     drawn: dict[str, Any] = about("What the plots are drawn from.")
     x_axes: dict[str, str] = about("What the curves can be drawn over.")
 
@@ -56,8 +59,8 @@ def comparison(wish: Wish) -> ComparisonPage:
     problems = _unreadable(wish)
     if wish.too_many:
         problems.append(
-            f"{len(wish.uids)} runs were asked for, but at most {MAX_RUNS} can be told apart in "
-            f"one chart. Select up to {MAX_RUNS}."
+            f"{len(wish.uids)} runs were asked for, but at most {MOST_CURVES} can be told apart "
+            f"in one chart. Select up to {MOST_CURVES}."
         )
         return _empty(wish, problems, refused=True)
     found = {run.uid: run for run in _runs(wish.uids)}
@@ -92,6 +95,7 @@ def _filled(wish: Wish, columns: list[RunColumn], problems: list[str]) -> Compar
         settings=setting_groups(facts, base=base, every=wish.every),
         same=sum(not row.differs for row in rows),
         scores=scores,
+        charts=[metric for metric in CURVES if _has_curve(metric, facts)],
         drawn={
             "runs": [_drawn_run(column) for column in columns],
             "axes": _axes(rows, scores),
@@ -105,6 +109,14 @@ def _filled(wish: Wish, columns: list[RunColumn], problems: list[str]) -> Compar
     )
 
 
+def _has_curve(metric: Metric, facts: Sequence[Facts]) -> bool:
+    """The losses always; another score where a run has validated by it."""
+    return metric.of_loss or any(
+        one.latest.get(metric.key) is not None or one.best.get(metric.key) is not None
+        for one in facts
+    )
+
+
 def _unreadable(wish: Wish) -> list[str]:
     if not wish.unreadable:
         return []
@@ -113,7 +125,7 @@ def _unreadable(wish: Wish) -> list[str]:
 
 
 def _empty(wish: Wish, problems: list[str], *, refused: bool = False) -> ComparisonPage:
-    return ComparisonPage(wish, [], problems, refused, (), [], 0, [], {}, X_AXES)
+    return ComparisonPage(wish, [], problems, refused, (), [], 0, [], [], {}, X_AXES)
 
 
 def _runs(uids: Sequence[str]) -> list[TrainingRun]:
@@ -144,7 +156,7 @@ def _drawn_run(column: RunColumn) -> dict[str, Any]:
     run = column.run
     return {
         "uid": run.uid, "name": str(run), "hue": column.hue, "dash": column.dash,
-        "status": run.status, "live": run.is_live, "last_seq": run.last_seq,
+        "status": run.status, "live": run.is_live,
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ class ScoreRow:
     metric: Metric
     cells: tuple[ScoreCell, ...]
     marked: bool
-    """True where a best value is marked: at least two runs have it, and they are comparable."""
+    """True where a best value is marked: runs differ in it, and are comparable."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def score_groups(facts: Sequence[Facts], may: Comparability) -> list[ScoreGroup]
 def _row(metric: Metric, facts: Sequence[Facts], may: Comparability) -> ScoreRow:
     values = [metric.value(one) for one in facts]
     known = [value for value in values if value is not None]
-    marked = len(known) > 1 and _comparable(metric, may)
+    # Where all are the same none is the best.
+    marked = len(set(known)) > 1 and _comparable(metric, may)
     best = min((_distance(metric, value) for value in known), default=math.inf)
     are_best = [
         marked and value is not None and _distance(metric, value) == best for value in values

@@ -7,8 +7,7 @@ from itertools import dropwhile
 
 from django.http import QueryDict
 
-MAX_RUNS = 20
-"""Curves that one chart can show and colours that an eye can tell apart."""
+from runs_app.series import MOST_CURVES
 
 X_AXES = {"step": "Step", "epoch": "Epoch", "time": "Time trained"}
 MAX_ADDRESS_IDS = 500
@@ -40,7 +39,7 @@ class Wish:
     @property
     def too_many(self) -> bool:
         """True where more runs are asked for than can be shown."""
-        return len(self.uids) > MAX_RUNS
+        return len(self.uids) > MOST_CURVES
 
 
 def read_wish(params: QueryDict) -> Wish:
@@ -76,7 +75,7 @@ def _readable(text: str) -> str:
 def _compact(places: list[str]) -> tuple[str, ...]:
     """Without empty places at the end; without any where the colours would not suffice."""
     kept = list(dropwhile(lambda uid: not uid, reversed(places)))[::-1]
-    return tuple(kept) if len(kept) <= MAX_RUNS else tuple(uid for uid in kept if uid)
+    return tuple(kept) if len(kept) <= MOST_CURVES else tuple(uid for uid in kept if uid)
 
 
 def without(places: tuple[str, ...], uid: str) -> str:
