@@ -29,6 +29,11 @@ LOSS_SETTINGS = (
     "horizons.short_threshold_bps", "horizons.long_threshold_bps",
 )  # fmt: skip
 
+NAMED = 3
+"""More runs than these are not named in a sentence."""
+
+_Read = Callable[[Facts], float | None]
+
 _TOLERANCE = 1e-6
 """Relative: the same outcomes summed in another order differ by less."""
 
@@ -46,20 +51,17 @@ class Comparability:
 
 def comparability(facts: Sequence[Facts]) -> Comparability:
     """Judge the runs that have scores; the others have nothing to compare."""
-    validation = _same(facts, lambda one: one.validation_rows)
-    test = _same(facts, lambda one: one.test_rows)
+    validation = _same(facts, _validation_rows)
+    test = _same(facts, _test_rows)
     losses = not _differing(facts, LOSS_SETTINGS)
-    notes = []
-    if not (validation and test):
-        parts = [
-            name
-            for name, same in (("validation rows", validation), ("test rows", test))
-            if not same
-        ]
-        notes.append(
-            f"Not comparable: the runs were scored on different {' and '.join(parts)}"
-            f"{_because(facts)}. No best value is marked among those scores."
+    notes = [
+        _other_rows(facts, rows, read)
+        for rows, same, read in (
+            ("validation", validation, _validation_rows),
+            ("test", test, _test_rows),
         )
+        if not same
+    ]
     if not losses:
         names = _names(_differing(facts, LOSS_SETTINGS))
         notes.append(
@@ -74,7 +76,7 @@ def common_baselines(facts: Sequence[Facts]) -> tuple[dict[str, dict[str, float]
     known = [one for one in facts if one.latest.get("baselines")]
     if not known:
         return {}, "No baseline was scored yet."
-    if not _same(known, lambda one: one.validation_rows):
+    if not _same(known, _validation_rows):
         return {}, (
             "The baselines are not drawn: they score differently from run to run, because the "
             f"validation rows differ{_because(known)}."
@@ -92,15 +94,38 @@ def common_baselines(facts: Sequence[Facts]) -> tuple[dict[str, dict[str, float]
     return scores, ""
 
 
+def _validation_rows(one: Facts) -> float | None:
+    return one.validation_rows
+
+
+def _test_rows(one: Facts) -> float | None:
+    return one.test_rows
+
+
+def _other_rows(facts: Sequence[Facts], rows: str, read: _Read) -> str:
+    """Which runs were scored on other rows than most, and why."""
+    known = [(one, value) for one in facts if (value := read(one)) is not None]
+    alike = [[one for one, other in known if _near(value, other)] for _, value in known]
+    most = max(alike, key=len)
+    others = [str(one.run) for one, _ in known if one not in most]
+    if len(others) <= NAMED and len(most) > 1:
+        who = f"{', '.join(others)} {'was' if len(others) == 1 else 'were'} scored on other {rows}"
+        who += " rows than the rest"
+    else:
+        who = f"the runs were scored on different {rows} rows"
+    return (
+        f"Not comparable: {who}{_because(facts)}. No best value is marked among the {rows} scores."
+    )
+
+
 def _near(value: float, other: Any) -> bool:
     known = isinstance(other, (int, float))
-    # A volatility model may be fitted on other training rows, which moves it a little.
     return known and math.isclose(value, other, rel_tol=_TOLERANCE)
 
 
-def _same(facts: Sequence[Facts], read: Callable[[Facts], float | None]) -> bool:
+def _same(facts: Sequence[Facts], read: _Read) -> bool:
     known = [value for one in facts if (value := read(one)) is not None]
-    return all(math.isclose(value, known[0], rel_tol=_TOLERANCE) for value in known)
+    return all(_near(value, known[0]) for value in known)
 
 
 def _differing(facts: Sequence[Facts], paths: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from runs_app.forecasting.events import METRICS_FILE, REPORT_FILE
 from runs_app.judgement import stored
 from runs_app.models import TrainingRun
 from runs_app.series import finite
-from runs_app.services.run_files import open_run_file
+from runs_app.services.run_files import read_run_file
 
 MAX_BYTES = 8 * 1024 * 1024
 ZERO_FORECAST = "random_walk"
@@ -104,15 +104,7 @@ class Facts:
 def _document(run: TrainingRun, name: str) -> dict[str, Any]:
     """A JSON file of a run; empty where it is not there or cannot be read."""
     try:
-        opened = open_run_file(run, name)
-    except ArtifactNotFound:
-        return {}
-    with opened.file as stream:
-        if opened.size_bytes > MAX_BYTES:
-            return {}
-        content = stream.read(MAX_BYTES + 1)
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
+        found = json.loads(read_run_file(run, name, most_bytes=MAX_BYTES))
+    except (ArtifactNotFound, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

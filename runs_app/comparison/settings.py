@@ -130,17 +130,29 @@ _OF_RUNS: tuple[tuple[str, str, str, Any], ...] = (
 )  # fmt: skip
 
 
+_FOUND_OUT = frozenset(
+    {"fingerprint", "candles", "samples_train", "samples_validation", "samples_test", "device",
+     "parameters"}
+)  # fmt: skip
+
+
 def _row(path: str, label: str, help_: str, values: list[Any], base: int | None) -> SettingRow:
     keys = [_key(value) for value in values]
-    usual = keys[base] if base is not None else Counter(keys).most_common(1)[0][0]
-    differs = len(set(keys)) > 1
+    # A run that has not found it out yet is not a run that differs.
+    counted = [key for key in keys if path not in _FOUND_OUT or key != _key(_MISSING)]
+    differs = len(set(counted)) > 1
+    usual = _key(_MISSING) if not counted else Counter(counted).most_common(1)[0][0]
+    if base is not None and keys[base] in counted:
+        usual = keys[base]
     return SettingRow(
         path=path,
         label=label,
         help=help_,
         differs=differs,
         cells=tuple(
-            SettingCell(_text(value), value is not _MISSING, differs and key != usual)
+            SettingCell(
+                _text(value), value is not _MISSING, differs and key != usual and key in counted
+            )
             for value, key in zip(values, keys, strict=True)
         ),
         numbers=tuple(finite(value) for value in values),
