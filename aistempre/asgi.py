@@ -8,7 +8,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
 from aistempre.loopback import LoopbackOnly
-from aistempre.pacing import PacedResponses
+from aistempre.pacing import PacedResponses, PacedSockets
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aistempre.settings")
 http = PacedResponses(get_asgi_application())
@@ -17,6 +17,5 @@ http = PacedResponses(get_asgi_application())
 from runs_app.live.origins import SameOrigin
 from runs_app.routing import websocket_urlpatterns
 
-application = LoopbackOnly(
-    ProtocolTypeRouter({"http": http, "websocket": SameOrigin(URLRouter(websocket_urlpatterns))})
-)
+sockets = SameOrigin(PacedSockets(URLRouter(websocket_urlpatterns)))
+application = LoopbackOnly(ProtocolTypeRouter({"http": http, "websocket": sockets}))

@@ -89,6 +89,8 @@ else:
     # Under ASGI each request may run in another thread, so a kept connection is one nobody reuses.
     _DATABASE["CONN_MAX_AGE"] = 0
     _DATABASE["CONN_HEALTH_CHECKS"] = True
+    # A server that cannot be reached is told to the page within seconds, not minutes.
+    _DATABASE.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     _DATABASE.setdefault("OPTIONS", {}).setdefault(
         "options",
         "-c statement_timeout=60s -c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,11 +17,15 @@ from runs_app.errors import RunError
 from runs_app.execution.queue import Move
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, RunGroup, TrainingRun
+from runs_app.services.branch import branch_run
 from runs_app.services.cancel import cancel_run
-from runs_app.services.delete import delete_run
+from runs_app.services.checkpoints import pin_checkpoint
+from runs_app.services.clone import clone_run
 from runs_app.services.queue import QueueChange, change_turn
 from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
+from runs_app.services.trash import purge_run, restore_run, trash_run
+from runs_app.templatetags.runs_format import size
 
 BADGE_COLOURS: dict[str, str] = {
     RunStatus.PENDING: "#667382",
@@ -56,7 +59,15 @@ class CheckpointLines(admin.TabularInline):  # type: ignore[type-arg]
     model = Checkpoint
     extra = 0
     can_delete = False
-    fields = readonly_fields = ("path", "epoch", "step", "val_loss", "size_bytes", "is_best")
+    fields = readonly_fields = (
+        "path",
+        "epoch",
+        "step",
+        "val_loss",
+        "size_bytes",
+        "is_best",
+        "pinned",
+    )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody."""
@@ -78,7 +89,7 @@ class ArtifactLines(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(ReadOnly):
-    """Runs: read, cancel, resume, retry, delete with files."""
+    """Runs: cancel or kill, resume, retry, branch, clone, trash, restore, delete for good."""
 
     list_display = (
         "uid",
@@ -91,12 +102,15 @@ class TrainingRunAdmin(ReadOnly):
         "created_at",
         "page",
     )
-    list_filter = ("status", "priority", "outcome", "reason", "created_at")
+    list_filter = (
+        ("trashed_at", admin.EmptyFieldListFilter),
+        "status", "priority", "outcome", "reason", "created_at",
+    )  # fmt: skip
     search_fields = ("uid", "name", "message")
     date_hierarchy = "created_at"
     inlines = (CheckpointLines, ArtifactLines)
     actions = (
-        "cancel", "resume", "retry", "delete_with_files",
+        "cancel", "resume", "retry", "branch", "clone", "trash", "restore", "purge",
         "to_top", "priority_high", "priority_normal", "priority_low",
     )  # fmt: skip
     list_per_page = 50
@@ -115,20 +129,40 @@ class TrainingRunAdmin(ReadOnly):
         """Link to the run's dashboard."""
         return format_html('<a href="{}">Open</a>', reverse("runs:run_detail", args=[run.uid]))
 
-    @admin.action(description="Cancel the selected runs", permissions=["view"])
+    @admin.action(
+        description="Cancel the selected runs; those being cancelled, kill now",
+        permissions=["view"],
+    )
     def cancel(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
-        """Cancel what has not ended yet."""
-        _each(request, runs, cancel_run, lambda run, _: f"{run.uid}: cancelled or stopping.")
+        """Cancel what has not ended yet; end what was asked before without waiting for it."""
+        _each(request, runs, cancel_run, lambda run, after: f"{run.uid}: {_cancelled(after)}.")
 
     @admin.action(description="Resume the selected runs", permissions=["view"])
     def resume(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
         """Go on with what was cancelled or failed."""
         _each(request, runs, resume_run, lambda run, _: f"{run.uid}: waits to go on.")
 
-    @admin.action(description="Retry the selected runs as new runs", permissions=["view"])
+    @admin.action(
+        description="Retry the selected runs that their machine ended", permissions=["view"]
+    )
     def retry(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
-        """Start again what has ended."""
-        _each(request, runs, retry_run, lambda run, new: f"{run.uid}: started again as {new.uid}.")
+        """Try once more, as the same runs."""
+        _each(request, runs, retry_run, lambda run, _: f"{run.uid}: waits to be tried again.")
+
+    @admin.action(description="Branch from the best weights of the selected", permissions=["view"])
+    def branch(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """New runs that start from the weights of these."""
+        _each(
+            request,
+            runs,
+            branch_run,
+            lambda run, new: f"{run.uid}: branched as {new.uid}, {new.parent_checkpoint}.",
+        )
+
+    @admin.action(description="Clone the selected runs", permissions=["view"])
+    def clone(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """New runs with the settings of these."""
+        _each(request, runs, clone_run, lambda run, new: f"{run.uid}: cloned as {new.uid}.")
 
     @admin.action(description="Queue: move the selected runs to the top", permissions=["view"])
     def to_top(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
@@ -156,15 +190,28 @@ class TrainingRunAdmin(ReadOnly):
         """They start after the others."""
         _prioritise(request, runs, Priority.LOW)
 
-    @admin.action(description="Delete the selected runs with their files", permissions=["view"])
-    def delete_with_files(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
-        """Delete what has ended, and say how much that freed."""
-        _each(
-            request,
-            runs,
-            delete_run,
-            lambda run, freed: f"{run.uid}: freed {filesizeformat(freed)}.",
-        )
+    @admin.action(description="Move the selected runs to the trash", permissions=["view"])
+    def trash(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Move what has ended to the trash."""
+        _each(request, runs, trash_run, lambda run, _: f"{run.uid}: moved to the trash.")
+
+    @admin.action(description="Restore the selected runs from the trash", permissions=["view"])
+    def restore(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Take runs out of the trash."""
+        _each(request, runs, restore_run, lambda run, _: f"{run.uid}: restored.")
+
+    @admin.action(
+        description="Delete the selected runs of the trash for good", permissions=["view"]
+    )
+    def purge(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Delete what is in the trash, and say how much that freed."""
+        _each(request, runs, purge_run, lambda run, freed: f"{run.uid}: freed {size(freed)}.")
+
+
+def _cancelled(run: TrainingRun) -> str:
+    if run.is_final:
+        return "cancelled"
+    return "is killed" if run.kill_requested_at else "stops when it has saved"
 
 
 def _each(
@@ -213,11 +260,36 @@ class RunEventAdmin(ReadOnly):
 
 @admin.register(Checkpoint)
 class CheckpointAdmin(ReadOnly):
-    """Checkpoints of all runs."""
+    """Checkpoints of all runs: read, pin, let go again."""
 
-    list_display = ("run", "path", "epoch", "val_loss", "size_bytes", "is_best", "created_at")
+    list_display = (
+        "run", "path", "epoch", "val_loss", "size_bytes", "is_best", "pinned", "created_at",
+    )  # fmt: skip
+    list_filter = ("pinned", "is_best")
     search_fields = ("run__uid", "path")
     list_select_related = ("run",)
+    actions = ("pin", "unpin")
+
+    @admin.action(description="Pin the selected checkpoints", permissions=["view"])
+    def pin(self, request: HttpRequest, rows: QuerySet[Checkpoint]) -> None:
+        """Keep them whatever their scores."""
+        self._set(request, rows, pinned=True)
+
+    @admin.action(description="Unpin the selected checkpoints", permissions=["view"])
+    def unpin(self, request: HttpRequest, rows: QuerySet[Checkpoint]) -> None:
+        """Keep them no longer than their scores are worth."""
+        self._set(request, rows, pinned=False)
+
+    @staticmethod
+    def _set(request: HttpRequest, rows: QuerySet[Checkpoint], *, pinned: bool) -> None:
+        for row in rows:
+            try:
+                pin_checkpoint(row.run.uid, row.path, pinned=pinned)
+            except (RunError, OSError) as error:
+                messages.error(request, f"{row.run.uid}: {error}")
+            else:
+                done = "pinned" if pinned else "no longer pinned"
+                messages.success(request, f"{row.run.uid}: {row.path} is {done}.")
 
 
 @admin.register(Artifact)

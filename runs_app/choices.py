@@ -26,6 +26,9 @@ RESUMABLE = frozenset({RunStatus.FAILED, RunStatus.CANCELLED})
 INFRASTRUCTURE = frozenset({Reason.WORKER_LOST, Reason.KILLED, Reason.STALLED, Reason.DISK_FULL})
 """Ends that are nobody's fault in the run itself, so that the same may be tried again."""
 
+MAX_LOSSES = 3
+"""How often a run goes back to the queue by itself after its worker was lost."""
+
 COLOURS: dict[str, str] = {
     RunStatus.PENDING: "secondary",
     RunStatus.RUNNING: "blue",

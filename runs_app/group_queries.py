@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KT
 
 from runs_app.choices import LIVE, RunStatus
@@ -132,11 +132,18 @@ class GroupListPage:
     page: Page[RunGroup] = about("Numbers of this, the previous and the next page.")
 
 
+def listed_groups() -> QuerySet[RunGroup]:
+    """Groups that have a run outside the trash, the newest first, without their configurations."""
+    runs = TrainingRun.objects.visible().filter(group=OuterRef("pk"))
+    return RunGroup.objects.filter(Exists(runs)).defer("config")
+
+
 def group_list(number: int = 1) -> GroupListPage:
     """The groups, newest first; a page number past the end gives the last page."""
-    page = Paginator(RunGroup.objects.defer("config"), PAGE_SIZE).get_page(number)
+    page = Paginator(listed_groups(), PAGE_SIZE).get_page(number)
     counted = (
-        TrainingRun.objects.filter(group__in=[group.pk for group in page])
+        TrainingRun.objects.visible()
+        .filter(group__in=[group.pk for group in page])
         .values("group")
         .annotate(
             completed=Count("pk", filter=Q(status=RunStatus.COMPLETED)),
@@ -175,7 +182,7 @@ Places = dict[tuple[int | None, int | None], Any]
 
 def _places(group: RunGroup) -> Places:
     """The newest run of every place (fold, seed): a retried one stands for what it replaces."""
-    runs = group.runs.order_by("pk").only(*_COLUMNS)
+    runs = group.runs.visible().order_by("pk").only(*_COLUMNS)
     dated = runs.annotate(
         max_epochs=KT("config__train__max_epochs"),
         start=KT("config__data__start"),

@@ -22,6 +22,7 @@ from runs_app.choices import (
     RunStatus,
 )
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
+from runs_app.run_sets import RunSet
 
 _UID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -107,6 +108,9 @@ class RunGroup(models.Model):
         return self.folds * self.seeds
 
 
+RunManager = models.Manager.from_queryset(RunSet)
+
+
 class TrainingRun(models.Model):
     """One training run: its configuration, its state, and its latest figures."""
 
@@ -145,6 +149,12 @@ class TrainingRun(models.Model):
     )
     trashed_at = models.DateTimeField(null=True, blank=True, db_index=True)
     trash_bytes = models.BigIntegerField(default=0, help_text="Bytes on disk when it was trashed.")
+    trash_wanted_at = models.DateTimeField(
+        null=True, blank=True, help_text="It goes to the trash as soon as it has ended."
+    )
+    purge_started_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its files are being deleted for good."
+    )
 
     priority = models.SmallIntegerField(
         default=Priority.NORMAL, choices=Priority.choices, help_text="Higher starts first."
@@ -166,7 +176,13 @@ class TrainingRun(models.Model):
         default=0, help_text="Attempt whose output is being read; an older one is read out first."
     )
     console_lines = models.BigIntegerField(
-        default=0, help_text="Console lines of that attempt that were read."
+        default=0, help_text="Console lines of that attempt that were stored."
+    )
+    console_kept = models.BigIntegerField(
+        null=True, blank=True, help_text="Where what is kept of console.log ends, at its limit."
+    )
+    console_left_out = models.BigIntegerField(
+        default=0, help_text="Lines counted beyond that and not stored."
     )
 
     epoch = models.PositiveIntegerField(null=True, blank=True)
@@ -185,6 +201,8 @@ class TrainingRun(models.Model):
     )
     verdict = models.JSONField(null=True, blank=True, help_text="The core's Verdict.")
     leaks = models.JSONField(null=True, blank=True, help_text="The core's LeakCheck.")
+
+    objects = RunManager()
 
     class Meta:
         ordering = ("-created_at", "-id")
@@ -207,6 +225,11 @@ class TrainingRun(models.Model):
     def is_final(self) -> bool:
         """True once completed, failed or cancelled."""
         return self.status in FINAL
+
+    @property
+    def is_trashed(self) -> bool:
+        """True while it lies in the trash."""
+        return self.trashed_at is not None
 
     @property
     def colour(self) -> str:

@@ -11,7 +11,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 
-from runs_app.execution import dispatch, jobs, queue, wakeups
+from runs_app.execution import dispatch, jobs, queue, trash, wakeups
 from runs_app.execution.intake import data_waits, import_waiting
 from runs_app.execution.pulse import Pulse
 from runs_app.execution.recovery import recover_lost
@@ -68,6 +68,7 @@ def sweep() -> None:
     wakeups.wake_oldest(SWEEP_WAKES)
     jobs.settle_lost()
     jobs.wake_waiting(SWEEP_WAKES)
+    trash.tidy()
     if data_waits():
         wakeups.wake_import()
 

@@ -7,15 +7,19 @@ from django.urls import path
 from runs_app.views.alive import alive
 from runs_app.views.artifacts import artifact, artifact_list
 from runs_app.views.builder import builder, new
+<<<<<<< HEAD
 from runs_app.views.comparison import compare
+=======
+from runs_app.views.copies import run_branch, run_clone, run_resume, run_retry
+>>>>>>> main
 from runs_app.views.datasets import dataset, datasets
 from runs_app.views.detail import (
+    checkpoint_pin,
+    checkpoint_unpin,
     run_cancel,
     run_delete,
     run_detail,
     run_live,
-    run_resume,
-    run_retry,
 )
 from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
@@ -32,6 +36,7 @@ from runs_app.views.queue import (
 from runs_app.views.report import run_report
 from runs_app.views.rows import rows
 from runs_app.views.runs import run_list
+from runs_app.views.trash import run_purge, run_restore, trash, trash_compare, trash_empty
 
 app_name = "runs"
 urlpatterns = [
@@ -48,7 +53,16 @@ urlpatterns = [
     path("runs/<slug:uid>/cancel", run_cancel, name="run_cancel"),
     path("runs/<slug:uid>/resume", run_resume, name="run_resume"),
     path("runs/<slug:uid>/retry", run_retry, name="run_retry"),
+    path("runs/<slug:uid>/clone", run_clone, name="run_clone"),
+    path("runs/<slug:uid>/branch", run_branch, name="run_branch"),
+    path("runs/<slug:uid>/checkpoints/<str:name>/pin", checkpoint_pin, name="checkpoint_pin"),
+    path("runs/<slug:uid>/checkpoints/<str:name>/unpin", checkpoint_unpin, name="checkpoint_unpin"),
     path("runs/<slug:uid>/delete", run_delete, name="run_delete"),
+    path("trash", trash, name="trash"),
+    path("trash/empty", trash_empty, name="trash_empty"),
+    path("trash/compare", trash_compare, name="trash_compare"),
+    path("trash/<slug:uid>/restore", run_restore, name="run_restore"),
+    path("trash/<slug:uid>/purge", run_purge, name="run_purge"),
     path("runs/<slug:uid>/artifacts", artifact_list, name="artifact_list"),
     path("runs/<slug:uid>/artifacts/<path:path>", artifact, name="artifact"),
     path("runs/<slug:uid>/queue", run_queue, name="run_queue"),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Status
+from ninja import Router, Schema, Status
 
 from runs_app.api.body import read_json, split_run_request
+from runs_app.api.data_set_shapes import Answers, DataSetDetail, DataSetList, data_set
 from runs_app.api.problems import BadRequest, Problems, Refusal, located
-from runs_app.api.representations import Answers, DataSetDetail, DataSetList, data_set
 from runs_app.forecasting.data.ledger_rows import RowLedger
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.services.datasets import answer, find_data_set, list_data_sets, report_of
+from runs_app.services.footprint import room_for
 from runs_app.services.rows import rows_of
 
 router = Router(tags=["data sets"])
@@ -24,16 +25,40 @@ def index(request: HttpRequest) -> dict[str, Any]:
     return {"datasets": [data_set(row) for row in list_data_sets()]}
 
 
+class RoomOut(Schema):
+    """Bytes on disk: what a run would take at most, and what there is."""
+
+    expected_bytes: int
+    checkpoint_bytes: int
+    checkpoints: int
+    free_bytes: int
+    fits: bool
+
+
+class Rows(RowLedger):
+    """Where the rows of a run would go, and what it would take on disk."""
+
+    disk: RoomOut
+
+
 @router.post(
     "/datasets/rows",
-    response={200: RowLedger, 422: Problems},
+    response={200: Rows, 422: Problems},
     summary="Count the rows a run would use",
 )
-def rows(request: HttpRequest) -> RowLedger:
+def rows(request: HttpRequest) -> dict[str, Any]:
     """Takes the body of a request to create a run and creates none: where its rows would go."""
     config, _ = split_run_request(read_json(request))
     try:
-        return rows_of(config)
+        room = room_for(config)
+        disk = {
+            "expected_bytes": room.total,
+            "checkpoint_bytes": room.one.checkpoint,
+            "checkpoints": room.one.checkpoints,
+            "free_bytes": room.disk.free,
+            "fits": room.fits,
+        }
+        return {**rows_of(config).model_dump(), "disk": disk}
     except ConfigInvalid as invalid:
         raise BadRequest([located(error) for error in invalid.errors]) from invalid
 

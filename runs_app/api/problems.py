@@ -10,7 +10,9 @@ from ninja.errors import ValidationError
 
 from runs_app.errors import (
     ArtifactNotFound,
+    CheckpointNotFound,
     DataSetNotFound,
+    DiskFull,
     GroupNotFound,
     LeakCheckNotFound,
     PredictionNotFound,
@@ -64,11 +66,13 @@ _STATUS: dict[type[RunError], int] = {
     DataSetNotFound: 404,
     PredictionNotFound: 404,
     LeakCheckNotFound: 404,
+    CheckpointNotFound: 404,
     SlotNotFound: 404,
     RunNotCancellable: 409,
     RunNotResumable: 409,
     RunNotWaiting: 409,
     RunStillLive: 409,
+    DiskFull: 507,
 }
 
 

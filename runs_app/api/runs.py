@@ -1,4 +1,4 @@
-"""The routes of runs: create, list, read, cancel, resume, retry, delete, and what they left."""
+"""The routes of runs: create, list, read, delete, and what they left."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from runs_app.api.representations import (
     RunList,
     artifact_list,
     event_entry,
+    log_page,
     report_document,
     run_created,
     run_detail,
@@ -30,16 +31,13 @@ from runs_app.api.representations import (
 from runs_app.api.request_document import request_document
 from runs_app.choices import EventKind
 from runs_app.errors import RunNotFound
-from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.models import TrainingRun
 from runs_app.queries import RunFilter, filter_runs, get_run
 from runs_app.queueing.turns import turns_of
-from runs_app.services.cancel import cancel_run
-from runs_app.services.delete import delete_run
 from runs_app.services.launch import launch_run
 from runs_app.services.report import read_report
-from runs_app.services.resume import resume_run
-from runs_app.services.retry import retry_run
+from runs_app.services.trash import trash_run
 
 router = Router(tags=["runs"])
 
@@ -126,61 +124,30 @@ def detail(request: HttpRequest, uid: str) -> dict[str, Any]:
     return run_detail(find_run(uid))
 
 
-@router.post(
-    "/runs/{uid}/cancel",
-    response={200: RunDetail, 404: Refusal, 409: Refusal},
-    summary="Cancel a run",
-)
-def cancel(request: HttpRequest, uid: str) -> dict[str, Any]:
-    """A pending run is cancelled at once; a running one finishes its batch and saves first."""
-    return run_detail(cancel_run(find_run(uid).uid))
-
-
-@router.post(
-    "/runs/{uid}/resume",
-    response={200: RunDetail, 404: Refusal, 409: Refusal},
-    summary="Go on with a run",
-)
-def resume(request: HttpRequest, uid: str) -> dict[str, Any]:
-    """A cancelled or failed run goes on from its newest checkpoint, as the same run."""
-    return run_detail(resume_run(find_run(uid).uid))
-
-
-@router.post(
-    "/runs/{uid}/retry",
-    response={201: RunCreated, 404: Refusal, 409: Refusal, 422: Problems},
-    summary="Start a run again",
-)
-def retry(request: HttpRequest, response: HttpResponse, uid: str) -> Status[dict[str, Any]]:
-    """A new run with the configuration of one that has ended."""
-    try:
-        run = retry_run(find_run(uid).uid)
-    except ConfigInvalid as invalid:
-        raise BadRequest([located(error) for error in invalid.errors]) from invalid
-    response["Location"] = f"/runs/{run.uid}"
-    return Status(201, run_created(run))
-
-
 @router.delete(
     "/runs/{uid}",
-    response={204: None, 404: Refusal, 409: Refusal},
-    summary="Delete a run with its files",
+    response={202: RunDetail, 204: None, 404: Refusal, 409: Refusal},
+    summary="Move a run to the trash",
 )
-def delete(request: HttpRequest, uid: str) -> Status[None]:
-    """Only a run that has ended can be deleted."""
-    delete_run(find_run(uid).uid)
-    return Status(204, None)
+def delete(
+    request: HttpRequest,
+    uid: str,
+    cancel: bool = False,  # noqa: FBT001, FBT002 - the framework reads a query parameter from it
+) -> Status[Any]:
+    """One that has not ended is refused; with ``cancel=true`` it is cancelled first.
+
+    202 says that it goes to the trash when it has stopped. Deleting it for good is
+    ``DELETE /trash/{uid}``.
+    """
+    run = trash_run(find_run(uid).uid, cancel=cancel)
+    return Status(204, None) if run.is_trashed else Status(202, run_detail(run))
 
 
-def _events(run: TrainingRun, kind: EventKind, wanted: EventQuery) -> dict[str, Any]:
-    rows = run.events.filter(kind=kind, seq__gt=wanted.after).order_by("seq")
-    found = list(rows[: wanted.limit + 1])
-    shown = found[: wanted.limit]
-    return {
-        "entries": [event_entry(event) for event in shown],
-        "last_seq": shown[-1].seq if shown else wanted.after,
-        "complete": len(found) <= wanted.limit,
-    }
+def _known(run: TrainingRun, after: int) -> None:
+    """Raises ``BadRequest`` for the number of an event that this run does not have."""
+    if after > run.last_seq:
+        newest = f"the newest event of this run has number {run.last_seq}"
+        raise BadRequest([FieldError("after", f"is {after}, but {newest}: begin again with 0")])
 
 
 @router.get(
@@ -189,9 +156,17 @@ def _events(run: TrainingRun, kind: EventKind, wanted: EventQuery) -> dict[str, 
     summary="Read the history of a run's metrics",
 )
 def metrics(request: HttpRequest, uid: str, wanted: Query[EventQuery]) -> dict[str, Any]:
-    """Every metric point in order, with the number and the time of its event."""
-    found = _events(find_run(uid), EventKind.METRICS, wanted)
-    return {"points": found.pop("entries"), **found}
+    """Every metric point in order, with the number, the time and the attempt of its event."""
+    run = find_run(uid)
+    _known(run, wanted.after)
+    rows = run.events.filter(kind=EventKind.METRICS, seq__gt=wanted.after).order_by("seq")
+    found = list(rows[: wanted.limit + 1])
+    shown = found[: wanted.limit]
+    return {
+        "points": [event_entry(event) for event in shown],
+        "last_seq": shown[-1].seq if shown else wanted.after,
+        "complete": len(found) <= wanted.limit,
+    }
 
 
 @router.get(
@@ -200,9 +175,14 @@ def metrics(request: HttpRequest, uid: str, wanted: Query[EventQuery]) -> dict[s
     summary="Read a run's console",
 )
 def logs(request: HttpRequest, uid: str, wanted: Query[EventQuery]) -> dict[str, Any]:
-    """The trainer's console lines in order."""
-    found = _events(find_run(uid), EventKind.LOG, wanted)
-    return {"lines": found.pop("entries"), **found}
+    """The trainer's console lines in order, numbered from 1 in each attempt.
+
+    One event holds several lines and is never torn, so that an answer may have more than `limit`
+    lines, or fewer where they are long.
+    """
+    run = find_run(uid)
+    _known(run, wanted.after)
+    return log_page(run, wanted.after, wanted.limit)
 
 
 @router.get(

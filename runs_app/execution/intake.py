@@ -16,6 +16,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from runs_app.choices import DataSetState
+from runs_app.disk import read_disk
 from runs_app.execution.core_process import Command, CoreFailed, ask_core
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder, Reading
 from runs_app.forecasting.config.schema import RunConfig
@@ -38,13 +39,14 @@ POLL_SECONDS = 0.2
 
 
 def import_waiting() -> int:
-    """Import every data set that waits; returns how many."""
+    """Import every data set that waits, as long as the disk has room; returns how many."""
     done = 0
-    while True:
+    while not read_disk().is_full:
         row = DataSet.objects.filter(_unclaimed()).order_by("size_bytes", "pk").first()
         if row is None:
             return done
         done += import_claimed(row.pk)
+    return done
 
 
 def data_waits() -> bool:
@@ -73,9 +75,14 @@ def import_claimed(pk: int) -> bool:
 
 
 def wait_for(pk: int, seconds: float = SECONDS) -> DataSet:
-    """The data set once it has been read, by this process or by whoever is reading it."""
+    """The data set once it has been read, by this process or by whoever is reading it.
+
+    It still waits where the disk is full: it is read when there is room again.
+    """
     until = time.monotonic() + seconds
     while True:
+        if read_disk().is_full:
+            return DataSet.objects.get(pk=pk)
         import_claimed(pk)
         row = DataSet.objects.get(pk=pk)
         if row.state not in DataSetState.pending() or time.monotonic() > until:

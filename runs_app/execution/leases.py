@@ -11,8 +11,8 @@ from django.db.models import DateTimeField, ExpressionWrapper, Q, QuerySet
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-from runs_app.choices import RunStatus
-from runs_app.models import Queue, TrainingRun
+from runs_app.choices import FINAL, EventKind, RunStatus
+from runs_app.models import Queue, RunEvent, TrainingRun
 
 RENEWALS = 6
 """How often a lease is renewed before it would run out."""
@@ -63,6 +63,14 @@ def wish(held: Claim) -> Wish:
         raise LeaseLost(f"Run {held.uid} is not held by {held.worker} any more.")
     stop, now = row
     return Wish(stop=stop is not None, now=now is not None)
+
+
+def was_settled(held: Claim) -> bool:
+    """Whether the attempt before this one came to its end, so that a person started this one."""
+    ends = RunEvent.objects.filter(
+        run_id=held.run_pk, kind=EventKind.STATUS, attempt=held.attempt - 1
+    )
+    return ends.filter(payload__status__in=[str(status) for status in FINAL]).exists()
 
 
 def lease_seconds() -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from runs_app.choices import INFRASTRUCTURE, Kinship, Priority, RunStatus
+from runs_app.choices import INFRASTRUCTURE, MAX_LOSSES, Kinship, Priority, RunStatus
 from runs_app.execution import artifacts, queue, run_directory, slot_rows, wakeups
 from runs_app.execution.leases import Claim, from_now, lease_end
 from runs_app.execution.transitions import (
@@ -40,9 +40,6 @@ from runs_app.forecasting.evaluation.documents import LeakCheck, Verdict
 from runs_app.forecasting.events import CONFIG_FILE, Reason
 from runs_app.models import Checkpoint, RunGroup, TrainingRun
 
-MAX_LOSSES = 3
-"""How often a run goes back to the queue by itself after its worker was lost."""
-
 DOUBLE_CLICK_SECONDS = 1.0
 """A second cancel within this time is the same one."""
 
@@ -60,6 +57,8 @@ class Outcome:
     log_tail: tuple[str, ...] = ()
     verdict: Verdict | None = None
     leaks: LeakCheck | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Schema path to message, where the trainer named the fields at fault."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +234,7 @@ def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
     """End the run, once and by the holder of its claim only; None when it was not ours to end."""
     judgement = _judgement(outcome.verdict, outcome.leaks)
     told = {name: value for name, value in judgement.items() if value}
+    told |= {"fields": dict(outcome.fields)} if outcome.fields else {}
     with transaction.atomic():
         run = move(
             SETTLE[outcome.status],

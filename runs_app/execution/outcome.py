@@ -29,7 +29,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.DATA: "The candle data could not be used; the log says which row is at fault.",
     Reason.OUT_OF_MEMORY: "Memory ran out. Choose a smaller batch size, context or network.",
     Reason.NON_FINITE: "The loss became NaN or infinite. Choose a lower learning rate.",
-    Reason.DISK_FULL: "The disk is full. Delete old runs, then start this run again with Retry.",
+    Reason.DISK_FULL: "The disk is full. Delete old runs, then go on with Retry.",
 }
 
 
@@ -63,9 +63,10 @@ def judge(evidence: Evidence) -> Outcome | Interrupted:
     if interrupted := _interrupted(evidence):
         return interrupted
     status, reason, message = _verdict(evidence)
-    if status is RunStatus.FAILED:
-        return Outcome(status, reason, message, evidence.log_tail)
     word = evidence.last_word
+    if status is RunStatus.FAILED:
+        fields = word.fields if isinstance(word, FitFailed) else {}
+        return Outcome(status, reason, message, evidence.log_tail, fields=fields)
     if status is RunStatus.COMPLETED and isinstance(word, FitFinished):
         return Outcome(status, reason, message, verdict=word.verdict, leaks=word.leaks)
     return Outcome(status, reason, message)
@@ -120,7 +121,7 @@ def _verdict(evidence: Evidence) -> Verdict:
             Reason.KILLED,
             (
                 "Something on the worker's machine other than AiStemPre asked the trainer to stop. "
-                "Go on with Resume, or start again with Retry."
+                "Go on with Retry."
             ),
         )
     return _by_exit(evidence)
@@ -165,8 +166,8 @@ def _by_signal(evidence: Evidence, number: int) -> Verdict:
             Reason.KILLED,
             (
                 f"The trainer was killed from outside (SIGKILL) after using {peak} of memory; this "
-                "machine counted no kill for lack of memory. Go on with Resume, or start again "
-                "with Retry. If it is killed again, look for a memory limit set elsewhere, or "
+                "machine counted no kill for lack of memory. Go on with Retry. "
+                "If it is killed again, look for a memory limit set elsewhere, or "
                 "choose a smaller batch size, context or network."
             ),
         )
@@ -174,10 +175,7 @@ def _by_signal(evidence: Evidence, number: int) -> Verdict:
         return (
             RunStatus.FAILED,
             Reason.KILLED,
-            (
-                f"The trainer was ended from outside ({_name(number)}). "
-                "Go on with Resume, or start again with Retry."
-            ),
+            (f"The trainer was ended from outside ({_name(number)}). Go on with Retry."),
         )
     return (
         RunStatus.FAILED,

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from runs_app.choices import ArtifactKind, EventKind, RunStatus
+from runs_app.execution.console import Chunk
 from runs_app.execution.leases import Claim, LeaseLost
 from runs_app.execution.translation import Entry, finite
 from runs_app.live.publish import publish
@@ -45,7 +46,11 @@ class Batch:
     events: Span | None = None
     console: Span | None = None
     lines: int = 0
-    """Console lines of the attempt read so far, this batch included."""
+    """Console lines of the attempt stored so far, this batch included."""
+    kept: int | None = None
+    """Where what is kept of the console ends, once it has reached its limit."""
+    left_out: int = 0
+    """Console lines counted since, and not stored."""
 
     @property
     def is_empty(self) -> bool:
@@ -89,8 +94,7 @@ def record(held: Claim, batch: Batch, *, attempt: int | None = None) -> int:
             last_seq=run.last_seq + len(events),
             metrics=run.metrics,
             events_offset=batch.events.end if batch.events else run.events_offset,
-            console_offset=batch.console.end if batch.console else run.console_offset,
-            console_lines=batch.lines if batch.console else run.console_lines,
+            **_console(batch),
             **snapshot.fields,
         )
         transaction.on_commit(partial(publish, run, events), robust=True)
@@ -102,12 +106,31 @@ def system_entry(sample: dict[str, Any]) -> tuple[datetime, Entry]:
     return timezone.now(), Entry(EventKind.SYSTEM, sample, dict(sample))
 
 
-def log_entry(line: int, message: str, level: str | None, stream: str) -> tuple[datetime, Entry]:
-    """The entry of one console line, numbered from 1."""
-    payload: dict[str, Any] = {"line": line, "message": message, "stream": stream}
-    if level:
-        payload["level"] = level
+def log_entry(line: int, chunk: Chunk, stream: str) -> tuple[datetime, Entry]:
+    """The entry of consecutive lines, the first of which has this number from 1."""
+    payload: dict[str, Any] = {
+        "line": line,
+        "count": chunk.count,
+        "message": chunk.text,
+        "stream": stream,
+    }
+    if chunk.level:
+        payload["level"] = chunk.level
+    if chunk.continued:
+        payload["continued"] = True
     return timezone.now(), Entry(EventKind.LOG, payload)
+
+
+def _console(batch: Batch) -> dict[str, Any]:
+    """What a batch with a piece of the console changes in the run's row."""
+    if batch.console is None:
+        return {}
+    return {
+        "console_offset": batch.console.end,
+        "console_lines": batch.lines,
+        "console_kept": batch.kept,
+        "console_left_out": batch.left_out,
+    }
 
 
 def _locked(held: Claim) -> TrainingRun:
@@ -122,7 +145,6 @@ def _locked(held: Claim) -> TrainingRun:
             "best_val_loss",
             "events_offset",
             "console_offset",
-            "console_lines",
         )  # fmt: skip
         .first()
     )

@@ -83,7 +83,7 @@ class Supervisor:
                 return
             self._trainer = self._spawn(config)
             how = self._watch(self._trainer, feed, config)
-            feed.drain()
+            feed.drain(self._tick)
             self._finish(how, feed, memory_kills.count() - kills_before)
         except LeaseLost as error:
             logger.warning("%s Its trainer is ended.", error)
@@ -110,9 +110,10 @@ class Supervisor:
             return None
         if self._held.attempt > 1:
             end_earlier_trainer(self._directory)
-            feed.drain()
-            if ended := said_last(feed.newest_word()):
-                self._patiently(self._register)
+            feed.drain(self._tick)
+            obeyed = self._patiently(partial(leases.was_settled, self._held))
+            if not obeyed and (ended := said_last(feed.newest_word())):
+                self._register(feed)
                 self._settle(ended)
                 return None
         feed.begin()
@@ -152,7 +153,7 @@ class Supervisor:
         return how
 
     def _finish(self, how: Exit, feed: Feed, kills: int) -> None:
-        self._patiently(self._register)
+        self._register(feed)
         outcome = judge(
             Evidence(
                 exit=how,
@@ -198,8 +199,8 @@ class Supervisor:
         try:
             if feed:
                 feed.wait_with(self._patience)
-                feed.drain()
-            self._patiently(self._register)
+                feed.drain(self._tick)
+                self._register(feed)
             self._interrupt(Interrupted(OUTAGE, counts=False))
         except LeaseLost as error:
             logger.warning("%s", error)
@@ -228,8 +229,14 @@ class Supervisor:
     def _wish(self) -> leases.Wish:
         return leases.wish(self._held)
 
-    def _register(self) -> None:
-        artifacts.register_all(self._held.run_pk, self._directory, self._tick)
+    def _register(self, feed: Feed) -> None:
+        """Make the records of the files true; what was not as recorded goes into the log."""
+        held = self._held
+        found = partial(artifacts.register_all, held.run_pk, self._directory, self._tick)
+        for sentence in self._patiently(found):
+            logger.warning("Run %s: %s", held.uid, sentence)
+            feed.add_note(sentence)
+        feed.drain(self._tick)
 
     def _renew_lease(self) -> None:
         if not self._patiently(partial(leases.renew, self._held)):
@@ -259,10 +266,10 @@ class Supervisor:
 
 def _broken(error: Exception) -> Outcome:
     """The outcome of a run whose supervisor failed, which is not the run's own fault."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Outcome(RunStatus.FAILED, Reason.DISK_FULL, SENTENCES[Reason.DISK_FULL])
     message = (
         f"The worker could not go on with this run: {type(error).__name__}: {error}. "
-        "Start the run again with Retry; if it happens again, report it with the worker's log."
+        "Go on with Resume or Clone; if it happens again, report it with the worker's log."
     )
     return Outcome(RunStatus.FAILED, Reason.BUG, message)

@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, When
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from runs_app.choices import RESUMABLE, EventKind, RunStatus
+from runs_app.choices import FINAL, RESUMABLE, EventKind, RunStatus
 from runs_app.live.publish import publish
 from runs_app.models import RunEvent, TrainingRun
 
@@ -45,8 +46,13 @@ def move(
 ) -> TrainingRun | None:
     """The run after the transition; None where it stood in none of its sources or not ``where``.
 
-    One conditional UPDATE and the ``status`` event with ``payload``, in one transaction.
+    One conditional UPDATE and the ``status`` event with ``payload``, in one transaction. A run that
+    was to go to the trash when it has ended is there with the same UPDATE.
     """
+    if transition.target in FINAL:
+        changes["trashed_at"] = Case(
+            When(trash_wanted_at__isnull=False, then=Now()), default=F("trashed_at")
+        )
     with transaction.atomic():
         moved = TrainingRun.objects.filter(status__in=transition.sources, **where).update(
             status=transition.target, last_seq=F("last_seq") + 1, **changes

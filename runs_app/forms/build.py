@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from runs_app.forecasting.config.paths import FIELDS
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
 from runs_app.forecasting.config.schema import Indicator, LossKind, Variant
 from runs_app.forecasting.config.timeframes import TIMEFRAMES
+
+_MIDNIGHT = re.compile(r".{10}T00:00(:00(\.0+)?)?(Z|\+00:00)?").fullmatch
 
 CHOICE_TITLES: dict[str, tuple[str, str]] = {
     Indicator.RSI: ("RSI", "Relative strength index, 14 bars"),
@@ -98,6 +101,8 @@ def build_field(path: str, value: Any, errors: tuple[str, ...] = ()) -> BuilderF
     """The field of one schema path, showing ``value`` as it was typed or as the preset has it."""
     info = FIELDS[path]
     kind, choices = _kind(info)
+    if kind == "date" and isinstance(value, str) and len(value) > 10 and not _MIDNIGHT(value):
+        kind = "text"  # a date input would lose the time of day
     minimum, maximum = _bounds(info)
     several = isinstance(value, (list, tuple))
     chosen = {str(item) for item in value} if several else {"" if value is None else str(value)}
@@ -217,7 +222,8 @@ def _shown(value: Any, kind: str) -> Any:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:g}"
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
     if kind == "date" and isinstance(value, str):
         return value[:10]
     return str(value)

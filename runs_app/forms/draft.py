@@ -37,6 +37,23 @@ class Draft:
     """Public id of the run that was started from the draft."""
     group: str = ""
     """Public id of the group that was started from the draft."""
+    parent: str = ""
+    """Public id of the run whose form was filled in."""
+    kinship: str = ""
+    """What the run will be to its parent; empty where there is none."""
+    checkpoint: str = ""
+    """Path of the parent's checkpoint whose weights a branch starts from."""
+    marks: dict[str, list[Any]] = field(default_factory=dict)
+    """By path: why the parent failed there, and the value it failed with."""
+
+    @property
+    def still_marked(self) -> dict[str, str]:
+        """Path to message of the marks whose field has not been changed since."""
+        return {
+            path: message
+            for path, (message, value) in self.marks.items()
+            if path not in self.values or self.values[path] == value
+        }
 
     def shown(self, path: str) -> Any:
         """The value a field shows: what was typed, else the preset's."""
@@ -118,6 +135,10 @@ def save(session: SessionBase, draft: Draft) -> None:
         "visited": draft.visited,
         "run": draft.run,
         "group": draft.group,
+        "parent": draft.parent,
+        "kinship": draft.kinship,
+        "checkpoint": draft.checkpoint,
+        "marks": draft.marks,
         "size": {key: text[:20] for key, text in draft.size.items()},
     }
     while len(drafts) > MAX_DRAFTS:

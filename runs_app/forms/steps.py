@@ -68,7 +68,7 @@ STEPS: tuple[Step, ...] = (
             "train.gradient_clip",
             "train.checkpoint_every_epochs", "train.checkpoint_every_minutes",
             "train.keep_checkpoints", "train.log_every_steps", "train.accelerator",
-            "train.devices", "train.precision", "train.compile",
+            "train.devices", "train.precision", "train.compile", "train.stall_minutes",
         ),
     ),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from runs_app.disk import read_disk
 from runs_app.errors import DataSetNotFound
 from runs_app.forecasting.data.endings import SUFFIXES
 from runs_app.forecasting.errors import ConfigInvalid
@@ -30,6 +31,7 @@ def datasets(request: HtmxRequest) -> HttpResponse:
         "pending": any(row.is_pending for row in rows),
         "data_root": _short(settings.DATA_ROOT),
         "suffixes": SUFFIXES,
+        "disk": read_disk(),
     }
     part = "#table" if request.htmx else ""
     return render(request, f"datasets/list.html{part}", context)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from runs_app import queries
+from runs_app import log_lines, queries
 from runs_app.errors import RunError, RunNotFound
 from runs_app.forecasting.evaluation.documents import BASELINES
-from runs_app.live.fragments import render_events
+from runs_app.live.fragments import render_update
+from runs_app.live.updates import read_update
 from runs_app.models import TrainingRun
 from runs_app.services.cancel import cancel_run
-from runs_app.services.delete import delete_run
-from runs_app.services.resume import resume_run
-from runs_app.services.retry import retry_run
+from runs_app.services.checkpoints import pin_checkpoint
+from runs_app.services.trash import trash_run
 from runs_app.views.request import HtmxRequest
 
 
@@ -32,10 +33,11 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
     run = _run_or_404(uid)
     context = {
         "page": queries.dashboard(run),
-        "log": queries.newest_log(run.pk, up_to=run.last_seq),
+        "log": log_lines.newest(run.pk, up_to=run.last_seq),
         "points": queries.points(run, up_to=run.last_seq).as_dict(),
         "baselines": BASELINES,
         "config_yaml": queries.config_yaml(run),
+        "trash_days": settings.TRASH_DAYS,
     }
     return render(request, "runs/detail.html", context)
 
@@ -47,7 +49,13 @@ def run_live(request: HtmxRequest, uid: str) -> HttpResponse:
     after = request.GET.get("after", "0")
     if not (after.isascii() and after.isdigit() and len(after) < 19):
         return HttpResponse("after must be the number of an event.", status=422)
-    html = render_events(run.pk, queries.events_after(run.pk, int(after)))
+    if int(after) > run.last_seq:
+        return HttpResponse(
+            f"after is {after}, but the newest event of this run has number {run.last_seq}: load "
+            "the page again.",
+            status=416,
+        )
+    html = render_update(run.pk, read_update(run.pk, run.uid, int(after)))
     return HttpResponse(html, headers={"Cache-Control": "no-store"})
 
 
@@ -66,38 +74,44 @@ def run_cancel(request: HtmxRequest, uid: str) -> HttpResponse:
 
 
 @require_POST
-def run_resume(request: HtmxRequest, uid: str) -> HttpResponse:
-    """Go on with the run; its page is live again."""
-    _run_or_404(uid)
-    try:
-        resume_run(uid)
-    except RunError as error:
-        messages.error(request, str(error))
-    return redirect("runs:run_detail", uid)
+def checkpoint_pin(request: HtmxRequest, uid: str, name: str) -> HttpResponse:
+    """Keep a checkpoint."""
+    return _pin(request, uid, name, pinned=True)
 
 
 @require_POST
-def run_retry(request: HtmxRequest, uid: str) -> HttpResponse:
-    """Queue the run again."""
+def checkpoint_unpin(request: HtmxRequest, uid: str, name: str) -> HttpResponse:
+    """Keep a checkpoint no longer than its score is worth."""
+    return _pin(request, uid, name, pinned=False)
+
+
+def _pin(request: HtmxRequest, uid: str, name: str, *, pinned: bool) -> HttpResponse:
     _run_or_404(uid)
+    problem = ""
     try:
-        run = retry_run(uid)
-    except RunError as error:
-        messages.error(request, str(error))
-        return redirect("runs:run_detail", uid)
-    return redirect("runs:run_detail", run.uid)
+        pin_checkpoint(uid, name, pinned=pinned)
+    except (RunError, OSError) as error:
+        problem = str(error)
+    if request.htmx:
+        context = {"page": queries.dashboard(_run_or_404(uid)), "pin_problem": problem}
+        return render(request, "runs/_panels.html#checkpoints", context)
+    if problem:
+        messages.error(request, problem)
+    return redirect(f"/runs/{uid}#panel-checkpoints")
 
 
 @require_POST
 def run_delete(request: HtmxRequest, uid: str) -> HttpResponse:
-    """Delete the run with its files."""
-    run = _run_or_404(uid)
+    """Move the run to the trash; with ``cancel`` one that has not ended is cancelled first."""
+    _run_or_404(uid)
     try:
-        delete_run(uid)
+        run = trash_run(uid, cancel="cancel" in request.POST)
     except RunError as error:
         messages.error(request, str(error))
         return redirect("runs:run_detail", uid)
-    messages.success(request, f"Run {run} was deleted with its files.")
+    if not run.is_trashed:
+        return redirect("runs:run_detail", uid)
+    messages.success(request, f"Run {run} was moved to the trash.")
     return redirect("runs:run_list")
 
 

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from runs_app import queries
+from runs_app.disk import read_disk
 from runs_app.services.datasets import refresh
 from runs_app.views.request import HtmxRequest
 
@@ -21,4 +22,4 @@ def home(request: HtmxRequest) -> HttpResponse:
         refresh()  # the first visit may come before anything has looked into DATA_ROOT
         page = queries.home()
     template = "home.html#live" if request.htmx else "home.html"
-    return render(request, template, {"page": page})
+    return render(request, template, {"page": page, "disk": read_disk()})

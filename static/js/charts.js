@@ -1,35 +1,54 @@
-// The curves of a run, drawn by uPlot. Points come keyed by step, so that a repeated one changes
-// nothing; colours come from the theme.
+// The curves of a run, drawn by uPlot; colours come from the theme.
+import { addPoints, epochCurves, lossCurves, newStore } from "./curves.js";
 import { DASHES, axis, colourOf, css, format, legend } from "./plot_style.js";
 
 const HEIGHT = 232;
-// A row of epochs: step, epoch, then the scores in the order of series.EPOCH_KEYS.
-const EPOCH = 1;
-const SCORES = { val_loss: 2, val_da: 3, val_nll: 4, val_crps: 5, val_pinball: 6, val_rmse: 7 };
+const MARK_PX = 4;
 
 // Steps and epochs are counted, so the axis has whole numbers only.
 const WHOLE = [1, 2, 5].flatMap((first) => [...Array(8).keys()].map((power) => first * 10 ** power));
 WHOLE.sort((a, b) => a - b);
 
+// A cross at the foot of the chart where a value was not finite, since there is no place for it.
+function drawMarks(plot, words) {
+  const { ctx, bbox } = plot;
+  const size = MARK_PX * devicePixelRatio;
+  const y = bbox.top + bbox.height - 2 * size;
+  ctx.save();
+  ctx.strokeStyle = css("--chart-mark");
+  ctx.lineWidth = 2 * devicePixelRatio;
+  for (const step of words.keys()) {
+    const x = plot.valToPos(step, "x", true);
+    ctx.beginPath();
+    ctx.moveTo(x - size, y - size);
+    ctx.lineTo(x + size, y + size);
+    ctx.moveTo(x - size, y + size);
+    ctx.lineTo(x + size, y - size);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
 class Chart {
-  constructor(id, xLabel, series, read) {
+  constructor(id, xLabel, read) {
     this.box = document.getElementById(id);
     this.xLabel = xLabel;
-    this.series = typeof series === "function" ? series : () => series;
     this.drawn = "";
     this.read = read;
     this.plot = null;
+    this.words = new Map();
   }
 
   draw(store) {
-    const data = this.read(store);
-    const filled = data[0].length > 0 && data.slice(1).some((column) => column.some((v) => v !== null));
+    const { series, data, words } = this.read(store);
+    const filled = data[0].length > 0;
     this.box.querySelector(".chart-empty").hidden = filled;
+    this.words = words;
+    this.box.dataset.marks = [...words].map(([x, word]) => `${word} at ${this.xLabel} ${x}`).join("; ");
     if (!filled) return this.remove();
-    const series = this.series(store);
     const labels = series.map(({ label }) => label).join();
     if (this.plot && labels === this.drawn) return this.plot.setData(data);
-    this.remove(); // a baseline came: uPlot's series are fixed once it is drawn
+    this.remove(); // a baseline or an abandoned piece came: uPlot's series are fixed once it is drawn
     this.drawn = labels;
     const options = {
       width: this.box.clientWidth,
@@ -38,20 +57,28 @@ class Chart {
       legend: { live: true },
       scales: { x: { time: false } },
       axes: [{ ...axis(this.xLabel), incrs: WHOLE }, axis("")],
+      hooks: { draw: [(plot) => drawMarks(plot, this.words)] },
       series: [
         { label: this.xLabel, value: (plot, value, index, at) => legend(plot, value, index, at, (x) => x.toLocaleString("en")) },
-        ...series.map(({ label, colour, width = 2, dash, points }) => ({
-          label,
-          stroke: css(colour),
-          width,
-          dash,
-          spanGaps: true,
-          points: { show: points ?? false, size: 6, fill: css(colour) },
-          value: (plot, value, index, at) => legend(plot, value, index, at, format),
-        })),
+        ...series.map((one) => this.shape(one)),
       ],
     };
     this.plot = new uPlot(options, data, this.box);
+  }
+
+  shape({ label, colour, width = 2, dash, points, faint }) {
+    const stroke = css(colour) + (faint ? "80" : "");
+    return {
+      label,
+      stroke,
+      width,
+      dash,
+      points: { show: points ?? false, size: faint ? 4 : 6, stroke, fill: stroke },
+      value: (plot, value, index, at) =>
+        at !== null && value === null
+          ? (this.words.get(plot.data[0][at]) ?? "–")
+          : legend(plot, value, index, at, format),
+    };
   }
 
   remove() {
@@ -64,25 +91,6 @@ class Chart {
   }
 }
 
-function lossColumns({ steps, epochs }) {
-  const at = new Map();
-  for (const [step, loss] of steps.values()) at.set(step, [loss, null]);
-  for (const row of epochs.values()) {
-    const known = at.get(row[0]);
-    at.set(row[0], [known ? known[0] : null, row[SCORES.val_loss]]);
-  }
-  const x = [...at.keys()].sort((a, b) => a - b);
-  return [x, x.map((step) => at.get(step)[0]), x.map((step) => at.get(step)[1])];
-}
-
-function epochColumns({ epochs }, pick) {
-  const rows = [...epochs.values()].sort((a, b) => a[0] - b[0]);
-  return [rows.map((row) => row[EPOCH]), ...pick(rows)];
-}
-
-const column = (rows, index, scale = 1) =>
-  rows.map((row) => (row[index] === null ? null : row[index] * scale));
-
 const baselinesWith = ({ baselines }, { score, baselines: wanted }) =>
   wanted.split(" ").filter((name) => typeof baselines[name]?.[score] === "number");
 
@@ -90,37 +98,28 @@ const baselinesWith = ({ baselines }, { score, baselines: wanted }) =>
 function scoreChart(box, names) {
   const key = box.dataset.score;
   const factor = Number(box.dataset.factor);
-  const series = (store) => [
-    { label: "model", colour: "--chart-val", points: true },
-    ...baselinesWith(store, box.dataset).map((name) => ({
+  const own = { label: "model", colour: "--chart-val", points: true };
+  return new Chart(box.id, "epoch", (store) =>
+    epochCurves(store, key, factor, own, baselinesWith(store, box.dataset).map((name) => ({
       label: names[name], colour: colourOf(name), width: 1.5, dash: DASHES[name],
-    })),
-  ];
-  const read = (store) => {
-    const [x, model] = epochColumns(store, (rows) => [column(rows, SCORES[key], factor)]);
-    const lines = baselinesWith(store, box.dataset);
-    if (!lines.length) return [x, model];
-    const wide = [0, ...x, ...(x.length ? [] : [1])];
-    return [
-      wide,
-      wide.map((_, at) => model[at - 1] ?? null),
-      ...lines.map((name) => wide.map(() => store.baselines[name][key] * factor)),
-    ];
-  };
-  return new Chart(box.id, "epoch", series, read);
+      value: store.baselines[name][key] * factor,
+    }))));
+}
+
+function accuracyChart() {
+  const own = { label: "DA %", colour: "--chart-val", points: true };
+  const coin = { label: "coin", colour: "--chart-base", width: 1, dash: [6, 4], value: 50 };
+  return new Chart("chart-da", "epoch", (store) => {
+    const known = epochCurves(store, "val_da", 100, own, []);
+    return known.data[0].length ? epochCurves(store, "val_da", 100, own, [coin]) : known;
+  });
 }
 
 export function startCharts(points, names) {
-  const store = { steps: new Map(), epochs: new Map(), baselines: {} };
+  const store = newStore();
   const charts = [
-    new Chart("chart-loss", "step", [
-      { label: "train", colour: "--chart-train", width: 1.25 },
-      { label: "val", colour: "--chart-val", points: true },
-    ], lossColumns),
-    new Chart("chart-da", "epoch", [
-      { label: "DA %", colour: "--chart-val", points: true },
-      { label: "coin", colour: "--chart-base", width: 1, dash: [6, 4] },
-    ], (held) => epochColumns(held, (rows) => [column(rows, SCORES.val_da, 100), rows.map(() => 50)])),
+    new Chart("chart-loss", "step", lossCurves),
+    accuracyChart(),
     ...[...document.querySelectorAll("[data-score]")].map((box) => scoreChart(box, names)),
   ];
   let waiting = false;
@@ -129,19 +128,7 @@ export function startCharts(points, names) {
     waiting = false;
     for (const chart of charts) chart.draw(store);
   };
-  const forget = (curve, after) => {
-    for (const step of curve.keys()) if (step > after) curve.delete(step);
-  };
-  const add = (more) => {
-    if (more.back_to_step !== null) { // the fit went back: what came after it is done again
-      forget(store.steps, more.back_to_step);
-      forget(store.epochs, more.back_to_step);
-    }
-    for (const point of more.steps) store.steps.set(point[0], point);
-    for (const point of more.epochs) store.epochs.set(point[0], point);
-    Object.assign(store.baselines, more.baselines);
-  };
-  add(points);
+  addPoints(store, points);
   draw();
 
   const resizer = new ResizeObserver(() => charts.forEach((chart) => chart.resize()));
@@ -152,7 +139,7 @@ export function startCharts(points, names) {
   });
 
   return (batch) => {
-    if (batch.points) add(batch.points);
+    if (batch.points) addPoints(store, batch.points);
     if (waiting) return;
     waiting = true; // one drawing per frame, however many batches arrive
     requestAnimationFrame(draw);

@@ -21,6 +21,7 @@ from runs_app.forecasting.config.document import from_yaml
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.events import Reason
 from runs_app.models import Queue, TrainingRun
+from runs_app.remedies import fields_at_fault
 from tests.execution.conftest import claim, directory
 from tests.factories import as_stored, make_leak_check, make_verdict
 
@@ -155,6 +156,16 @@ def test_the_verdict_is_stored_and_told_with_the_status(make_run: MakeRun) -> No
     assert last.payload["status"] == "completed"
     assert last.payload["verdict"] == run.verdict
     assert last.payload["leaks"] == run.leaks
+
+
+def test_the_fields_at_fault_are_told_with_the_status(make_run: MakeRun) -> None:
+    run = make_run()
+    fields = {"model.heads": "Must divide the width."}
+
+    lifecycle.settle(claim(run), Outcome(RunStatus.FAILED, Reason.CONFIG, "No.", fields=fields))
+
+    run.refresh_from_db()
+    assert fields_at_fault(run) == fields
 
 
 def test_a_new_attempt_is_not_judged_yet(make_run: MakeRun) -> None:

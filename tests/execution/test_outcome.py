@@ -120,3 +120,10 @@ def test_the_verdict_comes_with_a_completed_fit_only() -> None:
     assert (completed.verdict, completed.leaks) == (judged.verdict, judged.leaks)
     cancelled = judge(Evidence(Exit(10), STOPPED, cancel_requested=True))
     assert (cancelled.verdict, cancelled.leaks) == (None, None)
+
+
+def test_the_fields_at_fault_are_kept() -> None:
+    word = FitFailed(reason=Reason.CONFIG, message="No.", fields={"model.heads": "Must divide."})
+    outcome = judge(Evidence(Exit(11), word))
+    assert isinstance(outcome, Outcome)
+    assert outcome.fields == {"model.heads": "Must divide."}

@@ -118,7 +118,10 @@ def test_a_second_reader_goes_on_where_the_first_was(run: TrainingRun, held: Cla
 
     assert steps(run) == [1, 2, 3]
     log = [e.payload for e in run.events.filter(kind="log").order_by("seq")]
-    assert [(e["line"], e["message"]) for e in log] == [(1, "one"), (2, "two"), (3, "three")]
+    assert [(e["line"], e["count"], e["message"]) for e in log] == [
+        (1, 2, "one\ntwo"),
+        (3, 1, "three"),
+    ]
 
 
 def test_a_commit_whose_confirmation_was_lost_is_not_repeated(

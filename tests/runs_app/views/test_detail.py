@@ -12,9 +12,11 @@ from django.test import Client
 from django.utils import timezone
 
 from runs_app.choices import ArtifactKind, EventKind, RunStatus
-from runs_app.live.fragments import render_events
+from runs_app.live.fragments import render_update
+from runs_app.live.payloads import StreamMessage
+from runs_app.live.updates import Update, read_update
+from runs_app.log_lines import LOG_LINES, Log, LogLine, newest
 from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
-from runs_app.queries import LOG_LINES, events_after, newest_log
 from tests.factories import make_checkpoint
 from tests.runs_app.views.conftest import MakeRun
 
@@ -45,7 +47,8 @@ def test_every_state_has_its_badge_and_buttons(
     colour = {"running": "blue", "completed": "green", "failed": "red", "cancelled": "yellow"}
     assert f'status-{colour.get(status, "secondary")}" data-run-status="{status}"' in page
     assert ("data-cancel" in page) is run.is_live
-    assert ('form="delete-form"' in page) is run.is_final
+    assert 'form="delete-form"' in page
+    assert ("Cancel and delete" in page) is run.is_live
 
 
 def test_a_completed_run_says_how_it_ended(browser: Client, make_run: MakeRun) -> None:
@@ -111,13 +114,13 @@ def test_live_html_equals_a_fresh_page(
         (EventKind.METRICS, {"baselines": BASELINES}),
         (EventKind.METRICS, {"epoch": 1, "step": 10, "train_loss": 1.5}),
         (EventKind.METRICS, {"epoch": 1, "step": 20, "train_loss": 1.4, "val_loss": 1.3}),
-        (EventKind.LOG, {"message": "<b>hello</b>"}),
+        (EventKind.LOG, {"line": 1, "count": 1, "message": "<b>hello</b>"}),
         (EventKind.SYSTEM, {"cpu_percent": 12.0}),
     )
     run.step, run.train_loss, run.metrics = 20, 1.4, {"cpu_percent": 12.0, "baselines": BASELINES}
     run.save()
     _checkpoint_of(run)
-    live = render_events(run.pk, events_after(run.pk, before))
+    live = render_update(run.pk, read_update(run.pk, run.uid, before))
     page = browser.get(f"/runs/{run.uid}").content.decode()
     for name in ("header", *PANELS):
         inner = re.search(
@@ -126,8 +129,12 @@ def test_live_html_equals_a_fresh_page(
         if name in {"checkpoints", "artifacts"} or inner:
             assert inner, name
             assert _still(inner[1]) in _still(page), name
-    assert '<div class="log-line" data-seq="5">&lt;b&gt;hello&lt;/b&gt;</div>' in live
-    assert '<div class="log-line" data-seq="5">&lt;b&gt;hello&lt;/b&gt;</div>' in page
+    assert (
+        '<div class="log-line" data-seq="5" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in live
+    )
+    assert (
+        '<div class="log-line" data-seq="5" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>' in page
+    )
     assert 'data-seq="6"' in live
     assert 'data-seq="6"' in page
 
@@ -156,7 +163,7 @@ def test_points_of_the_page_and_of_the_socket_make_the_same_curve(
     shown = json.loads(re.findall(r'id="chart-points" type="application/json">(.*?)<', page)[0])
     live = browser.get(f"/runs/{run.uid}/live?after=0", headers={"hx-request": "true"})
     batch = re.findall(r'data-points="([^"]*)"', live.content.decode())[0].replace("&quot;", '"')
-    assert json.loads(batch)["steps"] == shown["steps"] == [[n, n / 7] for n in range(1, 6)]
+    assert json.loads(batch)["steps"] == shown["steps"] == [[n, n / 7, 1] for n in range(1, 6)]
     assert json.loads(batch)["baselines"] == shown["baselines"] == BASELINES
 
 
@@ -175,14 +182,20 @@ def test_the_poll_sends_only_what_follows(
 
 
 def test_nothing_is_rendered_for_a_run_that_was_deleted() -> None:
-    assert render_events(404, [{"event_type": "log", "seq": 1, "data": {"line": "x"}}]) == ""
+    assert render_update(404, Update(1, log=Log([LogLine(1, 1, 1, "x", "")]))) == ""
 
 
 def test_the_page_holds_the_newest_lines_only(make_run: MakeRun, add_events: AddEvents) -> None:
     run = make_run()
-    add_events(run, *[(EventKind.LOG, {"message": str(n)}) for n in range(1, LOG_LINES + 11)])
-    lines = newest_log(run.pk, up_to=run.last_seq)
-    assert [line.text for line in lines] == [str(n) for n in range(11, LOG_LINES + 11)]
+    wrote = [
+        {"line": n, "count": 3, "message": f"{n}\n{n + 1}\n{n + 2}"} for n in range(1, 2000, 3)
+    ]
+    add_events(run, *[(EventKind.LOG, payload) for payload in wrote])
+    last = wrote[-1]["line"] + 2
+    log = newest(run.pk, up_to=run.last_seq)
+    assert [line.text for line in log.lines] == [str(n) for n in range(last - 999, last + 1)]
+    assert [line.line for line in log.lines] == list(range(last - 999, last + 1))
+    assert log.left_out == last - LOG_LINES
 
 
 def test_checkpoints_and_artifacts_link_to_their_files(
@@ -230,12 +243,12 @@ def test_delete_leads_to_the_table_and_a_live_run_stays(browser: Client, make_ru
     refused = browser.post(f"/runs/{live.uid}/delete", follow=True).content.decode()
     assert 'class="alert alert-danger"' in refused
     page = browser.post(f"/runs/{done.uid}/delete", follow=True)
-    assert "was deleted with its files" in page.content.decode()
-    assert browser.get(f"/runs/{done.uid}").status_code == 404
+    assert "was moved to the trash" in page.content.decode()
+    assert f'id="run-{done.uid}"' not in page.content.decode()
 
 
-def test_retry_queues_a_run_that_ended(browser: Client, make_run: MakeRun) -> None:
-    run = make_run(status=RunStatus.FAILED)
+def test_retry_queues_a_run_that_its_machine_ended(browser: Client, make_run: MakeRun) -> None:
+    run = make_run(status=RunStatus.FAILED, reason="killed")
     answer = browser.post(f"/runs/{run.uid}/retry", follow=True)
     assert answer.status_code == 200
     assert 'data-run-status="pending"' in answer.content.decode()
@@ -278,5 +291,8 @@ def test_a_resumed_run_says_whether_that_was_exact(
 
 def test_going_back_reaches_an_open_page(make_run: MakeRun) -> None:
     run = make_run(status=RunStatus.RUNNING)
-    event = {"event_type": EventKind.STATUS, "seq": 7, "data": {"back_to_step": 40}}
-    assert "&quot;back_to_step&quot;: 40" in render_events(run.pk, [event])
+    event: StreamMessage = {
+        "event_type": "status", "run_id": run.uid, "seq": 7, "attempt": 1, "timestamp": "",
+        "data": {"back_to_step": 40},
+    }  # fmt: skip
+    assert "&quot;back_to_step&quot;: 40" in render_update(run.pk, Update(7, [event]))

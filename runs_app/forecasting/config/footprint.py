@@ -1,0 +1,89 @@
+"""How much room on the disk a run takes, told before it is started. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.config.timeframes import duration_seconds
+
+USUAL_FEATURES = 19
+"""Features per timeframe with the default indicators and the calendar."""
+
+BYTES_PER_PARAMETER = 12.5
+"""In a checkpoint: the float32 weight, the two float32 moments of AdamW, and what is around."""
+
+CHECKPOINT_BYTES = 64_000
+"""What a checkpoint holds besides: configuration, scalers, states of the random generators."""
+
+BESIDES = 2
+"""Checkpoint files beside the kept epochs: the best, and the last inside an epoch."""
+
+ROW_BYTES = 150
+"""Of one decision in predictions.parquet."""
+
+STEP_BYTES, EPOCH_BYTES = 300, 4_000
+"""Of a reported step, and of an epoch with its validation: events, console and summary."""
+
+FILE_BYTES = 200_000
+"""Report, configuration and the like."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes on disk of one run at its largest."""
+
+    checkpoint: int
+    """One checkpoint file."""
+    checkpoints: int
+    """How many of them there are at most."""
+    others: int
+    """Predictions, events, console and reports."""
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.checkpoint * self.checkpoints + self.others
+
+
+def about_parameters(*, width: int, layers: int, patch: int, timeframes: int) -> int:
+    """Parameters of the network, within a few per cent: its large matrices, without the biases.
+
+    An encoder layer has 12 width², and one more layer fuses the timeframes. The rest is the patch
+    embeddings and the way past the encoders, for ``USUAL_FEATURES`` per timeframe.
+    """
+    layers_in_all = layers * timeframes + 1
+    embedded = USUAL_FEATURES * timeframes * (patch + 1)
+    return 12 * width * width * layers_in_all + width * (width + embedded)
+
+
+def checkpoint_bytes(parameters: int) -> int:
+    """Size of a checkpoint of a network, within ten per cent."""
+    return round(BYTES_PER_PARAMETER * parameters) + CHECKPOINT_BYTES
+
+
+def footprint(config: RunConfig, *, bars: int, bar_seconds: int) -> Footprint:
+    """What a run of this configuration takes on candles of so many bars, at most about."""
+    parameters = about_parameters(
+        width=config.model.d_model,
+        layers=config.model.layers,
+        patch=config.model.patch_length,
+        timeframes=len(config.data.timeframes),
+    )
+    decisions = bars * bar_seconds / duration_seconds(config.data.decision_timeframe)
+    learnt = decisions * config.data.train_fraction
+    steps = math.ceil(learnt / config.train.batch_size)
+    if config.train.steps_per_epoch is not None:
+        steps = min(steps, config.train.steps_per_epoch)
+    reported = steps / config.train.log_every_steps
+    others = (
+        FILE_BYTES
+        + ROW_BYTES * (decisions - learnt)
+        + config.train.max_epochs * (EPOCH_BYTES + STEP_BYTES * reported)
+    )
+    return Footprint(
+        checkpoint=checkpoint_bytes(parameters),
+        checkpoints=min(config.train.keep_checkpoints, config.train.max_epochs) + BESIDES,
+        others=round(others),
+    )
