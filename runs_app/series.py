@@ -12,13 +12,11 @@ from runs_app.choices import EventKind
 MAX_POINTS = 2000
 """Points of one curve that a page receives; about one per pixel of a wide screen."""
 
-<<<<<<< HEAD
 MOST_CURVES = 20
 """Runs that are compared in one chart: as many curves an eye can tell apart."""
-=======
+
 MAX_ABANDONED = 8
 """Abandoned pieces that a page receives, the newest."""
->>>>>>> main
 
 EPOCH_KEYS = ("val_loss", "val_da", "val_nll", "val_crps", "val_pinball", "val_rmse")
 """What one validation contributes to the charts, in the order of ``Points.epochs``."""

@@ -7,11 +7,8 @@ from django.urls import path
 from runs_app.views.alive import alive
 from runs_app.views.artifacts import artifact, artifact_list
 from runs_app.views.builder import builder, new
-<<<<<<< HEAD
 from runs_app.views.comparison import compare
-=======
 from runs_app.views.copies import run_branch, run_clone, run_resume, run_retry
->>>>>>> main
 from runs_app.views.datasets import dataset, datasets
 from runs_app.views.detail import (
     checkpoint_pin,

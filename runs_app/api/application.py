@@ -5,11 +5,8 @@ from __future__ import annotations
 from ninja import NinjaAPI
 
 from runs_app.api import (
-<<<<<<< HEAD
-    comparison,
-=======
     actions,
->>>>>>> main
+    comparison,
     datasets,
     groups,
     leak_checks,
@@ -17,10 +14,7 @@ from runs_app.api import (
     problems,
     queue,
     runs,
-<<<<<<< HEAD
-=======
     trash,
->>>>>>> main
 )
 
 api = NinjaAPI(
