@@ -33,8 +33,11 @@ VALIDATION_KEYS = (
 
 VALIDATION_COLUMNS = ("step", "epoch", "seconds", *VALIDATION_KEYS)
 
-StepRow = tuple[int, int, float | None]
-"""(seq, step, training loss); None is a loss that was not finite."""
+NOT_FINITE = "NaN"
+"""A loss that was not finite, while points are thinned: a gap matters no less than a peak."""
+
+StepRow = tuple[int, int, float | str]
+"""(seq, step, loss)"""
 
 
 class _Text(Func):
@@ -92,8 +95,8 @@ def _curves(run_pk: int, last_seq: int, limit: int, steps_per_epoch: int | None)
     rows = _validations(events, thin(validated, VALIDATIONS, column=2))
     clock = _Clock(events, [seq for seq, *_ in (*kept, *means, *rows)])
     return Curves(
-        training=[(step, clock.seconds(seq), loss) for seq, step, loss in kept],
-        means=[(step, clock.seconds(seq), loss) for seq, step, loss in means],
+        training=[(step, clock.seconds(seq), finite(loss)) for seq, step, loss in kept],
+        means=[(step, clock.seconds(seq), finite(loss)) for seq, step, loss in means],
         validations=[(*row[1:3], clock.seconds(row[0]), *row[3:]) for row in rows],
         total=len(steps),
         steps_per_epoch=steps_per_epoch,
@@ -142,12 +145,13 @@ def _bounds(backs: list[tuple[int, int]]) -> Iterator[tuple[float, float]]:
     yield math.inf, math.inf
 
 
-def _number(value: Any) -> float | None:
-    """The number in what a database gives for a JSON value; None where it is not finite."""
+def _number(value: Any) -> float | str:
+    """The number in what a database gives for a JSON value."""
     try:
-        return finite(float(value))
+        number = float(value)
     except (TypeError, ValueError):
-        return None
+        return NOT_FINITE
+    return number if math.isfinite(number) else NOT_FINITE
 
 
 def _means(steps: list[StepRow], limit: int) -> list[StepRow]:
@@ -155,9 +159,9 @@ def _means(steps: list[StepRow], limit: int) -> list[StepRow]:
     means: list[StepRow] = []
     for number in range(buckets):
         bucket = steps[len(steps) * number // buckets : len(steps) * (number + 1) // buckets]
-        known = [loss for _, _, loss in bucket if loss is not None]
+        known = [loss for _, _, loss in bucket if isinstance(loss, float)]
         seq, step, _ = bucket[len(bucket) // 2]
-        means.append((seq, step, math.fsum(known) / len(known) if known else None))
+        means.append((seq, step, math.fsum(known) / len(known) if known else NOT_FINITE))
     return means
 
 

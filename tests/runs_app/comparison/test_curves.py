@@ -83,6 +83,14 @@ def test_a_spike_is_kept_and_the_means_are_those_of_all_points() -> None:
     assert whole == pytest.approx((4999 + 9) / 5000, rel=1e-3)
 
 
+def test_a_gap_among_many_points_stays() -> None:
+    run = make_running_run()
+    log(run, *((1, n, step(n, "NaN" if n == 333 else 1.0)) for n in range(1, 1001)))
+    found = curves(run, limit=60).training
+    assert (333, 332.0, None) in found
+    assert len(found) <= 60
+
+
 def test_what_was_read_is_read_again_only_when_there_is_news() -> None:
     run = make_running_run()
     log(run, (1, 0, step(1, 1.0)))

@@ -14,7 +14,7 @@ from runs_app.comparison.scores import ScoreRow
 from runs_app.comparison.settings import SettingRow
 from runs_app.comparison.wish import Wish
 from runs_app.models import TrainingRun
-from tests.factories import make_run
+from tests.factories import MOMENT, make_run
 from tests.runs_app.comparison.conftest import MakeScored
 
 
@@ -164,6 +164,15 @@ def test_every_score_has_a_direction() -> None:
     }  # fmt: skip
     assert len({metric.key for metric in METRICS}) == len(METRICS)
     assert all(metric.direction for metric in METRICS)
+
+
+def test_a_run_in_the_trash_is_not_compared(make_scored: MakeScored) -> None:
+    gone = make_scored("gone")
+    gone.trashed_at = MOMENT
+    gone.save()
+    page = page_of(make_scored("a"), make_scored("b"), gone)
+    assert len(page.columns) == 2
+    assert gone.uid in page.problems[0]
 
 
 @pytest.mark.parametrize("gone", ["zzz", "zzz,yyy"])
