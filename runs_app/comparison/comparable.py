@@ -54,14 +54,7 @@ def comparability(facts: Sequence[Facts]) -> Comparability:
     validation = _same(facts, _validation_rows)
     test = _same(facts, _test_rows)
     losses = not _differing(facts, LOSS_SETTINGS)
-    notes = [
-        _other_rows(facts, rows, read)
-        for rows, same, read in (
-            ("validation", validation, _validation_rows),
-            ("test", test, _test_rows),
-        )
-        if not same
-    ]
+    notes = _other_rows(facts, {"validation": _validation_rows, "test": _test_rows})
     if not losses:
         names = _names(_differing(facts, LOSS_SETTINGS))
         notes.append(
@@ -102,20 +95,33 @@ def _test_rows(one: Facts) -> float | None:
     return one.test_rows
 
 
-def _other_rows(facts: Sequence[Facts], rows: str, read: _Read) -> str:
-    """Which runs were scored on other rows than most, and why."""
+def _other_rows(facts: Sequence[Facts], parts: dict[str, _Read]) -> list[str]:
+    """Which runs were scored on other rows than most, on which part, and why."""
+    by_runs: dict[tuple[str, ...], list[str]] = {}
+    for part, read in parts.items():
+        if not _same(facts, read):
+            by_runs.setdefault(_outsiders(facts, read), []).append(part)
+    notes = []
+    for outsiders, named in by_runs.items():
+        rows = f"{' and '.join(named)} rows"
+        who = f"the runs were scored on different {rows}"
+        if outsiders:
+            was = "was" if len(outsiders) == 1 else "were"
+            who = f"{', '.join(outsiders)} {was} scored on other {rows} than the rest"
+        notes.append(
+            f"Not comparable: {who}{_because(facts)}. "
+            f"No best value is marked among the {' and '.join(named)} scores."
+        )
+    return notes
+
+
+def _outsiders(facts: Sequence[Facts], read: _Read) -> tuple[str, ...]:
+    """The few runs that are unlike most of the others; empty where there is no such few."""
     known = [(one, value) for one in facts if (value := read(one)) is not None]
     alike = [[one for one, other in known if _near(value, other)] for _, value in known]
     most = max(alike, key=len)
-    others = [str(one.run) for one, _ in known if one not in most]
-    if len(others) <= NAMED and len(most) > 1:
-        who = f"{', '.join(others)} {'was' if len(others) == 1 else 'were'} scored on other {rows}"
-        who += " rows than the rest"
-    else:
-        who = f"the runs were scored on different {rows} rows"
-    return (
-        f"Not comparable: {who}{_because(facts)}. No best value is marked among the {rows} scores."
-    )
+    others = tuple(str(one.run) for one, _ in known if one not in most)
+    return others if len(others) <= NAMED and len(most) > 1 else ()
 
 
 def _near(value: float, other: Any) -> bool:

@@ -39,9 +39,21 @@ function drawCurves() {
   const notes = [];
   if (failed.size) notes.push(`The curves of ${runs.filter(({ uid }) => failed.has(uid)).map(({ name }) => name).join(", ")} could not be read; reload the page.`);
   if (data.why_no_baselines) notes.push(data.why_no_baselines);
-  else if (Object.keys(data.baselines).length) notes.push(`Thin lines are the baselines: ${Object.keys(data.baselines).map((key) => data.baseline_names[key]).join(", ")}.`);
   if (charts.some((chart) => chart.plot)) notes.push("Drag across a chart to look closer, double-click to see all.");
-  find("#curves-note").textContent = notes.join(" ");
+  find("#curves-note").replaceChildren(...baselineKeys(), notes.join(" "));
+}
+
+function baselineKeys() {
+  if (!charts.some((chart) => chart.plot && chart.lines.length)) return [];
+  return Object.keys(data.baselines).map((name) => {
+    const words = document.createElement("span");
+    const line = document.createElement("span");
+    words.className = "baseline-key";
+    line.className = "line-key";
+    line.dataset.baseline = name;
+    words.append(line, data.baseline_names[name]);
+    return words;
+  });
 }
 
 function drawPlots() {

@@ -2,6 +2,7 @@
 // baselines as lines. It tells which run is nearest to the pointer, and what every run has there.
 import { X_LABELS, nearest, pointsOf, smoothed } from "./compare_series.js";
 import { DASHES, axis, colourOf, css, format } from "./plot_style.js";
+import { linearTicks, logTicks } from "./svg_plot.js";
 
 const HEIGHT = 240;
 const NEAR = 28; // pixels within which a curve is meant
@@ -9,6 +10,20 @@ const FAINT = "38";
 const DIM = "2e";
 const LINES = [undefined, [8, 4], [2, 3]];
 const WIDTH = 1.75;
+const FEW = 4; // ticks by powers of ten; with fewer of them round numbers say more
+
+// uPlot's own log scale reaches from one power of ten to the next, which presses most losses flat.
+function logScale() {
+  return { distr: 3, range: (_, low, high) => [low * (low / high) ** 0.05, high * (high / low) ** 0.05] };
+}
+
+function logAxis() {
+  const splits = (_, index, low, high) => {
+    const powers = logTicks(Math.log10(low), Math.log10(high));
+    return powers.length < FEW ? linearTicks(low, high) : powers;
+  };
+  return { ...axis(""), splits, filter: (_, shown) => shown };
+}
 
 export class CompareChart {
   constructor(figure, { runs, baselines, names, onPoint }) {
@@ -39,7 +54,7 @@ export class CompareChart {
     }
     const { series, columns } = this.series(state);
     const log = state.log && this.isPositive(columns);
-    if (state.log && !log) this.note.textContent = "Not every value is above zero, so that the scale stays linear.";
+    if (state.log && !log) this.note.textContent = "Linear: not every value is above zero.";
     const left = this.shown.filter(({ total, x }) => total > x.length).length;
     if (left) this.note.textContent += ` ${left === 1 ? "One curve is" : `${left} curves are`} thinned; every peak is kept.`;
     const options = {
@@ -47,8 +62,8 @@ export class CompareChart {
       height: HEIGHT,
       legend: { show: false },
       cursor: { points: { show: false }, drag: { x: true, y: false } },
-      scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
-      axes: [axis(X_LABELS[state.x]), axis("")],
+      scales: { x: { time: false }, ...(log && { y: logScale() }) },
+      axes: [axis(X_LABELS[state.x]), log ? logAxis() : axis("")],
       series: [{}, ...series],
       hooks: { setCursor: [(plot) => this.point(plot)] },
     };

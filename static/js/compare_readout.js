@@ -13,6 +13,7 @@ export class Readout {
     this.onLight = onLight;
     this.lit = null;
     this.at = document.getElementById("readout-at");
+    this.idle = this.at.textContent;
     this.keys = document.getElementById("run-keys");
     this.tip = document.createElement("div");
     this.tip.className = "tip";
@@ -30,7 +31,7 @@ export class Readout {
 
   show(point, xAxis) {
     this.light(point?.nearest ?? null);
-    this.at.textContent = point ? `${point.chart.label}, ${written(point.at, xAxis)}` : "";
+    this.at.textContent = point ? `${point.chart.label}, ${written(point.at, xAxis)}` : this.idle;
     for (const row of this.keys.children) {
       const value = point?.values.get(row.dataset.run);
       row.querySelector("[data-readout]").textContent = value === undefined ? "" : point.chart.text(value);

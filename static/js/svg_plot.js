@@ -27,7 +27,7 @@ export function scale(values, from, to, log) {
   };
 }
 
-function linearTicks(low, high) {
+export function linearTicks(low, high) {
   const rough = (high - low) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= rough) * power;
@@ -36,7 +36,7 @@ function linearTicks(low, high) {
   return ticks;
 }
 
-function logTicks(low, high) {
+export function logTicks(low, high) {
   const ticks = [];
   for (let power = Math.floor(low); power <= Math.ceil(high); power += 1) {
     for (const first of [1, 2, 5]) ticks.push(first * 10 ** power);

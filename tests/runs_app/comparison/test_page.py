@@ -95,7 +95,8 @@ def test_other_test_rows_are_named_and_nothing_is_marked(make_scored: MakeScored
         make_scored("a"), make_scored("b", crps=0.002), make_scored("c", rows=0.003, data=dated)
     )
     assert any(
-        "c was scored on other test rows" in note and "test from" in note for note in page.notes
+        "c was scored on other validation and test rows" in note and "test from" in note
+        for note in page.notes
     )
     assert not any(best(page, "test_crps") + best(page, "val_crps"))
     assert page.drawn["baselines"] == {}
