@@ -51,6 +51,24 @@ def held_by(held: Claim) -> QuerySet[TrainingRun]:
     )
 
 
+def take_over(
+    run_pk: int, attempt: int, worker: str, by: str, *, expired: bool = False
+) -> Claim | None:
+    """The claim of a worker that is gone, now ours; None where it is not its run any more.
+
+    With ``expired`` only if its lease has run out.
+    """
+    run = TrainingRun.objects.filter(
+        pk=run_pk, attempt=attempt, worker=worker, status=RunStatus.RUNNING
+    )
+    if expired:
+        run = run.filter(lease_until__lt=Now())
+    if run.update(worker=by, lease_until=lease_end()) != 1:
+        return None
+    uid = TrainingRun.objects.values_list("uid", flat=True).get(pk=run_pk)
+    return Claim(run_pk, uid, attempt, by)
+
+
 def renew(held: Claim) -> bool:
     """Extend the lease by one period; False when the run is no longer ours."""
     return held_by(held).update(lease_until=lease_end()) == 1

@@ -19,7 +19,7 @@ from django.utils import timezone
 from runs_app.choices import RunStatus
 from runs_app.execution import lifecycle, recorder, recovery, slots, worker_process
 from runs_app.execution.leases import Claim
-from runs_app.execution.leftovers import end_earlier_trainer
+from runs_app.execution.leftovers import clear_lost, end_earlier_trainer
 from runs_app.execution.pulse import Pulse
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting import events
@@ -275,6 +275,26 @@ def test_a_process_that_is_not_the_trainer_is_never_touched(
 
     assert sleeper.poll() is None
     assert not end_earlier_trainer(tmp_path / "nowhere")
+
+
+def test_what_a_lost_attempt_left_is_ended_and_removed(
+    sleeper: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    (child,) = psutil.Process(sleeper.pid).children()
+    (tmp_path / LOCK_FILE).write_text(lock_of(sleeper))
+    draft, newer = tmp_path / f".last.ckpt.{sleeper.pid}.new", tmp_path / ".last.ckpt.1.new"
+    draft.touch()
+    newer.touch()
+    sleeper.kill()
+    sleeper.wait()
+
+    clear_lost(tmp_path, 2)
+    assert child.is_running()
+    clear_lost(tmp_path, 1)
+
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    assert not draft.exists()
+    assert newer.exists()
 
 
 def test_a_worker_that_ended_is_known_at_once(make_run: MakeRun) -> None:

@@ -112,6 +112,13 @@ def test_a_fit_that_fails(train: Train, program: str, reason: str, words: str) -
     assert_gap_free(run)
 
 
+def test_what_a_killed_trainer_was_writing_goes(train: Train) -> None:
+    run = train("killed_in_a_save")
+
+    assert run.status == RunStatus.FAILED
+    assert list((directory(run) / "checkpoints").iterdir()) == []
+
+
 def test_a_failure_keeps_the_last_log_lines(train: Train) -> None:
     run = train("exit_one")
 
