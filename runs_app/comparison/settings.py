@@ -26,6 +26,8 @@ class SettingCell:
 
     text: str
     """``–`` where the run has none."""
+    plain: str
+    """For a file: without thousands set apart, empty where the run has none."""
     known: bool
     odd: bool
     """True where it differs from the baseline column, or from what most runs have."""
@@ -151,7 +153,10 @@ def _row(path: str, label: str, help_: str, values: list[Any], base: int | None)
         differs=differs,
         cells=tuple(
             SettingCell(
-                _text(value), value is not _MISSING, differs and key != usual and key in counted
+                text=_text(value),
+                plain="" if value is _MISSING else _text(value, plain=True),
+                known=value is not _MISSING,
+                odd=differs and key != usual and key in counted,
             )
             for value, key in zip(values, keys, strict=True)
         ),
@@ -167,7 +172,7 @@ def _key(value: Any) -> str:
     return repr(value) if number is None else repr(number)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, *, plain: bool = False) -> str:
     if value is _MISSING:
         return ABSENT
     if value is None or value in ("", []):
@@ -177,7 +182,7 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+        return f"{value:,}" if abs(value) >= 10_000 and not plain else str(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

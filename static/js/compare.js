@@ -7,7 +7,7 @@ import { drawScatter, titled, usualAxes } from "./compare_scatter.js";
 import { read, startLinks, write } from "./compare_state.js";
 import { startCopying } from "./copy_table.js";
 
-const AT_ONCE = 3; // requests for curves under way
+const AT_ONCE = 2; // requests for curves under way
 const LIVE_EVERY = 15_000;
 
 const data = JSON.parse(document.getElementById("comparison-data").textContent);

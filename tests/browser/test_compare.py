@@ -100,6 +100,20 @@ def test_ticked_runs_are_compared_and_the_link_keeps_what_is_chosen(
     expect(page.locator("#scatter [data-run]")).to_have_count(1)
 
 
+def test_tables_are_copied_as_csv(page: Page, live_product: Product, runs: list[str]) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    compared(page, live_product, runs)
+    page.locator("[data-copy-csv=compare-settings]").click()
+    expect(page.locator("[data-copy-csv=compare-settings]")).to_contain_text("Copied")
+    lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert "train.learning_rate,0.001,0.01" in lines
+    page.locator("[data-copy-csv=compare-scores]").click()
+    expect(page.locator("[data-copy-csv=compare-scores]")).to_contain_text("Copied")
+    lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+    row = next(line.split(",") for line in lines if line.startswith("val_crps (bp),"))
+    assert all(float(cell) > 0 for cell in row[1:])
+
+
 def test_the_pointer_tells_what_every_run_has(
     page: Page, live_product: Product, runs: list[str]
 ) -> None:
