@@ -175,6 +175,9 @@ class TrainingRun(models.Model):
     reading_attempt = models.PositiveIntegerField(
         default=0, help_text="Attempt whose output is being read; an older one is read out first."
     )
+    attempt_offset = models.BigIntegerField(
+        default=0, help_text="Bytes of events.jsonl when that attempt began."
+    )
     console_lines = models.BigIntegerField(
         default=0, help_text="Console lines of that attempt that were stored."
     )

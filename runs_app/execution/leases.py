@@ -83,11 +83,9 @@ def wish(held: Claim) -> Wish:
     return Wish(stop=stop is not None, now=now is not None)
 
 
-def was_settled(held: Claim) -> bool:
-    """Whether the attempt before this one came to its end, so that a person started this one."""
-    ends = RunEvent.objects.filter(
-        run_id=held.run_pk, kind=EventKind.STATUS, attempt=held.attempt - 1
-    )
+def was_settled(run_pk: int, attempt: int) -> bool:
+    """Whether the run has ended in this attempt, so that a person started the next one."""
+    ends = RunEvent.objects.filter(run_id=run_pk, kind=EventKind.STATUS, attempt=attempt)
     return ends.filter(payload__status__in=[str(status) for status in FINAL]).exists()
 
 

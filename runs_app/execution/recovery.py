@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from runs_app.choices import EventKind
 from runs_app.execution import artifacts, leases, lifecycle, run_directory, worker_process
 from runs_app.execution.feed import Feed
 from runs_app.execution.leases import Claim, LeaseLost
@@ -18,7 +17,7 @@ from runs_app.execution.lifecycle import Outcome
 from runs_app.execution.outcome import said_last
 from runs_app.execution.patience import Patience
 from runs_app.execution.slots import host_name
-from runs_app.models import RunEvent, TrainingRun
+from runs_app.models import TrainingRun
 
 logger = logging.getLogger(__name__)
 
@@ -78,11 +77,7 @@ def _read_out(held: Claim) -> Outcome | None:
     feed = Feed(held, directory, Patience(lambda: True))
     try:
         feed.drain()
-        # Where this attempt reported nothing yet, the last word in the file is an earlier one's.
-        own = RunEvent.objects.filter(
-            run_id=held.run_pk, attempt=held.attempt, kind=EventKind.METRICS
-        )
-        ended = said_last(feed.newest_word() if own.exists() else feed.last_word)
+        ended = said_last(feed.word_left())
     finally:
         feed.close()
     if ended:

@@ -112,8 +112,7 @@ class Supervisor:
         if self._held.attempt > 1:
             end_earlier_trainer(self._directory)
             feed.drain(self._tick)
-            obeyed = self._patiently(partial(leases.was_settled, self._held))
-            if not obeyed and (ended := said_last(feed.newest_word())):
+            if ended := said_last(feed.word_left()):
                 self._register(feed)
                 self._settle(ended)
                 return None

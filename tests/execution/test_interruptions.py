@@ -18,8 +18,10 @@ from django.utils import timezone
 
 from runs_app.choices import RunStatus
 from runs_app.execution import lifecycle, recorder, recovery, slots, worker_process
+from runs_app.execution.feed import Feed
 from runs_app.execution.leases import Claim
 from runs_app.execution.leftovers import clear_lost, end_earlier_trainer
+from runs_app.execution.patience import Patience
 from runs_app.execution.pulse import Pulse
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting import events
@@ -373,3 +375,35 @@ def test_a_stopped_worker_leaves_no_slot_behind(make_run: MakeRun, server: Train
     again = slots.acquire()
     assert again is not None
     again.release()
+
+
+def test_a_word_that_was_obeyed_once_ends_no_later_attempt(
+    make_run: MakeRun, server: TrainerServer
+) -> None:
+    run = make_run("bad_data")
+    supervise(claim(run), server)
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.FAILED, "data")
+    (directory(run) / "program").write_text("complete")
+    assert lifecycle.resume(run.pk, 0) is not None
+    second = claim(run, "worker-2")
+    lose(run, second)  # before its trainer wrote a word
+
+    supervise(claim(run, "worker-3"), server)
+
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == (RunStatus.COMPLETED, 3)
+
+
+def test_an_attempt_that_is_lost_before_its_first_word_is_not_ended_by_an_older_one(
+    make_run: MakeRun, server: TrainerServer
+) -> None:
+    run = make_run("bad_data")
+    supervise(claim(run), server)
+    lifecycle.resume(run.pk, 0)
+    held = claim(run, "nobody:1:x")
+    Feed(held, directory(run), Patience(lambda: False)).begin()
+    recovery.recover_lost()
+    TrainingRun.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    assert [lost.status for lost in recovery.recover_lost()] == [RunStatus.PENDING]

@@ -61,7 +61,8 @@ def test_the_last_word_of_an_earlier_attempt_is_not_this_ones(silent: TrainingRu
     word = events.FitFailed(reason=Reason.DATA, message="Row 7 has no close.")
     log = directory(silent) / events.EVENTS_FILE
     log.write_bytes(events.to_line(word))
-    TrainingRun.objects.filter(pk=silent.pk).update(events_offset=log.stat().st_size)
+    size = log.stat().st_size
+    TrainingRun.objects.filter(pk=silent.pk).update(events_offset=size, attempt_offset=size)
 
     recovery.recover_lost()
 
