@@ -12,6 +12,9 @@ from runs_app.choices import EventKind
 MAX_POINTS = 2000
 """Points of one curve that a page receives; about one per pixel of a wide screen."""
 
+MOST_CURVES = 20
+"""Runs that are compared in one chart: as many curves an eye can tell apart."""
+
 MAX_ABANDONED = 8
 """Abandoned pieces that a page receives, the newest."""
 

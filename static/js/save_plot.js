@@ -9,6 +9,19 @@ function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+function quoted(value) {
+  const text = value === null || value === undefined ? "" : String(value);
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+export function csvText({ header, rows }) {
+  return [header, ...rows].map((row) => `${row.map(quoted).join(",")}\n`).join("");
+}
+
+export function saveCsv(name, table) {
+  download(new Blob([csvText(table)], { type: "text/csv" }), `${name}.csv`);
+}
+
 // Legend entries in rows as wide as the plot.
 function legendRows(plot, ctx, width, bands) {
   const lines = plot.series.slice(1).map(({ label, show, stroke }) => ({
