@@ -93,7 +93,9 @@ else:
     _DATABASE.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     _DATABASE.setdefault("OPTIONS", {}).setdefault(
         "options",
-        "-c statement_timeout=60s -c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
+        # A worker that stands still in a transaction must not hold a run longer than its lease.
+        "-c statement_timeout=60s -c lock_timeout=20s "
+        f"-c idle_in_transaction_session_timeout={LEASE_SECONDS}s",
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

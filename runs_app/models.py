@@ -109,9 +109,6 @@ class RunGroup(models.Model):
         return self.folds * self.seeds
 
 
-RunManager = models.Manager.from_queryset(RunSet)
-
-
 class TrainingRun(models.Model):
     """One training run: its configuration, its state, and its latest figures."""
 
@@ -176,6 +173,9 @@ class TrainingRun(models.Model):
     reading_attempt = models.PositiveIntegerField(
         default=0, help_text="Attempt whose output is being read; an older one is read out first."
     )
+    attempt_offset = models.BigIntegerField(
+        default=0, help_text="Bytes of events.jsonl when that attempt began."
+    )
     console_lines = models.BigIntegerField(
         default=0, help_text="Console lines of that attempt that were stored."
     )
@@ -207,7 +207,7 @@ class TrainingRun(models.Model):
     verdict = models.JSONField(null=True, blank=True, help_text="The core's Verdict.")
     leaks = models.JSONField(null=True, blank=True, help_text="The core's LeakCheck.")
 
-    objects = RunManager()
+    objects = models.Manager.from_queryset(RunSet)()
 
     class Meta:
         ordering = ("-created_at", "-id")

@@ -8,13 +8,14 @@ from functools import cache
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
 
 from runs_app.execution import dispatch, jobs, queue, trash, wakeups
 from runs_app.execution.intake import data_waits, import_waiting
 from runs_app.execution.pulse import Pulse
 from runs_app.execution.recovery import recover_lost
+from runs_app.execution.schema import wait_for_migrations
 from runs_app.execution.supervisor import Supervisor
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting.cores import threads_for
@@ -110,6 +111,12 @@ def trainer_server() -> TrainerServer:
 def pulse() -> Pulse:
     """What this worker process does unasked."""
     return Pulse(train_next, STOPPING)
+
+
+@worker_init.connect
+def _wait_for_tables(**_: Any) -> None:
+    """Messages and runs are taken once the database is as this code expects it."""
+    wait_for_migrations()
 
 
 @worker_ready.connect

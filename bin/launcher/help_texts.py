@@ -49,6 +49,20 @@ Usage: bin/bench [NAME ...]
 
 Runs the named benches, or all, and prints each figure beside its budget."""
 
+_FAULTS = """\
+Usage: bin/faults [--seed N] [--minutes M] [--case NAME ...] [--database NAME] [--short]
+
+Starts whole products of its own with scripted trainers, does to them what can go wrong, and checks
+after each fault that nothing was lost and every status is true. Then a walk of random faults.
+docs/reliability.md names the cases. Without arguments: all cases and a walk of 3 minutes on each
+database, about half an hour on two cores.
+
+  --seed N         what random moments, actions and faults are drawn from (printed at the start)
+  --minutes M      length of the walk on each database; 30 is the full one, 0 leaves it out
+  --case NAME      only this case, or walk; may be given more than once
+  --database NAME  sqlite, postgres or both (both)
+  --short          fewer repetitions in each case, as in bin/test"""
+
 _SCREENSHOTS = """\
 Usage: bin/screenshots
 
@@ -82,6 +96,7 @@ TEXTS = {
     "test": _TEST,
     "lint": _LINT,
     "bench": f"{_BENCH}\n\n{_LIST}",
+    "faults": _FAULTS,
     "screenshots": _SCREENSHOTS,
     "results": _RESULTS,
 }

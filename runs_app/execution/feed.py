@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from runs_app.execution.console import Chunk, clean
 from runs_app.execution.console_feed import ConsoleFeed, Entries, Place, Reading
-from runs_app.execution.leases import Claim, held_by
+from runs_app.execution.leases import Claim, held_by, was_settled
 from runs_app.execution.patience import Patience, patiently
 from runs_app.execution.recorder import (
     Batch,
@@ -74,11 +74,12 @@ class Feed:
 
     def begin(self) -> None:
         """From here on the output is our own attempt's; what came before has been read out."""
+        began = {"reading_attempt": self._held.attempt, "attempt_offset": self._events.offset}
         patiently(
-            lambda: held_by(self._held).update(reading_attempt=self._held.attempt, console_lines=0),
+            lambda: held_by(self._held).update(**began, console_lines=0),
             self._patience,
         )
-        self._attempt = self._held.attempt
+        self._attempt, self._began = self._held.attempt, self._events.offset
         self._console.begin()
         self.last_word = None
 
@@ -114,9 +115,14 @@ class Feed:
         """From here on wait for the database with another patience."""
         self._patience = patience
 
-    def newest_word(self) -> FitFinished | FitFailed | None:
-        """How the trainer says it ended, also where that was stored before it was obeyed."""
-        return self.last_word or _last_word(self._directory / EVENTS_FILE)
+    def word_left(self) -> FitFinished | FitFailed | None:
+        """How the attempt that was read out says it ended, where nobody has obeyed that yet.
+
+        A run that ended so, and was started again by a person, is not ended by it once more.
+        """
+        word = self.last_word or _last_word(self._directory / EVENTS_FILE, self._began)
+        settled = partial(was_settled, self._held.run_pk, self._attempt)
+        return None if word is None or patiently(settled, self._patience) else word
 
     def close(self) -> None:
         """Close the files."""
@@ -132,11 +138,12 @@ class Feed:
             "console_kept",
             "console_left_out",
             "reading_attempt",
+            "attempt_offset",
         ).get(pk=self._held.run_pk)
         self._events = Tail(self._directory / EVENTS_FILE, run.events_offset)
         place = Place(run.console_offset, run.console_lines, run.console_kept, run.console_left_out)
         self._console = ConsoleFeed(self._directory / CONSOLE_FILE, place)
-        self._attempt = run.reading_attempt or 1
+        self._attempt, self._began = run.reading_attempt or 1, run.attempt_offset
 
     def _store(self, console: Reading, events: Piece) -> bool:
         """Store one batch; False when there was nothing to store."""
@@ -179,11 +186,11 @@ class Feed:
         return entries
 
 
-def _last_word(path: Path) -> FitFinished | FitFailed | None:
-    """The last line of a log, where it is one that ends a fit."""
+def _last_word(path: Path, began: int) -> FitFinished | FitFailed | None:
+    """The last line of a log from a byte on, where it is one that ends a fit."""
     try:
         with path.open("rb") as stream:
-            stream.seek(max(0, stream.seek(0, os.SEEK_END) - LAST_BYTES))
+            stream.seek(max(began, stream.seek(0, os.SEEK_END) - LAST_BYTES))
             lines = stream.read().splitlines()
         event = from_line(lines[-1])
     except (OSError, IndexError, ValidationError):

@@ -57,6 +57,7 @@ class ForkServer:
         finally:
             for pid in self._trainers.values():
                 _signal_group(pid, signal.SIGKILL)
+            signal.set_wakeup_fd(-1)  # their ends come when its socket is closed
 
     def report(self, **message: Any) -> None:
         """Send one line to the worker; a worker that is gone is noticed at the next read."""

@@ -11,13 +11,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from celery import current_app
 from django.db import transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from runs_app.choices import JobKind, JobState
-from runs_app.execution import leak_checking, predicting
+from runs_app.execution import leak_checking, messages, predicting
 from runs_app.execution.core_process import SECONDS, Command, CoreFailed, ask_core
 from runs_app.models import Job, TrainingRun
 
@@ -26,7 +24,6 @@ logger = logging.getLogger(__name__)
 CARRY_OUT = "runs_app.carry_out"
 """Name of the task in ``tasks.py``, which stands above this file and so is called by name."""
 
-EXPIRES_SECONDS = 60
 GRACE_SECONDS = 60.0
 """How long after its time limit a job's worker may still be heard of."""
 
@@ -87,7 +84,4 @@ def wake_waiting(count: int) -> None:
 
 
 def _wake(job_pk: int) -> None:
-    try:
-        current_app.send_task(CARRY_OUT, args=[job_pk], expires=EXPIRES_SECONDS)
-    except (OperationalError, OSError) as error:
-        logger.warning("No worker could be woken for job %s yet: %s", job_pk, error)
+    messages.send(CARRY_OUT, job_pk)

@@ -51,6 +51,24 @@ def held_by(held: Claim) -> QuerySet[TrainingRun]:
     )
 
 
+def take_over(
+    run_pk: int, attempt: int, worker: str, by: str, *, expired: bool = False
+) -> Claim | None:
+    """The claim of a worker that is gone, now ours; None where it is not its run any more.
+
+    With ``expired`` only if its lease has run out.
+    """
+    run = TrainingRun.objects.filter(
+        pk=run_pk, attempt=attempt, worker=worker, status=RunStatus.RUNNING
+    )
+    if expired:
+        run = run.filter(lease_until__lt=Now())
+    if run.update(worker=by, lease_until=lease_end()) != 1:
+        return None
+    uid = TrainingRun.objects.values_list("uid", flat=True).get(pk=run_pk)
+    return Claim(run_pk, uid, attempt, by)
+
+
 def renew(held: Claim) -> bool:
     """Extend the lease by one period; False when the run is no longer ours."""
     return held_by(held).update(lease_until=lease_end()) == 1
@@ -65,11 +83,9 @@ def wish(held: Claim) -> Wish:
     return Wish(stop=stop is not None, now=now is not None)
 
 
-def was_settled(held: Claim) -> bool:
-    """Whether the attempt before this one came to its end, so that a person started this one."""
-    ends = RunEvent.objects.filter(
-        run_id=held.run_pk, kind=EventKind.STATUS, attempt=held.attempt - 1
-    )
+def was_settled(run_pk: int, attempt: int) -> bool:
+    """Whether the run has ended in this attempt, so that a person started the next one."""
+    ends = RunEvent.objects.filter(run_id=run_pk, kind=EventKind.STATUS, attempt=attempt)
     return ends.filter(payload__status__in=[str(status) for status in FINAL]).exists()
 
 

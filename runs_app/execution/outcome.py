@@ -141,7 +141,7 @@ def _by_exit(evidence: Evidence) -> Verdict:
     if reason in SENTENCES:
         return RunStatus.FAILED, reason, SENTENCES[reason]
     last = next((line for line in reversed(evidence.log_tail) if line.strip()), "")
-    said = f" Its last line: {last}" if last else " It printed nothing."
+    said = f' Its last line: "{last}".' if last else " It printed nothing."
     return (
         RunStatus.FAILED,
         Reason.BUG,

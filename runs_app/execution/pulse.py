@@ -121,3 +121,4 @@ def _tidy() -> None:
         Slot.objects.filter(seen_at__lt=long_ago, drained=False).delete()
     for name in gone:
         worker_process.forget(name)
+    worker_process.clear_old()

@@ -30,8 +30,9 @@ from runs_app.execution.tries import note_try
 from runs_app.forecasting.config.document import validate
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.errors import ConfigInvalid
-from runs_app.forecasting.events import Reason
+from runs_app.forecasting.events import CHECKPOINT_DIR, Reason
 from runs_app.forecasting.fence import write_attempt
+from runs_app.forecasting.whole_file import remove_unfinished
 from runs_app.models import TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -111,8 +112,7 @@ class Supervisor:
         if self._held.attempt > 1:
             end_earlier_trainer(self._directory)
             feed.drain(self._tick)
-            obeyed = self._patiently(partial(leases.was_settled, self._held))
-            if not obeyed and (ended := said_last(feed.newest_word())):
+            if ended := said_last(feed.word_left()):
                 self._register(feed)
                 self._settle(ended)
                 return None
@@ -230,8 +230,13 @@ class Supervisor:
         return leases.wish(self._held)
 
     def _register(self, feed: Feed) -> None:
-        """Make the records of the files true; what was not as recorded goes into the log."""
+        """Of a trainer that has ended: make the records of the files true, remove its drafts.
+
+        What was not as recorded goes into the log.
+        """
         held = self._held
+        remove_unfinished(self._directory)
+        remove_unfinished(self._directory / CHECKPOINT_DIR)
         found = partial(artifacts.register_all, held.run_pk, self._directory, self._tick)
         for sentence in self._patiently(found):
             logger.warning("Run %s: %s", held.uid, sentence)

@@ -109,6 +109,7 @@ def numbers_of(figures: Mapping[str, Any], verdict: Verdict | None) -> dict[str,
     """The figures that the same run must have again, flat, by dotted name.
 
     ``figures``: the latest value of every metric by name, with ``baselines`` by name and score.
+    What a head does not have is left out.
     """
     found: dict[str, Number] = {
         name: value
@@ -123,7 +124,7 @@ def numbers_of(figures: Mapping[str, Any], verdict: Verdict | None) -> dict[str,
         for one in json.loads(verdict.model_dump_json())["comparisons"]:
             for name in ("model", "reference", "skill", "p_value"):
                 found[f"verdict.{one['baseline']}.{one['score']}.{name}"] = one[name]
-    return dict(sorted(found.items()))
+    return {name: value for name, value in sorted(found.items()) if value is not None}
 
 
 def sealed(passport: Passport) -> Passport:

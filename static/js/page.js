@@ -30,6 +30,25 @@ document.addEventListener("change", (event) => {
   if (event.target.matches?.("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
 
+// An open menu closes by a click elsewhere or on one of its items, and by Escape.
+function closeMenus(keep) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (menu !== keep) menu.open = false;
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const inside = event.target.closest?.("details.menu");
+  closeMenus(event.target.closest?.(".dropdown-item") ? null : inside);
+});
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;

@@ -91,7 +91,7 @@ def test_cancel_becomes_kill_now(page: Page, live_product: Product) -> None:
     page.evaluate("window.sameDocument = true")
     trainer = _trainer(live_product, run_id)
     trainer.suspend()  # so that it cannot hear the wish to stop
-    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel", exact=True).click()
     kill = page.get_by_role("button", name="Kill now")
     expect(kill).to_be_visible()
     time.sleep(1.2)  # a click before is taken for the second of a double click

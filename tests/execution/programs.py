@@ -158,6 +158,14 @@ def killed() -> int:
     return 0
 
 
+def killed_in_a_save() -> int:
+    """SIGKILL while a checkpoint has its temporary name."""
+    Path("checkpoints").mkdir()
+    Path("checkpoints/.last.ckpt.new").write_bytes(b"half of it")
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
 def segfault() -> int:
     """A crash in native code."""
     os.kill(os.getpid(), signal.SIGSEGV)

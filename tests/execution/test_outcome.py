@@ -55,7 +55,7 @@ KILLED = Exit(-signal.SIGKILL, peak_bytes=2**30)
         (Evidence(Exit(-40), None), "failed", "bug", "signal 40"),
         (Evidence(Exit(12), None), "failed", "data", "candle data"),
         (Evidence(Exit(15), None), "failed", "disk_full", "disk is full"),
-        (Evidence(Exit(3), None, log_tail=("oh", " ")), "failed", "bug", "Its last line: oh"),
+        (Evidence(Exit(3), None, log_tail=("oh", " ")), "failed", "bug", 'Its last line: "oh".'),
         (Evidence(Exit(0), None), "failed", "bug", "exit code 0"),
     ],
 )

@@ -76,6 +76,7 @@ def test_what_a_fit_leaves_is_registered(train: Train) -> None:
         "events.jsonl",
         "console.log",
         "metrics.json",
+        "passport.json",
         "checkpoints/checkpoint-epoch1.ckpt",
         "checkpoints/best.ckpt",
     }
@@ -110,6 +111,13 @@ def test_a_fit_that_fails(train: Train, program: str, reason: str, words: str) -
     assert (run.status, run.reason) == (RunStatus.FAILED, reason)
     assert words in run.message
     assert_gap_free(run)
+
+
+def test_what_a_killed_trainer_was_writing_goes(train: Train) -> None:
+    run = train("killed_in_a_save")
+
+    assert run.status == RunStatus.FAILED
+    assert list((directory(run) / "checkpoints").iterdir()) == []
 
 
 def test_a_failure_keeps_the_last_log_lines(train: Train) -> None:

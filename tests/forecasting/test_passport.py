@@ -12,6 +12,15 @@ from typing import Any
 import pytest
 
 from runs_app.forecasting import provenance
+from runs_app.forecasting.agreement import differences
+from runs_app.forecasting.data.ledger_rows import RowLedger
+from runs_app.forecasting.environment import (
+    ENVIRONMENT_FILE,
+    DataFacts,
+    Environment,
+    add_environment,
+    read_environments,
+)
 from runs_app.forecasting.passport import (
     Passport,
     PassportInvalid,
@@ -35,6 +44,22 @@ def make_passport(**fields: Any) -> Passport:
         "best": {}, "verdict": make_verdict(), "leaks": None, "files": (),
     }  # fmt: skip
     return Passport(**(facts | fields))
+
+
+def make_environment(**fields: Any) -> Environment:
+    facts: dict[str, Any] = {
+        "attempt": 1, "at": AT, "python": "3.11", "platform": "Linux", "torch": "2",
+        "device": "CPU", "devices": 1, "threads": 1, "processor": "x", "compiled": False,
+        "packages": {"numpy": "1"},
+        "code": provenance.CodeState(commit="a", dirty=False, diff_sha256="", core_sha256="b"),
+        "data": DataFacts(source="x.csv", source_sha256="c", candles_sha256="d", candles=5),
+        "ledger": RowLedger(
+            decision_timeframe="1m", candles=5, decision_bars=5, warmup=1, tail=1, gap=1,
+            between=1, used=1, parts=(),
+        ),
+        "purge_seconds": 60, "tries": 1,
+    }  # fmt: skip
+    return Environment(**(facts | fields))
 
 
 def test_what_is_written_is_read_whatever_its_layout(tmp_path: Path) -> None:
@@ -99,14 +124,15 @@ def test_an_absent_file_and_odd_archives_are_refused(tmp_path: Path) -> None:
 
 def test_numbers_are_flat_and_without_what_hangs_on_the_machine() -> None:
     figures = {
-        "val_loss": 0.5, "test_nll": "NaN", "epoch": 3, "samples_per_second": 100.0,
-        "gpu_memory_mb": 5, "baselines": {"garch": {"val_nll": -5.0}}, "best": {"epoch": 2},
+        "val_loss": 0.5, "test_nll": "NaN", "val_pinball": None, "epoch": 3,
+        "samples_per_second": 100.0, "gpu_memory_mb": 5, "best": {"epoch": 2},
+        "baselines": {"garch": {"val_nll": -5.0}},
     }  # fmt: skip
     numbers = numbers_of(figures, make_verdict())
     assert numbers["baseline.garch.val_nll"] == -5.0
     assert numbers["verdict.garch.crps.skill"] == 0.0248
     assert numbers["verdict.outcome"] == "beats"
-    assert {"samples_per_second", "gpu_memory_mb", "best"} & set(numbers) == set()
+    assert {"samples_per_second", "gpu_memory_mb", "best", "val_pinball"} & set(numbers) == set()
     assert not any(isinstance(v, float) and not math.isfinite(v) for v in numbers.values())
 
 
@@ -131,3 +157,40 @@ def test_packages_are_those_that_are_pinned() -> None:
     assert packages["numpy"] == "2.4.6"
     assert "psycopg" in packages
     assert "not installed" not in packages.values()
+
+
+def test_the_record_of_attempts_keeps_one_of_each_and_follows_no_link(tmp_path: Path) -> None:
+    run, other = tmp_path / "run", tmp_path / "other"
+    run.mkdir()
+    other.mkdir()
+    assert read_environments(run) == ()
+    for attempt, threads in ((1, 1), (2, 1), (2, 4)):
+        add_environment(run, make_environment(attempt=attempt, threads=threads))
+    assert [(one.attempt, one.threads) for one in read_environments(run)] == [(1, 1), (2, 4)]
+    (other / ENVIRONMENT_FILE).symlink_to(run / ENVIRONMENT_FILE)
+    assert read_environments(other) == ()
+    (run / ENVIRONMENT_FILE).write_text("{")
+    assert read_environments(run) == ()
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "sentence"),
+    [
+        ({}, {}, None),
+        ({}, {"threads": 2}, "threads: 1, now 2"),
+        ({}, {"device": "NVIDIA H100"}, "device: CPU, now NVIDIA H100"),
+        ({"device": "X"}, {"device": "X"}, "device: X adds numbers in no fixed order"),
+        ({}, {"packages": {"numpy": "2"}}, "package numpy: 1, now 2"),
+        ({}, {"packages": {}}, "package numpy: 1, now not installed"),
+        ({}, {"compiled": True}, "torch.compile may choose other kernels"),
+        (
+            {"resume": "approximate", "resumed_from_step": 1200}, {},
+            "it was resumed after step 1,200, approximately",
+        ),
+    ],
+)  # fmt: skip
+def test_what_differs_is_said(
+    then: dict[str, Any], now: dict[str, Any], sentence: str | None
+) -> None:
+    found = differences(make_environment(**then), make_environment(**now))
+    assert found == ([sentence] if sentence else [])

@@ -253,7 +253,9 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
     assert document["paths"].keys() == {
         "/api/runs", "/api/runs/{uid}", "/api/runs/{uid}/cancel", "/api/runs/{uid}/retry",
         "/api/runs/{uid}/resume", "/api/runs/{uid}/report", "/api/runs/{uid}/metrics",
-        "/api/runs/{uid}/logs",
+        "/api/runs/{uid}/logs", "/api/runs/{uid}/export.zip", "/api/runs/{uid}/passport.json",
+        "/api/runs/{uid}/report/plots/{name}.csv",
+        "/api/runs/{uid}/predictions/{prediction}/fan.csv",
         "/api/runs/{uid}/artifacts", "/api/runs/{uid}/artifacts/{artifact_path}", "/api/datasets",
         "/api/groups", "/api/groups/{uid}", "/api/groups/{uid}/cancel",
         "/api/runs/{uid}/predictions", "/api/runs/{uid}/predictions/{prediction_id}",
@@ -264,6 +266,7 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
         "/api/queue", "/api/queue/pause", "/api/queue/resume",
         "/api/queue/slots/{host}/{name}/drain", "/api/queue/slots/{host}/{name}/undrain",
         "/api/trash", "/api/trash/{uid}", "/api/trash/{uid}/restore",
+        "/api/runs/compare", "/api/runs/{uid}/curves",
     }  # fmt: skip
     body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
     config = body["schema"]["properties"]["config"]["properties"]

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("runs_app", "0011_console_limit"),
+        ("runs_app", "0012_attempt_offset"),
     ]
 
     operations = [
