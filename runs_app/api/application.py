@@ -9,6 +9,7 @@ from runs_app.api import (
     datasets,
     groups,
     leak_checks,
+    notifications,
     predictions,
     problems,
     queue,
@@ -39,3 +40,4 @@ api.add_router("", datasets.router)
 api.add_router("", predictions.router)
 api.add_router("", leak_checks.router)
 api.add_router("", trash.router)
+api.add_router("", notifications.router)

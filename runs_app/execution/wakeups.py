@@ -17,6 +17,9 @@ RUN_TRAINING = "runs_app.run_training"
 IMPORT_DATA = "runs_app.import_data"
 """The same for the task that reads candle files."""
 
+DELIVER = "runs_app.deliver"
+"""The same for the task that sends notifications outwards."""
+
 EXPIRES_SECONDS = 60
 """An older message would only repeat what the sweep has sent since."""
 
@@ -35,6 +38,14 @@ def wake_import() -> None:
         current_app.send_task(IMPORT_DATA, expires=EXPIRES_SECONDS)
     except (OperationalError, OSError) as error:
         logger.warning("No worker could be woken to read candle files yet: %s", error)
+
+
+def wake_deliveries() -> None:
+    """Tell one worker that notifications wait to be sent. Never raises when the broker is away."""
+    try:
+        current_app.send_task(DELIVER, expires=EXPIRES_SECONDS)
+    except (OperationalError, OSError) as error:
+        logger.warning("No worker could be woken to send notifications yet: %s", error)
 
 
 def wake_oldest(count: int = 1) -> int:
