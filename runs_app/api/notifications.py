@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
@@ -13,8 +13,6 @@ from runs_app.choices import NotificationKind
 from runs_app.notified import COUNT_TO, as_json, mark_read, notification_page
 
 router = Router(tags=["notifications"])
-Kind = Literal["finished", "failed", "lost", "nan", "disk_low", "worker_silent", "test"]
-assert set(Kind.__args__) == set(NotificationKind.values)
 
 
 class RunNamed(Schema):
@@ -48,8 +46,8 @@ class NotificationsQuery(Schema):
     """What part of the list is wanted."""
 
     page: int = Field(1, ge=1, le=1_000_000, description="Page number, from 1.")
-    unread: bool = Field(False, description="Only what nobody has read.")
-    kind: Kind | None = Field(None, description="Only this kind.")
+    unread: bool = Field(default=False, description="Only what nobody has read.")
+    kind: NotificationKind | None = Field(None, description="Only this kind.")
 
 
 class ReadOut(Schema):

@@ -6,6 +6,7 @@ from smtplib import SMTPException
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.utils.text import Truncator
 
 from runs_app.execution.undelivered import Undelivered
 from runs_app.notification_models import Delivery
@@ -20,10 +21,10 @@ def send_email(delivery: Delivery) -> None:
     Every try has the same Message-ID, by which mailboxes recognise a second copy.
     """
     told = delivery.notification
-    line = " ".join(told.sentence.split())
+    line = Truncator(" ".join(told.sentence.split())).chars(SUBJECT_LETTERS)
     domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">") or "localhost"
     message = EmailMessage(
-        subject=f"AiStemPre: {line if len(line) <= SUBJECT_LETTERS else f'{line[:SUBJECT_LETTERS]}…'}",
+        subject=f"AiStemPre: {line}",
         body=f"{told.sentence}\n\n{page_url(told)}\n\n"
         f"{told.get_kind_display()}, {told.created_at:%Y-%m-%d %H:%M:%S} UTC.\n",
         to=list(settings.NOTIFY_EMAIL_TO),

@@ -1,8 +1,8 @@
 """A notification as a signed POST, to the configured address and nowhere else.
 
-The name is resolved here, every address it has is judged, and the connection goes to the judged one:
-a name that changes between check and use leads nowhere new. Redirects are not followed, no proxy is
-asked.
+The name is resolved here once, every address it has is judged, and the connection goes to the
+judged one: a name that changes between check and use leads nowhere new. Redirects are not followed,
+no proxy is asked.
 """
 
 from __future__ import annotations
