@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from runs_app.admin_lists import DataSetFilter
+from runs_app.admin_lists import DataSetFilter, ReasonFilter
 from runs_app.choices import Priority
 from runs_app.errors import RunError
 from runs_app.execution.queue import Move
@@ -103,7 +103,7 @@ class TrainingRunAdmin(ReadOnly):
         "page",
     )
     list_filter = (
-        "status", "outcome", "reason", "priority", DataSetFilter, "kinship",
+        "status", "outcome", ReasonFilter, "priority", DataSetFilter, "kinship",
         ("trashed_at", admin.EmptyFieldListFilter), "created_at",
     )  # fmt: skip
     search_fields = ("uid", "name", "message", "worker")

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from runs_app.forecasting.events import Reason
 from runs_app.models import DataSet, RunEvent, TrainingRun
 
 COUNT_TO = 50_000
@@ -48,6 +49,24 @@ class DataSetFilter(admin.SimpleListFilter):
         row = DataSet.objects.filter(pk=int(value)).first()
         names = [row.name, row.path] if row else []
         return queryset.filter(config__data__source__in=names)
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    """Runs by why they ended, without asking all runs which reasons there are."""
+
+    title = "reason"
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The fixed list of reasons."""
+        return [(one.value, one.value.replace("_", " ")) for one in Reason]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[TrainingRun]
+    ) -> QuerySet[TrainingRun]:
+        """Runs that ended so."""
+        value = self.value()
+        return queryset.filter(reason=value) if value else queryset
 
 
 class AttemptFilter(admin.SimpleListFilter):

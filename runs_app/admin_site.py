@@ -7,7 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, Sum
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 from runs_app.choices import RunStatus
 from runs_app.disk import read_disk
@@ -49,12 +50,12 @@ class LabSite(admin.AdminSite):
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> TemplateResponse:
         """What is wrong, what runs, what the disk has left; then the lists."""
         states = dict(
             TrainingRun.objects.visible().values_list("status").annotate(Count("pk")).order_by()
         )
-        answer: HttpResponse = super().index(
+        answer: TemplateResponse = super().index(
             request,
             {
                 "findings": read_health(),

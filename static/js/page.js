@@ -1,4 +1,5 @@
 // What every page needs: questions before what cannot be undone, and no form sent twice.
+import "./scrollers.js";
 import "./times.js";
 
 document.addEventListener("submit", (event) => {
