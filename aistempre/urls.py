@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 
 from runs_app.api import api
 
+handler400 = "aistempre.faults.bad_request"
 handler500 = "aistempre.faults.server_fault"
 urlpatterns = [
     path("admin/", admin.site.urls),

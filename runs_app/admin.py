@@ -98,7 +98,7 @@ class TrainingRunAdmin(ReadOnly):
         "reason",
         "epoch",
         "loss",
-        "worker",
+        "priority",
         "created_at",
         "page",
     )

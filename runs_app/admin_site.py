@@ -28,7 +28,7 @@ class LabSite(admin.AdminSite):
     """Django's admin with headings of its own."""
 
     site_header = site_title = "AiStemPre"
-    index_title = "Operation"
+    index_title = "Overview"
 
     def get_app_list(
         self, request: HttpRequest, app_label: str | None = None

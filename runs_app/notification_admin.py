@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from runs_app.admin import ReadOnly, run_link
 from runs_app.admin_lists import BoundedPaginator
-from runs_app.choices import NotificationKind
+from runs_app.choices import Channel, NotificationKind
 from runs_app.execution import deliveries, wakeups
 from runs_app.notification_models import Alarm, Delivery, Notification, NotificationSwitch
 
@@ -67,6 +68,16 @@ class DeliveryAdmin(ReadOnly):
         messages.success(request, f"{done} of {len(rows)} are tried again now.")
 
 
+class SwitchForm(forms.ModelForm):  # type: ignore[type-arg]
+    """One line of switches; each names its kind to those who do not see the table."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for channel in Channel:
+            words = f"{self.instance.get_kind_display()} by {channel.label}"
+            self.fields[channel.value].widget.attrs["aria-label"] = words
+
+
 @admin.register(NotificationSwitch)
 class NotificationSwitchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Which kind goes out by which way; the bell tells of every one."""
@@ -75,6 +86,10 @@ class NotificationSwitchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display_links = None
     list_editable = ("email", "webhook")
     readonly_fields = ("kind",)
+
+    def get_changelist_form(self, request: HttpRequest, **options: Any) -> type[forms.ModelForm]:  # type: ignore[type-arg]
+        """With names for its boxes."""
+        return SwitchForm
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -27,6 +27,19 @@ addEventListener("pageshow", () => {
   }
 });
 
+// The menu of a phone closes by Escape, which gives the focus back, and by a click beside it.
+document.addEventListener("keydown", (event) => {
+  const open = document.querySelector(".nav-menu[open]");
+  if (event.key === "Escape" && open) {
+    open.open = false;
+    open.querySelector("summary").focus();
+  }
+});
+document.addEventListener("click", (event) => {
+  const open = document.querySelector(".nav-menu[open]");
+  if (open && !open.contains(event.target)) open.open = false;
+});
+
 document.addEventListener("change", (event) => {
   if (event.target.matches?.("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
