@@ -28,7 +28,7 @@ DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "aistempre.apps.LabAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -40,7 +40,7 @@ INSTALLED_APPS = [
     "template_partials",
     "ninja",  # for the assets of /api/docs, so that no browser asks another host
     "runs_app",
-    "aistempre",
+    "aistempre.apps.ProjectConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -131,6 +131,23 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(ENV.beat_schedule)
 CELERY_TIMEZONE = "UTC"
+
+# Notifications
+NOTIFY_EMAIL_TO = ENV.notify_email_to if ENV.email_url else ()
+NOTIFY_WEBHOOK_URL = ENV.notify_webhook_url
+NOTIFY_WEBHOOK_SECRET = ENV.notify_webhook_secret
+NOTIFY_WEBHOOK_PRIVATE = ENV.notify_webhook_private
+PRODUCT_URL = f"http://{ENV.host}:{ENV.port}"
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.notify_email_from
+if ENV.email_url:
+    _EMAIL = environ.Env.email_url_config(ENV.email_url)
+    EMAIL_HOST, EMAIL_PORT = _EMAIL["EMAIL_HOST"], _EMAIL["EMAIL_PORT"]
+    EMAIL_HOST_USER = _EMAIL["EMAIL_HOST_USER"] or ""
+    EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_PASSWORD"] or ""
+    EMAIL_USE_TLS = _EMAIL.get("EMAIL_USE_TLS", False)
+    EMAIL_USE_SSL = _EMAIL.get("EMAIL_USE_SSL", False)
+    EMAIL_PORT = EMAIL_PORT or (465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
+EMAIL_TIMEOUT = 15
 
 # Pages
 TIME_ZONE = "UTC"

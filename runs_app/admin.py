@@ -1,4 +1,4 @@
-"""The admin site: runs with their actions, and what belongs to them, to read."""
+"""The admin's lists of runs, with their actions, and of groups."""
 
 from __future__ import annotations
 
@@ -12,29 +12,28 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from runs_app.choices import Priority, RunStatus
+from runs_app.admin_lists import DataSetFilter, ReasonFilter
+from runs_app.choices import Priority
 from runs_app.errors import RunError
 from runs_app.execution.queue import Move
 from runs_app.forecasting.errors import ConfigInvalid
-from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, RunGroup, TrainingRun
+from runs_app.models import Artifact, Checkpoint, RunGroup, TrainingRun
 from runs_app.services.branch import branch_run
 from runs_app.services.cancel import cancel_run
-from runs_app.services.checkpoints import pin_checkpoint
 from runs_app.services.clone import clone_run
 from runs_app.services.queue import QueueChange, change_turn
 from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
 from runs_app.services.trash import purge_run, restore_run, trash_run
-from runs_app.templatetags.runs_format import size
+from runs_app.templatetags.runs_format import sig, size
 
-BADGE_COLOURS: dict[str, str] = {
-    RunStatus.PENDING: "#667382",
-    RunStatus.RUNNING: "#066fd1",
-    RunStatus.COMPLETED: "#2fb344",
-    RunStatus.FAILED: "#d63939",
-    RunStatus.CANCELLED: "#b98900",
-}
-"""The admin site has no Tabler classes; these are its colours, yellow darkened to be readable."""
+HEAVY = ("config", "request", "metrics", "verdict", "leaks")
+"""Columns that no list shows."""
+
+
+def run_link(run: TrainingRun) -> SafeString:
+    """Link to a run's dashboard."""
+    return format_html('<a href="{}">{}</a>', reverse("runs:run_detail", args=[run.uid]), run)
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscripts at run time
@@ -98,15 +97,18 @@ class TrainingRunAdmin(ReadOnly):
         "outcome",
         "reason",
         "epoch",
-        "val_loss",
+        "loss",
+        "priority",
         "created_at",
         "page",
     )
     list_filter = (
-        ("trashed_at", admin.EmptyFieldListFilter),
-        "status", "priority", "outcome", "reason", "created_at",
+        "status", "outcome", ReasonFilter, "priority", DataSetFilter, "kinship",
+        ("trashed_at", admin.EmptyFieldListFilter), "created_at",
     )  # fmt: skip
-    search_fields = ("uid", "name", "message")
+    search_fields = ("uid", "name", "message", "worker")
+    search_help_text = "Id, name, message or worker."
+    show_full_result_count = False
     date_hierarchy = "created_at"
     inlines = (CheckpointLines, ArtifactLines)
     actions = (
@@ -115,19 +117,34 @@ class TrainingRunAdmin(ReadOnly):
     )  # fmt: skip
     list_per_page = 50
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
+        """The list without what it does not show."""
+        runs: QuerySet[TrainingRun] = super().get_queryset(request)
+        match = request.resolver_match
+        listed = match is not None and (match.url_name or "").endswith("_changelist")
+        return runs.defer(*HEAVY) if listed else runs
+
+    @admin.display(description="validation loss", ordering="val_loss")
+    def loss(self, run: TrainingRun) -> str:
+        """Four digits."""
+        return sig(run.val_loss)
+
     @admin.display(description="status", ordering="status")
     def badge(self, run: TrainingRun) -> SafeString:
         """The state in the colour it has on the pages."""
         return format_html(
-            '<strong style="color: {}">{}</strong>',
-            BADGE_COLOURS[run.status],
-            run.get_status_display(),
+            '<span class="run-state {}">{}</span>', run.status, run.get_status_display()
         )
 
-    @admin.display(description="page")
+    @admin.display(description="pages")
     def page(self, run: TrainingRun) -> SafeString:
-        """Link to the run's dashboard."""
-        return format_html('<a href="{}">Open</a>', reverse("runs:run_detail", args=[run.uid]))
+        """Links to the run's dashboard and to its events here."""
+        return format_html(
+            '<a href="{}">Open</a> · <a href="{}?run__id__exact={}">Events</a>',
+            reverse("runs:run_detail", args=[run.uid]),
+            reverse("admin:runs_app_runevent_changelist"),
+            run.pk,
+        )
 
     @admin.action(
         description="Cancel the selected runs; those being cancelled, kill now",
@@ -245,73 +262,3 @@ class RunGroupAdmin(ReadOnly):
     def page(self, group: RunGroup) -> SafeString:
         """Link to the group's page."""
         return format_html('<a href="{}">Open</a>', reverse("runs:group_detail", args=[group.uid]))
-
-
-@admin.register(RunEvent)
-class RunEventAdmin(ReadOnly):
-    """The log of events; it only grows."""
-
-    list_display = ("run", "seq", "kind", "attempt", "at")
-    list_filter = ("kind",)
-    search_fields = ("run__uid",)
-    list_select_related = ("run",)
-    show_full_result_count = False
-
-
-@admin.register(Checkpoint)
-class CheckpointAdmin(ReadOnly):
-    """Checkpoints of all runs: read, pin, let go again."""
-
-    list_display = (
-        "run", "path", "epoch", "val_loss", "size_bytes", "is_best", "pinned", "created_at",
-    )  # fmt: skip
-    list_filter = ("pinned", "is_best")
-    search_fields = ("run__uid", "path")
-    list_select_related = ("run",)
-    actions = ("pin", "unpin")
-
-    @admin.action(description="Pin the selected checkpoints", permissions=["view"])
-    def pin(self, request: HttpRequest, rows: QuerySet[Checkpoint]) -> None:
-        """Keep them whatever their scores."""
-        self._set(request, rows, pinned=True)
-
-    @admin.action(description="Unpin the selected checkpoints", permissions=["view"])
-    def unpin(self, request: HttpRequest, rows: QuerySet[Checkpoint]) -> None:
-        """Keep them no longer than their scores are worth."""
-        self._set(request, rows, pinned=False)
-
-    @staticmethod
-    def _set(request: HttpRequest, rows: QuerySet[Checkpoint], *, pinned: bool) -> None:
-        for row in rows:
-            try:
-                pin_checkpoint(row.run.uid, row.path, pinned=pinned)
-            except (RunError, OSError) as error:
-                messages.error(request, f"{row.run.uid}: {error}")
-            else:
-                done = "pinned" if pinned else "no longer pinned"
-                messages.success(request, f"{row.run.uid}: {row.path} is {done}.")
-
-
-@admin.register(Artifact)
-class ArtifactAdmin(ReadOnly):
-    """Files of all runs."""
-
-    list_display = ("run", "path", "kind", "size_bytes", "created_at")
-    list_filter = ("kind",)
-    search_fields = ("run__uid", "path")
-    list_select_related = ("run",)
-
-
-@admin.register(DataSet)
-class DataSetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Data sets: only the name is a person's to choose, the rest was read from the file."""
-
-    list_display = ("name", "path", "timeframe", "bars", "first_open", "last_open", "problem")
-    search_fields = ("name", "path")
-    readonly_fields = tuple(
-        field.name for field in DataSet._meta.fields if field.name not in {"id", "name"}
-    )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Files in DATA_ROOT become data sets by themselves."""
-        return False

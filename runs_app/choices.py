@@ -129,3 +129,42 @@ class ArtifactKind(models.TextChoices):
     PASSPORT = "passport", "Passport"
     ENVIRONMENT = "environment", "Environment"
     OTHER = "other", "Other"
+
+
+class NotificationKind(models.TextChoices):
+    """What a person is told of."""
+
+    FINISHED = "finished", "Run finished"
+    FAILED = "failed", "Run failed"
+    LOST = "lost", "Run interrupted"
+    NAN = "nan", "Loss not finite"
+    DISK_LOW = "disk_low", "Disk low"
+    WORKER_SILENT = "worker_silent", "Worker silent"
+    TEST = "test", "Test"
+
+
+NOTIFICATION_COLOURS: dict[str, str] = {
+    NotificationKind.FINISHED: "green",
+    NotificationKind.FAILED: "red",
+    NotificationKind.LOST: "orange",
+    NotificationKind.NAN: "orange",
+    NotificationKind.DISK_LOW: "red",
+    NotificationKind.WORKER_SILENT: "orange",
+    NotificationKind.TEST: "secondary",
+}
+"""Tabler colour of each kind's mark."""
+
+
+class Channel(models.TextChoices):
+    """Ways outwards; the names of the switches' columns too."""
+
+    EMAIL = "email", "E-mail"
+    WEBHOOK = "webhook", "Webhook"
+
+
+class DeliveryState(models.TextChoices):
+    """States of a delivery; the last two are final."""
+
+    WAITING = "waiting", "Waiting"
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Given up"

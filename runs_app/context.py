@@ -7,9 +7,10 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from runs_app.notified import unread_count
 from runs_app.queueing.order import waiting
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """``waiting_runs`` is counted once, where a template shows it; fragments do not."""
-    return {"waiting_runs": cache(lambda: waiting().count())}
+    """Each is counted once, where a template shows it; fragments do not."""
+    return {"waiting_runs": cache(lambda: waiting().count()), "unread": cache(unread_count)}

@@ -6,6 +6,7 @@ import secrets
 
 from django.db import models
 
+from runs_app import notification_models  # noqa: F401  Django finds its tables here
 from runs_app.choices import (
     COLOURS,
     DATA_SET_COLOURS,

@@ -11,7 +11,7 @@ from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
 
-from runs_app.execution import dispatch, jobs, queue, trash, wakeups
+from runs_app.execution import deliveries, dispatch, jobs, queue, trash, wakeups
 from runs_app.execution.intake import data_waits, import_waiting
 from runs_app.execution.pulse import Pulse
 from runs_app.execution.recovery import recover_lost
@@ -29,6 +29,7 @@ ONE_JOB = threading.Lock()
 
 SWEEP_WAKES = 10
 _IMPORTING = threading.Lock()
+_DELIVERING = threading.Lock()
 
 
 @shared_task(name=wakeups.RUN_TRAINING, ignore_result=True, acks_late=False)
@@ -72,6 +73,9 @@ def sweep() -> None:
     trash.tidy()
     if data_waits():
         wakeups.wake_import()
+    deliveries.forget_old()
+    if deliveries.is_due():
+        wakeups.wake_deliveries()
 
 
 @shared_task(name=wakeups.IMPORT_DATA, ignore_result=True)
@@ -82,6 +86,16 @@ def import_data() -> None:
             import_waiting()
         finally:
             _IMPORTING.release()
+
+
+@shared_task(name=wakeups.DELIVER, ignore_result=True)
+def deliver() -> None:
+    """Send the notifications that are due, one after the other."""
+    if _DELIVERING.acquire(blocking=False):
+        try:
+            deliveries.send_due()
+        finally:
+            _DELIVERING.release()
 
 
 @shared_task(name=jobs.CARRY_OUT, ignore_result=True, acks_late=False)

@@ -29,6 +29,12 @@ from runs_app.views.groups import group_cancel, group_delete, group_detail, grou
 from runs_app.views.home import home
 from runs_app.views.leak_checks import leak_check
 from runs_app.views.log import run_log, run_log_search
+from runs_app.views.notifications import (
+    bell,
+    notification_read,
+    notifications,
+    notifications_read,
+)
 from runs_app.views.predictions import export, prediction, predictions
 from runs_app.views.queue import (
     queue,
@@ -83,6 +89,10 @@ urlpatterns = [
     path("queue/resume", queue_resume, name="queue_resume"),
     path("queue/slots/<str:host>/<str:name>/drain", slot_drain, name="slot_drain"),
     path("queue/slots/<str:host>/<str:name>/undrain", slot_undrain, name="slot_undrain"),
+    path("notifications", notifications, name="notifications"),
+    path("notifications/bell", bell, name="bell"),
+    path("notifications/read", notifications_read, name="notifications_read"),
+    path("notifications/<int:pk>/read", notification_read, name="notification_read"),
     path("groups", group_list, name="group_list"),
     path("groups/<slug:uid>", group_detail, name="group_detail"),
     path("groups/<slug:uid>/cancel", group_cancel, name="group_cancel"),

@@ -26,7 +26,13 @@ Environment:
   LOG_CAP_MB      console output kept of one run, in MiB (1024)
   DISK_RESERVE_PERCENT  with less of the disk free nothing new starts (3)
   TRASH_DAYS      how long a deleted run can be restored (7)
-  LOG_LEVEL       DEBUG, INFO, WARNING or ERROR (INFO)"""
+  LOG_LEVEL       DEBUG, INFO, WARNING or ERROR (INFO)
+  EMAIL_URL       a mail server for notifications, smtp+tls://user:password@mail.example:587
+  NOTIFY_EMAIL_TO    who gets them, addresses with commas between
+  NOTIFY_EMAIL_FROM  who they come from (aistempre@localhost)
+  NOTIFY_WEBHOOK_URL      where notifications are posted as JSON, https://hooks.example/path
+  NOTIFY_WEBHOOK_SECRET   key of their signatures, at least 16 letters
+  NOTIFY_WEBHOOK_PRIVATE  yes: the webhook may be on a private network or this computer (no)"""
 
 _TEST = """\
 Usage: bin/test [pytest arguments]

@@ -12,6 +12,7 @@ from runs_app.api import (
     exports,
     groups,
     leak_checks,
+    notifications,
     predictions,
     problems,
     queue,
@@ -46,3 +47,4 @@ api.add_router("", datasets.router)
 api.add_router("", predictions.router)
 api.add_router("", leak_checks.router)
 api.add_router("", trash.router)
+api.add_router("", notifications.router)

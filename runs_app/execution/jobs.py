@@ -66,6 +66,16 @@ def carry_out(job_pk: int) -> None:
     )
 
 
+def try_again(job_pk: int) -> bool:
+    """Put a failed job back to those that wait; False where it has not failed."""
+    again = Job.objects.filter(pk=job_pk, state=JobState.FAILED).update(
+        state=JobState.WAITING, message="", started_at=None, finished_at=None
+    )
+    if again:
+        transaction.on_commit(lambda: _wake(job_pk))
+    return bool(again)
+
+
 def settle_lost() -> int:
     """Fail jobs whose worker has not been heard of long after their limit; how many."""
     limit = timezone.now() - timedelta(seconds=SECONDS + GRACE_SECONDS)

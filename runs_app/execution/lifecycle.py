@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from runs_app.choices import INFRASTRUCTURE, MAX_LOSSES, Kinship, Priority, RunStatus
-from runs_app.execution import artifacts, queue, run_directory, slot_rows, wakeups
+from runs_app.execution import artifacts, notices, queue, run_directory, slot_rows, wakeups
 from runs_app.execution.leases import Claim, from_now, lease_end
 from runs_app.execution.passport import leave_passport
 from runs_app.execution.transitions import (
@@ -249,6 +249,7 @@ def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
         )
         if run:
             slot_rows.leave(run)
+            notices.tell_end(run)
             leave_passport(run)
     return run
 
@@ -293,6 +294,8 @@ def lose(
         )
         if run:
             slot_rows.leave(run)
+            if counts:
+                notices.tell_loss(run)
         if run and run.is_final:
             leave_passport(run)
     return run

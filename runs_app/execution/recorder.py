@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from runs_app.choices import ArtifactKind, EventKind, RunStatus
+from runs_app.execution import notices
 from runs_app.execution.console import Chunk
 from runs_app.execution.leases import Claim, LeaseLost
 from runs_app.execution.translation import Entry, finite
@@ -90,6 +91,9 @@ def record(held: Claim, batch: Batch, *, attempt: int | None = None) -> int:
         RunEvent.objects.bulk_create(events, batch_size=INSERT_ROWS)
         curve = seal(run, events)
         _keep_checkpoints(run, batch)
+        for _, entry in batch.entries:
+            if entry.warning:
+                notices.tell_rollback(run, entry.warning)
         snapshot = _snapshot(run, batch)
         run.metrics = run.metrics | snapshot.metrics
         TrainingRun.objects.filter(pk=run.pk).update(
@@ -143,6 +147,7 @@ def _locked(held: Claim) -> TrainingRun:
         .only(
             "pk",
             "uid",
+            "name",
             "last_seq",
             "metrics",
             "best_val_loss",

@@ -10,6 +10,9 @@ RUN_TRAINING = "runs_app.run_training"
 IMPORT_DATA = "runs_app.import_data"
 """The same for the task that reads candle files."""
 
+DELIVER = "runs_app.deliver"
+"""The same for the task that sends notifications outwards."""
+
 
 def wake(run_pk: int) -> None:
     """Tell one worker that this run is waiting. Never raises when the broker is away."""
@@ -19,6 +22,11 @@ def wake(run_pk: int) -> None:
 def wake_import() -> None:
     """Tell one worker that candle files wait. Never raises when the broker is away."""
     messages.send(IMPORT_DATA)
+
+
+def wake_deliveries() -> None:
+    """Tell one worker that notifications wait to be sent. Never raises when the broker is away."""
+    messages.send(DELIVER)
 
 
 def wake_oldest(count: int = 1) -> int:

@@ -139,9 +139,14 @@ def minutes(value: Any) -> str:
 
 
 @register.filter
-def utc(value: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
-    """An instant in UTC, to the minute."""
-    return ABSENT if value is None else value.strftime(form)
+def utc(value: datetime | None, form: str = "%Y-%m-%d %H:%M") -> SafeString | str:
+    """An instant in UTC, to the minute, as a ``time`` element; its title has it to the second.
+
+    ``static/js/times.js`` adds the local time where it is pointed at.
+    """
+    if value is None:
+        return ABSENT
+    return _instant(value, value.strftime(form))
 
 
 register.filter("kept_until", kept_until)
@@ -157,15 +162,20 @@ def ago(value: datetime | None, expected_seconds: float | None = None) -> SafeSt
     if value is None:
         return ABSENT
     seconds = max((timezone.now() - value).total_seconds(), 0)
-    expected = format_html(' data-expected="{}"', int(expected_seconds)) if expected_seconds else ""
-    late = SafeString(' class="late"') if expected_seconds and seconds > expected_seconds else ""
+    more = [SafeString(" data-ago")]
+    if expected_seconds:
+        more.append(format_html(' data-expected="{}"', int(expected_seconds)))
+        more += [SafeString(' class="late"')] * (seconds > expected_seconds)
+    return _instant(value, ago_text(seconds), SafeString("".join(more)))
+
+
+def _instant(value: datetime, text: str, more: str = "") -> SafeString:
     return format_html(
-        '<time datetime="{}" title="{} UTC" data-ago{}{}>{}</time>',
+        '<time datetime="{}" title="{} UTC"{}>{}</time>',
         value.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         value.strftime("%Y-%m-%d %H:%M:%S"),
-        expected,
-        late,
-        ago_text(seconds),
+        more,
+        text,
     )
 
 

@@ -1,4 +1,5 @@
 // What every page needs: questions before what cannot be undone, and no form sent twice.
+import "./scrollers.js";
 import "./times.js";
 
 document.addEventListener("submit", (event) => {
@@ -24,6 +25,19 @@ addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll(".btn-loading")) {
     button.classList.remove("btn-loading");
   }
+});
+
+// The menu of a phone closes by Escape, which gives the focus back, and by a click beside it.
+document.addEventListener("keydown", (event) => {
+  const open = document.querySelector(".nav-menu[open]");
+  if (event.key === "Escape" && open) {
+    open.open = false;
+    open.querySelector("summary").focus();
+  }
+});
+document.addEventListener("click", (event) => {
+  const open = document.querySelector(".nav-menu[open]");
+  if (open && !open.contains(event.target)) open.open = false;
 });
 
 document.addEventListener("change", (event) => {
