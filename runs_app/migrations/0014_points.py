@@ -5,46 +5,66 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('runs_app', '0013_exports'),
+        ("runs_app", "0013_exports"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='trainingrun',
-            name='curve_number',
-            field=models.BigIntegerField(default=0, help_text='Number of the next such block.'),
+            model_name="trainingrun",
+            name="curve_number",
+            field=models.BigIntegerField(default=0, help_text="Number of the next such block."),
         ),
         migrations.AddField(
-            model_name='trainingrun',
-            name='curve_seq',
-            field=models.BigIntegerField(default=0, help_text='Events up to it are in blocks.'),
+            model_name="trainingrun",
+            name="curve_seq",
+            field=models.BigIntegerField(default=0, help_text="Events up to it are in blocks."),
         ),
         migrations.AddField(
-            model_name='trainingrun',
-            name='curve_waiting',
-            field=models.PositiveIntegerField(default=0, help_text='Events in no block yet.'),
+            model_name="trainingrun",
+            name="curve_waiting",
+            field=models.PositiveIntegerField(default=0, help_text="Events in no block yet."),
         ),
         migrations.CreateModel(
-            name='CurveBlock',
+            name="CurveBlock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('metric', models.CharField(max_length=100)),
-                ('level', models.PositiveSmallIntegerField()),
-                ('number', models.BigIntegerField()),
-                ('count', models.PositiveIntegerField(help_text='Points before thinning.')),
-                ('first_step', models.BigIntegerField()),
-                ('last_step', models.BigIntegerField()),
-                ('first_at', models.FloatField(help_text='Milliseconds since 1970 in UTC.')),
-                ('last_at', models.FloatField()),
-                ('points', models.BinaryField(help_text='points.columns.packed; all of them at level 0.')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='curve_blocks', to='runs_app.trainingrun')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("metric", models.CharField(max_length=100)),
+                ("level", models.PositiveSmallIntegerField()),
+                ("number", models.BigIntegerField()),
+                ("count", models.PositiveIntegerField(help_text="Points before thinning.")),
+                ("first_step", models.BigIntegerField()),
+                ("last_step", models.BigIntegerField()),
+                ("first_at", models.FloatField(help_text="Milliseconds since 1970 in UTC.")),
+                ("last_at", models.FloatField()),
+                (
+                    "points",
+                    models.BinaryField(help_text="points.columns.packed; all of them at level 0."),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="curve_blocks",
+                        to="runs_app.trainingrun",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('run_id', 'metric', 'level', 'number'),
-                'indexes': [models.Index(fields=['run', 'level', 'number'], name='curve_block_level')],
-                'constraints': [models.UniqueConstraint(fields=('run', 'metric', 'level', 'number'), name='curve_block_unique')],
+                "ordering": ("run_id", "metric", "level", "number"),
+                "indexes": [
+                    models.Index(fields=["run", "level", "number"], name="curve_block_level")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("run", "metric", "level", "number"), name="curve_block_unique"
+                    )
+                ],
             },
         ),
     ]
