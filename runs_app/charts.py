@@ -82,8 +82,11 @@ def charts(run: TrainingRun) -> list[Chart]:
     """The charts of a run as its snapshot is now, in the order of the page."""
     ended = "" if run.is_live else "was reported."
     table = standings(run)
-    drawn = [_loss(ended), _accuracy(run, ended)]
-    drawn += [_score(score, run, ended) for score in table.scores]
+    drawn = [
+        _loss(ended),
+        _accuracy(run, ended),
+        *(_score(score, run, ended) for score in table.scores),
+    ]
     taken = {line.metric for chart in drawn for line in chart.lines}
     drawn += [_known(name, run, ended) for name in _KNOWN if name not in taken]
     taken |= set(_KNOWN)
