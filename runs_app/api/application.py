@@ -7,11 +7,11 @@ from ninja import NinjaAPI
 from runs_app.api import (
     actions,
     comparison,
-    curves,
     datasets,
     exports,
     groups,
     leak_checks,
+    points,
     predictions,
     problems,
     queue,
@@ -38,7 +38,7 @@ problems.add_handlers(api)
 api.add_router("", comparison.router)
 api.add_router("", runs.router)
 api.add_router("", actions.router)
-api.add_router("", curves.router)
+api.add_router("", points.router)
 api.add_router("", queue.router)
 api.add_router("", exports.router)
 api.add_router("", groups.router)
