@@ -51,7 +51,7 @@ def main(points: int) -> None:
     """Print the times in milliseconds as JSON."""
     run = store(points)
     client = Client(headers={"accept": "application/json", "host": "127.0.0.1"})
-    address = f"/api/runs/{run.uid}/curves?metric=train_loss&width=2000"
+    address = f"/api/runs/{run.uid}/points?metric=train_loss&width=2000"
     windows = {
         "whole": "",
         "tenth": f"&from={points * 0.7:.0f}&to={points * 0.8:.0f}",

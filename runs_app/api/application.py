@@ -7,12 +7,12 @@ from ninja import NinjaAPI
 from runs_app.api import (
     actions,
     comparison,
-    curves,
     datasets,
     exports,
     groups,
     leak_checks,
     notifications,
+    points,
     predictions,
     problems,
     queue,
@@ -39,7 +39,7 @@ problems.add_handlers(api)
 api.add_router("", comparison.router)
 api.add_router("", runs.router)
 api.add_router("", actions.router)
-api.add_router("", curves.router)
+api.add_router("", points.router)
 api.add_router("", queue.router)
 api.add_router("", exports.router)
 api.add_router("", groups.router)

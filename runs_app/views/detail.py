@@ -49,7 +49,7 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
 
 
 def _chart_facts(run: TrainingRun, drawn: list[Chart]) -> dict[str, Any]:
-    """What the charts begin with; their points are read by ``/runs/{id}/curves``."""
+    """What the charts begin with; their points are read by ``/runs/{id}/points``."""
     return {
         "uid": run.uid,
         "charts": [chart.as_dict() for chart in drawn],

@@ -43,7 +43,7 @@ export function startCharts(facts) {
       query.set("from", zoom[0] * unit);
       query.set("to", zoom[1] * unit);
     }
-    const answer = await fetch(`/runs/${facts.uid}/curves?${query}`, { headers: { Accept: "application/json" } });
+    const answer = await fetch(`/runs/${facts.uid}/points?${query}`, { headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(`${answer.status}`);
     return answer.json();
   }

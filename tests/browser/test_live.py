@@ -84,7 +84,7 @@ def test_who_reads_further_up_is_not_moved(page: Page, run: ScriptedRun) -> None
 
 
 def legends(page: Page) -> list[str]:
-    return page.locator(".u-legend").all_inner_texts()
+    return page.locator("#chart-loss .u-legend").all_inner_texts()
 
 
 def test_a_resumed_run_is_one_curve_and_a_faint_piece(page: Page, run: ScriptedRun) -> None:
@@ -103,8 +103,10 @@ def test_a_resumed_run_is_one_curve_and_a_faint_piece(page: Page, run: ScriptedR
     run.steps(81, 130, 0.8, epoch=2)
     expect(loss.locator(".u-legend")).to_contain_text("130", timeout=SOON_MS)
     expect(loss).to_have_attribute("data-marks", "NaN at step 100")
-    expect(page.locator("#chart-val_nll")).to_contain_text("abandoned (attempt 1)")
     live = legends(page)
+    score = page.locator("#chart-val_nll")
+    score.scroll_into_view_if_needed()
+    expect(score).to_contain_text("abandoned (attempt 1)", timeout=SOON_MS)
     page.reload()
     page.locator("#chart-loss canvas").wait_for()
     assert legends(page) == live

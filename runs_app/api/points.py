@@ -23,7 +23,7 @@ MAX_METRICS = 40
 Metric = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
-class CurveQuery(Schema):
+class PointsQuery(Schema):
     """Which curves, and which part of them."""
 
     metric: list[Metric] = Field(
@@ -53,7 +53,7 @@ class PieceOut(ColumnsOut):
     attempt: int
 
 
-class CurveOut(ColumnsOut):
+class CurvePointsOut(ColumnsOut):
     """One metric in the window, with the lowest and highest value of each part of it."""
 
     metric: str
@@ -62,21 +62,21 @@ class CurveOut(ColumnsOut):
     abandoned: list[PieceOut]
 
 
-class CurvesOut(Schema):
+class PointsOut(Schema):
     """Curves up to an event of the run."""
 
     id: str
     last_seq: int
     steps_per_epoch: int | None
-    curves: list[CurveOut]
+    curves: list[CurvePointsOut]
 
 
 @router.get(
-    "/runs/{uid}/curves",
-    response={200: CurvesOut, 404: Refusal, 422: Problems},
+    "/runs/{uid}/points",
+    response={200: PointsOut, 404: Refusal, 422: Problems},
     summary="Read curves for a chart",
 )
-def curves(request: HttpRequest, uid: str, wanted: Query[CurveQuery]) -> HttpResponse:
+def points(request: HttpRequest, uid: str, wanted: Query[PointsQuery]) -> HttpResponse:
     """The curves of some metrics, whole or a window of them, thinned to the width of a chart.
 
     No extreme value is lost, and a window with few points has them all (`exact`). Every point of
@@ -97,7 +97,7 @@ def curves(request: HttpRequest, uid: str, wanted: Query[CurveQuery]) -> HttpRes
     )
 
 
-def _window(run: TrainingRun, wanted: CurveQuery) -> Window:
+def _window(run: TrainingRun, wanted: PointsQuery) -> Window:
     start = -ENDLESS if wanted.start is None else wanted.start
     end = ENDLESS if wanted.end is None else wanted.end
     if start > end:

@@ -35,7 +35,7 @@ def run() -> TrainingRun:
 
 
 def test_a_run_answers_with_columns(client: Client, run: TrainingRun) -> None:
-    answer = client.get(f"/runs/{run.uid}/curves?metric=train_loss&metric=never")
+    answer = client.get(f"/runs/{run.uid}/points?metric=train_loss&metric=never")
     found = answer.json()
     assert (found["last_seq"], found["steps_per_epoch"]) == (101, 50)
     loss, never = found["curves"]
@@ -50,7 +50,7 @@ def test_a_window_is_given_in_the_unit_of_the_axis(client: Client, run: Training
     at = (MOMENT + timedelta(seconds=60)).timestamp() * 1000
     windows = ["from=60&to=70", "axis=epoch&from=1.2&to=1.4", f"axis=time&from={at}&to={at + 1e4}"]
     for window in windows:
-        found = client.get(f"/runs/{run.uid}/curves?metric=train_loss&{window}").json()
+        found = client.get(f"/runs/{run.uid}/points?metric=train_loss&{window}").json()
         # One more at each side lets the line reach the edges.
         assert found["curves"][0]["step"] == list(range(59, 72)), window
 
@@ -69,19 +69,19 @@ def test_a_window_is_given_in_the_unit_of_the_axis(client: Client, run: Training
 def test_what_cannot_be_read_is_refused(
     client: Client, run: TrainingRun, asked: str, field: str
 ) -> None:
-    answer = client.get(f"/runs/{run.uid}/curves?{asked}")
+    answer = client.get(f"/runs/{run.uid}/points?{asked}")
     assert answer.status_code == 422
     assert field in answer.content.decode()
 
 
 def test_an_epoch_is_unknown_before_the_fit_has_begun(client: Client) -> None:
     run = make_running_run()
-    address = f"/runs/{run.uid}/curves?metric=a&axis=epoch"
+    address = f"/runs/{run.uid}/points?metric=a&axis=epoch"
     assert client.get(address).json()["curves"][0]["total"] == 0
     refused = client.get(f"{address}&from=1")
     assert refused.status_code == 422
     assert "use step" in refused.content.decode()
-    assert client.get("/runs/nothere/curves?metric=a").status_code == 404
+    assert client.get("/runs/nothere/points?metric=a").status_code == 404
 
 
 def test_blocks_are_made_again_by_a_command(run: TrainingRun) -> None:
