@@ -162,7 +162,7 @@ def ago(value: datetime | None, expected_seconds: float | None = None) -> SafeSt
     if value is None:
         return ABSENT
     seconds = max((timezone.now() - value).total_seconds(), 0)
-    more = SafeString(" data-ago")
+    more: str = SafeString(" data-ago")
     if expected_seconds:
         more += format_html(' data-expected="{}"', int(expected_seconds))
         more += SafeString(' class="late"') if seconds > expected_seconds else ""
