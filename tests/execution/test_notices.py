@@ -87,6 +87,22 @@ def test_nothing_is_told_of_what_was_not_committed(make_run: MakeRun) -> None:
     assert len(told()) == 1
 
 
+def test_an_end_that_cannot_be_told_has_not_happened(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One transaction: whoever dies between the end and its notification has done neither."""
+    held = claim(make_run())
+
+    def die(*args: object, **options: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+        patched.setattr(Delivery.objects, "bulk_create", die)
+        lifecycle.settle(held, DONE)
+    assert TrainingRun.objects.get(pk=held.run_pk).status == RunStatus.RUNNING
+    assert told() == []
+
+
 def test_a_rollback_is_told_with_its_event_and_not_again(make_run: MakeRun) -> None:
     held = claim(make_run(name="n"))
     event = events.RolledBack(from_step=9, to_step=4, message="Not finite. Went back once.")
