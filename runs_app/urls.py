@@ -29,6 +29,7 @@ from runs_app.views.queue import (
     slot_drain,
     slot_undrain,
 )
+from runs_app.views.rehearsals import rehearsal
 from runs_app.views.report import run_report
 from runs_app.views.rows import rows
 from runs_app.views.runs import run_list
@@ -76,4 +77,5 @@ urlpatterns = [
     path("datasets", datasets, name="datasets"),
     path("datasets/<int:pk>", dataset, name="dataset"),
     path("leak-checks/<slug:uid>", leak_check, name="leak_check"),
+    path("rehearsals/<slug:uid>", rehearsal, name="rehearsal"),
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.db.models.functions import Now
 
@@ -27,6 +28,17 @@ def occupy(run: TrainingRun, host: str, names: Sequence[str]) -> None:
     """The run is on these places of a host, and nowhere else."""
     leave(run)
     Slot.objects.filter(host=host, name__in=names).update(run=run)
+
+
+@contextmanager
+def lent(names: Sequence[str]) -> Iterator[None]:
+    """Inside the block no run could start on these places of this host, and none is missed there."""
+    own = Slot.objects.filter(host=slots.host_name(), name__in=names, run=None)
+    own.update(free_since=None)
+    try:
+        yield
+    finally:
+        own.update(free_since=Now())
 
 
 def leave(run: TrainingRun) -> None:

@@ -29,6 +29,7 @@ from runs_app.services.footprint import room_for
 from runs_app.services.groups import SIZE_KEYS, Size, launch_group, plan_group, read_size
 from runs_app.services.launch import clean_name, launch_run, resolve
 from runs_app.services.leak_checks import ask_for_leak_check, newest_leak_check
+from runs_app.services.rehearsals import ask_for_rehearsal, newest_rehearsal, room_of
 from runs_app.views.request import HtmxRequest
 
 VARIANT = "model.variant"
@@ -104,7 +105,7 @@ def _submitted(request: HtmxRequest, draft: Draft, step: Step) -> HttpResponse:
     if step is STEPS[-1]:
         if errors:
             return redirect(builder_address(step.key, draft))
-        return _check(draft, step) if go == "leaks" else _start(request, draft)
+        return AT_LAST[go](request, draft) if go in AT_LAST else _start(request, draft)
     # The draft holds what was typed, so the step's own page can say what is wrong with it.
     wrong = wrong_on(step, errors)
     return redirect(builder_address(step.key if wrong else STEPS[STEPS.index(step) + 1].key, draft))
@@ -192,10 +193,33 @@ def _size(draft: Draft) -> Size:
         raise
 
 
-def _check(draft: Draft, step: Step) -> HttpResponse:
+def _check(request: HtmxRequest, draft: Draft) -> HttpResponse:
     """Ask for a leak check of what one run of the draft would be, and show it as it comes."""
     ask_for_leak_check(draft.payload())
-    return redirect(f"{builder_address(step.key, draft)}#leaks")
+    return redirect(f"{builder_address(STEPS[-1].key, draft)}#leaks")
+
+
+def _rehearse(request: HtmxRequest, draft: Draft) -> HttpResponse:
+    """Ask for a dress rehearsal of one run of the draft, and show it as it comes."""
+    ask_for_rehearsal(draft.payload())
+    return redirect(f"{builder_address(STEPS[-1].key, draft)}#rehearse")
+
+
+def _take_smaller(request: HtmxRequest, draft: Draft) -> HttpResponse:
+    """Fill in what the draft's rehearsal suggests."""
+    found = newest_rehearsal(draft.payload())
+    if found and found.suggestion:
+        draft.values.update({path: str(value) for path, value in found.suggestion.items()})
+        save(request.session, draft)
+    return redirect(f"{builder_address(STEPS[-1].key, draft)}#rehearse")
+
+
+AT_LAST: dict[str, Callable[[HtmxRequest, Draft], HttpResponse]] = {
+    "leaks": _check,
+    "rehearse": _rehearse,
+    "smaller": _take_smaller,
+}
+"""What the buttons of the last page do besides starting."""
 
 
 def _start(request: HtmxRequest, draft: Draft) -> HttpResponse:
@@ -228,6 +252,8 @@ def _show(
         context["weights"] = weights_of(parent, draft.checkpoint)
     if step is STEPS[-1] and not errors:
         context["leak_check"] = newest_leak_check(draft.payload())
+        context["rehearsal"] = rehearsal = newest_rehearsal(draft.payload())
+        context["rehearsal_room"] = room_of(rehearsal) if rehearsal else None
         size = _size(draft)
         context["room"] = room_for(draft.payload(), runs=size.folds * size.seeds)
     if step.key == "data":

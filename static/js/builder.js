@@ -24,7 +24,7 @@ async function save() {
 function changed() {
   changes += 1;
   saved.textContent = "";
-  document.getElementById("leaks-outdated")?.removeAttribute("hidden");
+  for (const note of document.querySelectorAll("[data-outdated]")) note.removeAttribute("hidden");
   clearTimeout(timer);
   timer = setTimeout(save, SAVE_AFTER_MS);
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.config.timeframes import duration_seconds
@@ -45,6 +45,10 @@ class Footprint:
     def total(self) -> int:
         """All of it."""
         return self.checkpoint * self.checkpoints + self.others
+
+    def with_checkpoints_of(self, size: int) -> Footprint:
+        """The same where a real checkpoint has so many bytes."""
+        return replace(self, checkpoint=size)
 
 
 def about_parameters(*, width: int, layers: int, patch: int, timeframes: int) -> int:
