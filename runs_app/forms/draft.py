@@ -9,12 +9,14 @@ from typing import Any
 from django.contrib.sessions.backends.base import SessionBase
 
 from runs_app.forecasting.config.compose import preset_tree, preset_values
-from runs_app.forecasting.config.paths import get_path, set_path
+from runs_app.forecasting.config.paths import FIELDS, get_path, set_path
 from runs_app.forecasting.config.schema import LossKind, Variant
 from runs_app.forecasting.config.timeframes import TIMEFRAMES, duration_seconds
-from runs_app.forms.build import to_schema_value
+from runs_app.forms.build import NONE, BuilderField, build_field, same_value, to_schema_value
 
 KEY = "drafts"
+CHOSEN = frozenset({"model.variant", "loss.kind"})
+"""What chooses the preset, and so differs from none."""
 MAX_DRAFTS = 20
 """Drafts kept per browser; the oldest goes first."""
 MAX_TEXT = 20_000
@@ -59,10 +61,30 @@ class Draft:
         """The value a field shows: what was typed, else the preset's."""
         if path in self.values:
             return self.values[path]
+        usual = self.usual(path)
+        return "" if usual is NONE else usual
+
+    def usual(self, path: str) -> Any:
+        """The preset's value; ``NONE`` for the candles, which no preset names."""
         try:
             return get_path(self._preset(), path)
         except KeyError:
-            return ""  # data.source: no preset names the candles
+            return NONE
+
+    def field(self, path: str, errors: tuple[str, ...] = ()) -> BuilderField:
+        """The field as the draft shows it, beside what the preset has."""
+        usual = NONE if path in CHOSEN else self.usual(path)
+        return build_field(path, self.shown(path), errors, usual=usual)
+
+    @property
+    def differing(self) -> list[str]:
+        """Paths on which the draft has another value than its preset, in the schema's order."""
+        return [
+            path
+            for path in FIELDS
+            if path in self.values
+            and (self.usual(path) is NONE or not same_value(path, self.values[path], self.usual(path)))
+        ]
 
     def payload(self) -> dict[str, Any]:
         """The request: the nested configuration as typed, and the overrides on top."""
