@@ -6,7 +6,7 @@ from django.urls import path
 
 from runs_app.views.alive import alive
 from runs_app.views.artifacts import artifact, artifact_list
-from runs_app.views.builder import builder, new
+from runs_app.views.builder import builder, draft_delete, new
 from runs_app.views.copies import run_branch, run_clone, run_resume, run_retry
 from runs_app.views.datasets import dataset, datasets
 from runs_app.views.detail import (
@@ -21,6 +21,7 @@ from runs_app.views.groups import group_cancel, group_delete, group_detail, grou
 from runs_app.views.home import home
 from runs_app.views.leak_checks import leak_check
 from runs_app.views.predictions import export, prediction, predictions
+from runs_app.views.previews import preview
 from runs_app.views.queue import (
     queue,
     queue_pause,
@@ -42,6 +43,8 @@ urlpatterns = [
     path("runs", run_list, name="run_list"),
     path("runs/new", new, name="new"),
     path("runs/new/rows", rows, name="rows"),
+    path("runs/new/preview/<slug:what>", preview, name="preview"),
+    path("runs/new/drafts/<slug:draft_id>/delete", draft_delete, name="draft_delete"),
     path("runs/new/<slug:step>", builder, name="builder"),
     path("runs/<slug:uid>", run_detail, name="run_detail"),
     path("runs/<slug:uid>/live", run_live, name="run_live"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
@@ -13,6 +14,7 @@ from runs_app.forecasting.config.paths import FIELDS, get_path, set_path
 from runs_app.forecasting.config.schema import LossKind, Variant
 from runs_app.forecasting.config.timeframes import TIMEFRAMES, duration_seconds
 from runs_app.forms.build import NONE, BuilderField, build_field, same_value, to_schema_value
+from runs_app.forms.steps import STEP_KEYS
 
 KEY = "drafts"
 CHOSEN = frozenset({"model.variant", "loss.kind"})
@@ -47,6 +49,28 @@ class Draft:
     """Path of the parent's checkpoint whose weights a branch starts from."""
     marks: dict[str, list[Any]] = field(default_factory=dict)
     """By path: why the parent failed there, and the value it failed with."""
+    saved_at: str = ""
+    """When it was last saved, as an ISO instant."""
+
+    @property
+    def saved_time(self) -> datetime | None:
+        """The same as a time; None where it never was."""
+        return datetime.fromisoformat(self.saved_at) if self.saved_at else None
+
+    @property
+    def is_open(self) -> bool:
+        """True while nothing was started from it."""
+        return not (self.run or self.group)
+
+    @property
+    def resume_at(self) -> str:
+        """Key of the first step that was not left with Next yet."""
+        return next((key for key in STEP_KEYS if key not in self.visited), STEP_KEYS[-1])
+
+    @property
+    def title(self) -> str:
+        """What a list calls it."""
+        return self.name or str(self.values.get("data.source") or "") or "Without data yet"
 
     @property
     def still_marked(self) -> dict[str, str]:
@@ -145,8 +169,23 @@ def load(session: SessionBase, draft_id: str) -> Draft:
     return Draft(**stored) if stored else Draft(id=draft_id[:32])
 
 
+def open_drafts(session: SessionBase, *, but: str = "") -> list[Draft]:
+    """Stored drafts from which nothing was started, the newest first."""
+    drafts = [Draft(**stored) for stored in reversed(session.get(KEY, {}).values())]
+    return [draft for draft in drafts if draft.is_open and draft.id != but]
+
+
+def forget(session: SessionBase, draft_id: str) -> bool:
+    """Delete a draft; False where there is none of this id."""
+    drafts = session.get(KEY, {})
+    found = drafts.pop(draft_id, None) is not None
+    session[KEY] = drafts
+    return found
+
+
 def save(session: SessionBase, draft: Draft) -> None:
-    """Store the draft; over the limit the oldest ones are dropped."""
+    """Store the draft; over the limit the used ones go first, then the oldest."""
+    draft.saved_at = datetime.now(UTC).isoformat(timespec="seconds")
     drafts = session.get(KEY, {})
     drafts.pop(draft.id, None)
     drafts[draft.id] = {
@@ -161,8 +200,10 @@ def save(session: SessionBase, draft: Draft) -> None:
         "kinship": draft.kinship,
         "checkpoint": draft.checkpoint,
         "marks": draft.marks,
+        "saved_at": draft.saved_at,
         "size": {key: text[:20] for key, text in draft.size.items()},
     }
     while len(drafts) > MAX_DRAFTS:
-        drafts.pop(next(iter(drafts)))
+        used = (key for key, kept in drafts.items() if kept.get("run") or kept.get("group"))
+        drafts.pop(next(used, next(iter(drafts))))
     session[KEY] = drafts

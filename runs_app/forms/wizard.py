@@ -17,6 +17,11 @@ from runs_app.queries import about
 
 Errors = dict[str, tuple[str, ...]]
 
+PREVIEWS = {
+    "features": "features", "horizons": "split", "model": "estimate", "loss": "losses",
+}  # fmt: skip
+"""Step to the preview that it shows."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -77,6 +82,7 @@ class BuilderPage:
     previous: Step | None = about("The step before, if any.")
     next: Step | None = about("The step after, if any.")
     saved: bool = about("True when the draft is stored in the session.")
+    preview: str = about("Which preview the page has; empty for none.")
     loose_marks: list[str] = about("Why the run that was cloned failed, of fields on no page.")
 
 
@@ -115,6 +121,7 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
         previous=STEPS[index - 1] if index else None,
         next=None if last else STEPS[index + 1],
         saved=bool(draft.values),
+        preview=PREVIEWS.get(step.key, ""),
         loose_marks=[
             f"{path}: {message}"
             for path, message in draft.still_marked.items()

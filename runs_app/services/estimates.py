@@ -20,6 +20,7 @@ from runs_app.forecasting.config.footprint import (
     training_bytes,
 )
 from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.config.timeframes import duration_seconds
 from runs_app.forecasting.rehearsed import Rehearsal
 from runs_app.models import Job, TrainingRun
 from runs_app.queueing.turns import read_durations
@@ -69,7 +70,9 @@ def estimate(payload: Any) -> Estimate:
         timeframes=len(config.data.timeframes),
     )
     steps = steps_of_epoch(config, bars=facts.bars, bar_seconds=facts.bar_seconds)
-    seconds, how, measured = _measured(config, steps)
+    decisions = facts.bars * facts.bar_seconds / duration_seconds(config.data.decision_timeframe)
+    validated = decisions * config.data.validation_fraction
+    seconds, how, measured = _measured(config, steps, validated)
     return Estimate(
         parameters=parameters,
         weights_bytes=training_bytes(parameters),
@@ -82,14 +85,17 @@ def estimate(payload: Any) -> Estimate:
     )
 
 
-def _measured(config: RunConfig, steps: int) -> tuple[float | None, str, int | None]:
+def _measured(
+    config: RunConfig, steps: int, validated: float
+) -> tuple[float | None, str, int | None]:
     """Seconds of an epoch, where they come from, and the memory that was measured with them."""
     wanted = _computing(to_tree(config))
     jobs = Job.objects.filter(kind=JobKind.REHEARSAL, state=JobState.DONE)[:LOOKED_AT]
     for job in jobs:
         if _computing(job.arguments["config"]) == wanted:
             found = Rehearsal.model_validate(job.facts)
-            seconds = steps * found.seconds_per_step + found.seconds_per_validation
+            each = found.seconds_per_validation / found.decisions["validation"]
+            seconds = steps * found.seconds_per_step + validated * each
             how = f"Measured by a rehearsal of this network on {found.device}."
             return seconds, how, found.peak_gpu_bytes or found.peak_memory_bytes
     done = TrainingRun.objects.filter(status=RunStatus.COMPLETED).order_by("-finished_at", "-pk")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 GIB = 1024**3
 
+
 class Need(NamedTuple):
     """Bytes that training takes at least."""
 
