@@ -159,7 +159,7 @@ def _compared(path: str, value: Any, usual: Any, kind: str) -> dict[str, Any]:
     words = [CHOICE_TITLES.get(str(item), (str(item), ""))[0] for item in as_list(usual, kind)]
     told = {True: "on", False: "off"}[usual] if kind == "checkbox" else ", ".join(words)
     return {
-        "usual": told or "empty",
+        "usual": told or (CHOICE_TITLES[""][0] if kind == "choice" else "empty"),
         "usual_value": ",".join(map(str, as_list(usual, kind))),
         "changed": not same_value(path, value, usual),
     }

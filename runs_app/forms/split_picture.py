@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import exp
 
-from runs_app.forecasting.preview.documents import Example, SplitPreview, Stretch
+from runs_app.forecasting.preview.documents import Example, Outcome, SplitPreview, Stretch
 from runs_app.forms.plotting import Box, Scale, box, padded
 
 
@@ -48,18 +48,23 @@ class Share:
 
 
 @dataclass(frozen=True)
-class ExamplePicture:
-    """Prices around one decision."""
+class End:
+    """Where a horizon is over."""
 
-    at: datetime
-    price: float
-    scale: Scale
+    css: str
+    x: float
+
+
+@dataclass(frozen=True)
+class ZoomPicture:
+    """Prices around the example decision, up to some of its horizons."""
+
+    title: str
     reach: str
     closes: str
     decision_x: float
-    decision_y: float
     flats: list[Box]
-    ends: list[Box]
+    ends: list[End]
     outcomes: list[OutcomeLine]
     first: datetime
     last: datetime
@@ -85,7 +90,9 @@ class SplitPicture:
     shares: list[Share]
     problem: str
     example_x: float | None
-    example: ExamplePicture | None
+    example_at: datetime | None
+    example_price: float | None
+    zooms: list[ZoomPicture]
 
 
 def instant(milliseconds: int) -> datetime:
@@ -120,36 +127,46 @@ def split_picture(found: SplitPreview) -> SplitPicture:
         ],
         problem=found.problem,
         example_x=scale.x(found.example.at) if found.example else None,
-        example=_example(found.example) if found.example else None,
+        example_at=instant(found.example.at) if found.example else None,
+        example_price=found.example.price if found.example else None,
+        zooms=_zooms(found.example) if found.example else [],
     )
 
 
-def _example(found: Example) -> ExamplePicture:
-    bounds = [found.price * exp(o.threshold * side) for o in found.outcomes for side in (-1, 1)]
-    low = min([p.low for p in found.prices] + bounds)
-    high = max([p.high for p in found.prices] + bounds)
-    first, last = found.prices[0].at, max(found.prices[-1].at, *(o.until for o in found.outcomes))
+def _zooms(found: Example) -> list[ZoomPicture]:
+    near = [o for o in found.outcomes if o.name != "long"]
+    far = [o for o in found.outcomes if o.name == "long"]
+    return [
+        _zoom("Next and short horizon", found, found.near, near),
+        _zoom("Long horizon", found, found.prices, far),
+    ]
+
+
+def _zoom(
+    title: str, found: Example, prices: tuple[Stretch, ...], outcomes: list[Outcome]
+) -> ZoomPicture:
+    bounds = [found.price * exp(o.threshold * side) for o in outcomes for side in (-1, 1)]
+    low, high = min([p.low for p in prices] + bounds), max([p.high for p in prices] + bounds)
+    first, last = prices[0].at, max(prices[-1].at, *(o.until for o in outcomes))
     scale = Scale(first, last, *padded(low, high))
-    flats, ends = [], []
-    for o in found.outcomes:
-        css = f"outcome-{o.name}"
-        if o.direction:
-            above, below = found.price * exp(o.threshold), found.price * exp(-o.threshold)
-            flats.append(box(scale, css, found.at, o.until, below, above))
-        ends.append(box(scale, css, o.until, o.until, scale.low, scale.high))
-    return ExamplePicture(
-        at=instant(found.at),
-        price=found.price,
-        scale=scale,
-        reach=_reach(scale, found.prices),
-        closes=_closes(scale, found.prices),
+    flats = [
+        box(
+            scale, f"outcome-{o.name}", found.at, o.until,
+            found.price * exp(-o.threshold), found.price * exp(o.threshold),
+        )
+        for o in outcomes
+        if o.direction
+    ]  # fmt: skip
+    return ZoomPicture(
+        title=title,
+        reach=_reach(scale, prices),
+        closes=_closes(scale, prices),
         decision_x=scale.x(found.at),
-        decision_y=scale.y(found.price),
         flats=flats,
-        ends=ends,
+        ends=[End(f"outcome-{o.name}", scale.x(o.until)) for o in outcomes],
         outcomes=[
             OutcomeLine(o.name, instant(o.until), 1e4 * o.move, o.direction, 1e4 * o.threshold)
-            for o in found.outcomes
+            for o in outcomes
         ],
         first=instant(first),
         last=instant(last),

@@ -24,8 +24,8 @@ REASONS: dict[str, Reason] = {
     "data.decision": Reason(
         "", "The shortest timeframe gives the most decisions to learn from."
     ),
-    "data.start": Reason("UTC", "Very old candles may come from a market that is no more."),
-    "data.end": Reason("UTC", "An earlier end keeps the newest candles for a test of your own."),
+    "data.start": Reason("", "Very old candles may come from a market that is no more."),
+    "data.end": Reason("", "An earlier end keeps the newest candles for a test of your own."),
     "data.repair": Reason(
         "", "Off, because what is wrong with a file should be known before it is left out."
     ),
@@ -37,8 +37,8 @@ REASONS: dict[str, Reason] = {
     "data.validation_fraction": Reason(
         "share", "Enough to choose the best epoch by, and no more than the test gets."
     ),
-    "data.test_start": Reason("UTC", "A date makes tests of several runs comparable."),
-    "data.test_end": Reason("UTC", "Empty uses every candle there is."),
+    "data.test_start": Reason("", "A date makes tests of several runs comparable."),
+    "data.test_end": Reason("", "Empty uses every candle there is."),
     "data.embargo": Reason(
         "", "The purge alone keeps outcomes apart; more helps where volatility lingers for days."
     ),

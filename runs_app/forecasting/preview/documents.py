@@ -60,6 +60,8 @@ class Example(_Document):
     at: int
     price: float
     prices: tuple[Stretch, ...]
+    near: tuple[Stretch, ...]
+    """The same up to the nearer two horizons, which the far one makes invisible."""
     outcomes: tuple[Outcome, ...]
 
 

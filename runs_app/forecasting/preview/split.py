@@ -69,6 +69,13 @@ def _stretches(bars: Bars, start: int, end: int) -> tuple[Stretch, ...]:
     )
 
 
+def _around(bars: Bars, at: int, until: int, before: float) -> tuple[Stretch, ...]:
+    """Prices from so many milliseconds before a decision to the bar that closes after ``until``."""
+    first = int(np.searchsorted(bars.available_at, at - before))
+    last = int(np.searchsorted(bars.available_at, until, side="right"))
+    return _stretches(bars, first, min(last + 1, len(bars)))
+
+
 def _shares(made: Decisions) -> tuple[Shares, ...]:
     found = []
     for horizon, label in (("short", made.labels.short), ("long", made.labels.long)):
@@ -105,12 +112,12 @@ def _example(config: RunConfig, made: Decisions) -> Example | None:
     directions = {"short": made.labels.short[bar], "long": made.labels.long[bar]}
     thresholds = {"short": horizons.short_threshold_bps, "long": horizons.long_threshold_bps}
     known = {name: int(last_visible(bars, np.array([end]))[0]) for name, end in ends.items()}
-    first = int(np.searchsorted(bars.available_at, at - BEFORE * long_ms))
-    last = int(np.searchsorted(bars.available_at, max(ends.values()), side="right"))
+    near = max(ends["next"], ends["short"])
     return Example(
         at=at,
         price=float(bars.close[bar]),
-        prices=_stretches(bars, first, min(last + 1, len(bars))),
+        prices=_around(bars, at, max(ends.values()), BEFORE * long_ms),
+        near=_around(bars, at, near, near - at),
         outcomes=tuple(
             Outcome(
                 name=name,
