@@ -71,9 +71,8 @@ def _stretches(bars: Bars, start: int, end: int) -> tuple[Stretch, ...]:
 
 def _around(bars: Bars, at: int, until: int, before: float) -> tuple[Stretch, ...]:
     """Prices from so many milliseconds before a decision to the bar that closes after ``until``."""
-    first = int(np.searchsorted(bars.available_at, at - before))
-    last = int(np.searchsorted(bars.available_at, until, side="right"))
-    return _stretches(bars, first, min(last + 1, len(bars)))
+    first, last = last_visible(bars, np.array([at - round(before), until]))
+    return _stretches(bars, max(int(first), 0), min(int(last) + 2, len(bars)))
 
 
 def _shares(made: Decisions) -> tuple[Shares, ...]:
