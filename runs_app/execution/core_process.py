@@ -110,9 +110,7 @@ def _environment(command: Command) -> dict[str, str]:
     return child_environment(command.threads or threads_for()) | own
 
 
-def _listener(
-    out: int, heard: Callable[[dict[str, Any]], object] | None
-) -> Callable[[], None]:
+def _listener(out: int, heard: Callable[[dict[str, Any]], object] | None) -> Callable[[], None]:
     """Look once at what was printed since; the child's own place in the file stays where it is."""
     known = 0
 
@@ -132,9 +130,7 @@ def _listener(
     return listen
 
 
-def _wait(
-    process: subprocess.Popen[bytes], command: Command, listen: Callable[[], None]
-) -> None:
+def _wait(process: subprocess.Popen[bytes], command: Command, listen: Callable[[], None]) -> None:
     """Until it has ended; raises ``CoreFailed`` at a limit."""
     seconds, memory_bytes = command.seconds, command.memory_bytes
     watched = psutil.Process(process.pid)

@@ -49,9 +49,7 @@ def submit(kind: JobKind, arguments: dict[str, Any], *, run: TrainingRun | None 
 
 def needs_slot(job_pk: int) -> bool:
     """Whether the job waits for a place to train on."""
-    return Job.objects.filter(
-        pk=job_pk, kind=JobKind.REHEARSAL, state=JobState.WAITING
-    ).exists()
+    return Job.objects.filter(pk=job_pk, kind=JobKind.REHEARSAL, state=JobState.WAITING).exists()
 
 
 def rehearse(job_pk: int) -> bool:
@@ -114,11 +112,10 @@ def _do(
 def settle_lost() -> int:
     """Fail jobs whose worker has not been heard of long after their limit; how many."""
     limit = timezone.now() - timedelta(seconds=SECONDS + GRACE_SECONDS)
-    lost = Job.objects.filter(
-        kind=JobKind.REHEARSAL, state=JobState.WORKING, started_at__lt=limit
-    )
+    lost = Job.objects.filter(kind=JobKind.REHEARSAL, state=JobState.WORKING, started_at__lt=limit)
     for job in lost:
         rehearsing.clear(job)
+        slot_rows.take_back()
     return Job.objects.filter(state=JobState.WORKING, started_at__lt=limit).update(
         state=JobState.FAILED,
         message="Its worker was lost; ask for it again.",

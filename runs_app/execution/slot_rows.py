@@ -32,13 +32,18 @@ def occupy(run: TrainingRun, host: str, names: Sequence[str]) -> None:
 
 @contextmanager
 def lent(names: Sequence[str]) -> Iterator[None]:
-    """Inside the block no run could start on these places of this host, and none is missed there."""
+    """Inside the block no run could start on these places of this host; none is missed."""
     own = Slot.objects.filter(host=slots.host_name(), name__in=names, run=None)
     own.update(free_since=None)
     try:
         yield
     finally:
         own.update(free_since=Now())
+
+
+def take_back() -> None:
+    """What was lent to somebody who is gone is free again."""
+    Slot.objects.filter(run=None, free_since=None).update(free_since=Now())
 
 
 def leave(run: TrainingRun) -> None:

@@ -1,4 +1,4 @@
-"""What a dress rehearsal found, as a document. Imports no torch, so that the web side can show it."""
+"""What a dress rehearsal found, as a document. Imports no torch: the web side shows it."""
 
 from __future__ import annotations
 

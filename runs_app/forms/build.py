@@ -15,8 +15,8 @@ from pydantic.fields import FieldInfo
 
 from runs_app.forecasting.config.fields import Timeframe
 from runs_app.forecasting.config.paths import FIELDS
-from runs_app.forecasting.config.reasons import REASONS
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
+from runs_app.forecasting.config.reasons import REASONS
 from runs_app.forecasting.config.schema import Indicator, LossKind, Variant
 from runs_app.forecasting.config.timeframes import TIMEFRAMES
 
@@ -94,8 +94,10 @@ class BuilderField:
 
     @property
     def range(self) -> str:
-        """The bounds with their unit, such as ``1 to 65,536 windows``; empty where there are none."""
-        low, high = (f"{float(text):,.10g}" if text else "" for text in (self.minimum, self.maximum))
+        """The bounds with their unit, such as ``1 to 65,536 windows``; empty without bounds."""
+        low, high = (
+            f"{float(text):,.10g}" if text else "" for text in (self.minimum, self.maximum)
+        )
         if self.above:
             low = f"more than {float(self.above):,.10g}"
         bounds = " to ".join(filter(None, (low, high)))

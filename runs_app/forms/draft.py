@@ -107,7 +107,10 @@ class Draft:
             path
             for path in FIELDS
             if path in self.values
-            and (self.usual(path) is NONE or not same_value(path, self.values[path], self.usual(path)))
+            and (
+                self.usual(path) is NONE
+                or not same_value(path, self.values[path], self.usual(path))
+            )
         ]
 
     def payload(self) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def _group(group: FeatureGroup) -> GroupPicture:
     low, high = min(c[2] for c in group.candles), max(c[1] for c in group.candles)
     count = len(group.candles)
     scale = Scale(-0.5, count - 0.5, *padded(low, high))
-    up, down = [], []
+    up: list[str] = []
+    down: list[str] = []
     for place, (open_, top, bottom, close) in enumerate(group.candles):
         wick = f"M{scale.x(place)} {scale.y(top)}V{scale.y(bottom)}"
         a, b = scale.y(max(open_, close)), scale.y(min(open_, close))

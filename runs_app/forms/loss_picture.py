@@ -21,7 +21,8 @@ WORDS: dict[LossKind, tuple[str, str]] = {
         "and it takes large moves for impossible.",
     ),
     LossKind.QUANTILE: (
-        "Five borders, of any shape: 5 % of the outcomes lie below the first, half below the third.",
+        "Five borders, of any shape: 5 % of the outcomes lie below the first, half below the "
+        "third.",
         "Choose it where the shape is skewed or has several humps, or where only intervals matter; "
         "it says nothing beyond its outer borders.",
     ),

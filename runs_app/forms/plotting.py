@@ -37,7 +37,9 @@ class Scale:
             pen = "L"
         return "".join(parts)
 
-    def area(self, lower: Sequence[tuple[float, float]], upper: Sequence[tuple[float, float]]) -> str:
+    def area(
+        self, lower: Sequence[tuple[float, float]], upper: Sequence[tuple[float, float]]
+    ) -> str:
         """A closed path between two lines."""
         return self.line([*upper, *reversed(lower)]) + "Z" if upper else ""
 

@@ -115,9 +115,7 @@ def split_picture(found: SplitPreview) -> SplitPicture:
         last=instant(found.last),
         reach=_reach(scale, found.prices),
         closes=_closes(scale, found.prices),
-        bands=[
-            box(scale, f"part-{b.name}", b.first, b.last, scale.low, scale.high) for b in bands
-        ],
+        bands=[box(scale, f"part-{b.name}", b.first, b.last, scale.low, scale.high) for b in bands],
         gaps=[box(scale, "part-gap", a.last, b.first, scale.low, scale.high) for a, b in pairs],
         parts=[PartLine(b.name, instant(b.first), instant(b.last), b.decisions) for b in bands],
         purge_seconds=found.purge_seconds,

@@ -62,7 +62,7 @@ def plan_batch(text: str) -> list[PlannedRun]:
 
 
 def is_batch(text: str) -> bool:
-    """Whether a YAML text is a file of runs, and not one configuration. Raises ``ConfigInvalid``."""
+    """Whether a YAML text is a file of runs and not a configuration; ``ConfigInvalid``."""
     tree = parse_yaml(text)
     return isinstance(tree, list) or (isinstance(tree, dict) and bool(tree.keys() & {*_KEYS[:-1]}))
 

@@ -1,4 +1,4 @@
-"""What a job about a configuration is asked with, and the key by which the same question is found."""
+"""What a job about a configuration is asked with, and the key of the same question."""
 
 from __future__ import annotations
 

@@ -89,14 +89,17 @@ form.addEventListener("input", (event) => {
 form.addEventListener("submit", () => { clearTimeout(timer); timer = null; });
 
 // Leaving by the browser's own Back, or closing it, loses nothing that was typed a moment ago.
-window.addEventListener("pagehide", () => {
+function saveAtLast() {
   if (timer === null) return;
   clearTimeout(timer);
   timer = null;
   const body = new FormData(form);
   body.set("go", "save");
   fetch(form.action, { method: "POST", body, keepalive: true });
-});
+}
+// The first comes before the next page is asked for, the second also where a phone skips the first.
+window.addEventListener("beforeunload", saveAtLast);
+window.addEventListener("pagehide", saveAtLast);
 // And a page that comes back out of the browser's memory shows what the draft holds by now.
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 DRAWN_MS = 120_000
 REHEARSED_MS = 240_000
+LOOKS = 20
 
 
 def _next(page: Page, title: str) -> None:
@@ -29,6 +30,14 @@ def test_six_steps_that_teach_and_a_rehearsal(page: Page, live_product: Product)
     expect(page.locator(".ledger")).to_contain_text("decisions used", timeout=DRAWN_MS)
     expect(page.locator("#rows")).to_contain_text("Fingerprint")
 
+    _features_and_horizons(page)
+    _model_and_loss(page)
+    _rehearsal(page)
+    _found_again(page, live_product)
+    assert faults == []
+
+
+def _features_and_horizons(page: Page) -> None:
     _next(page, "Features")
     expect(page.locator("#preview")).to_contain_text("log return", timeout=DRAWN_MS)
     expect(page.locator("#preview")).not_to_contain_text("obv")
@@ -42,6 +51,8 @@ def test_six_steps_that_teach_and_a_rehearsal(page: Page, live_product: Product)
     page.get_by_label("Long-term horizon").fill("1d")
     expect(page.locator("#preview")).to_contain_text("1 d of purge", timeout=DRAWN_MS)
 
+
+def _model_and_loss(page: Page) -> None:
     _next(page, "Model")
     page.get_by_text("Tiny", exact=True).click()
     expect(page.get_by_label("Width (d_model)")).to_have_value("64")
@@ -59,6 +70,8 @@ def test_six_steps_that_teach_and_a_rehearsal(page: Page, live_product: Product)
     page.get_by_label("Regression loss").select_option("quantile")
     expect(page.locator('[data-loss="quantile"].chosen')).to_be_visible(timeout=DRAWN_MS)
 
+
+def _rehearsal(page: Page) -> None:
     _next(page, "Train")
     page.get_by_label("Run name").fill("rehearsed in a browser")
     page.get_by_role("button", name="Rehearse").click()
@@ -73,11 +86,17 @@ def test_six_steps_that_teach_and_a_rehearsal(page: Page, live_product: Product)
     page.get_by_text("Copy as command").click()
     expect(page.locator("#command-yaml")).to_contain_text("regression_loss: quantile")
 
+
+def _found_again(page: Page, live_product: Product) -> None:
     # The browser's own way back keeps what was typed a moment ago, and the draft is found again.
     page.get_by_label("Run name").fill("typed just now")
     page.goto(f"{live_product.url}/runs/new")
     expect(page.get_by_text(re.compile(r"Open drafts \(\d+\)"))).to_be_visible()
-    page.locator("li", has_text="typed just now").get_by_role("link", name="Go on").click()
+    kept = page.locator("li", has_text="typed just now")
+    for _ in range(LOOKS):  # the page was asked for while the draft was being saved
+        if kept.count():
+            break
+        page.reload()
+    kept.get_by_role("link", name="Go on").click()
     expect(page.get_by_label("Run name")).to_have_value("typed just now")
     expect(page.get_by_label("Seed", exact=True)).to_have_value("8")
-    assert faults == []

@@ -21,9 +21,7 @@ REASONS: dict[str, Reason] = {
     "data.timeframes": Reason(
         "", "Three lengths show the last minutes, hours and days at a bearable cost."
     ),
-    "data.decision": Reason(
-        "", "The shortest timeframe gives the most decisions to learn from."
-    ),
+    "data.decision": Reason("", "The shortest timeframe gives the most decisions to learn from."),
     "data.start": Reason("", "Very old candles may come from a market that is no more."),
     "data.end": Reason("", "An earlier end keeps the newest candles for a test of your own."),
     "data.repair": Reason(
@@ -89,7 +87,9 @@ REASONS: dict[str, Reason] = {
     "model.dropout": Reason(
         "share", "A little keeps noise from being learnt; more helps on few data."
     ),
-    "loss.kind": Reason("", "Returns have heavy tails, which the Student-t describes in three numbers."),
+    "loss.kind": Reason(
+        "", "Returns have heavy tails, which the Student-t describes in three numbers."
+    ),
     "loss.weights.next": Reason("", "The distribution is the forecast; all else supports it."),
     "loss.weights.short": Reason("", "A tenth lets the direction learn without steering the rest."),
     "loss.weights.long": Reason("", "A tenth, since long outcomes overlap and count little each."),
@@ -107,9 +107,7 @@ REASONS: dict[str, Reason] = {
     "train.warmup_steps": Reason(
         "steps", "The first gradients are the wildest; the rate rises while they calm down."
     ),
-    "train.gradient_clip": Reason(
-        "norm", "One extreme candle must not throw the weights about."
-    ),
+    "train.gradient_clip": Reason("norm", "One extreme candle must not throw the weights about."),
     "train.early_stopping_patience": Reason(
         "epochs", "Validation is noisy: a few worse epochs are no end, eight are."
     ),

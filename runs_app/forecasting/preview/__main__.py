@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from runs_app.forecasting.preview.asking import answer
+from runs_app.forecasting.preview.asking import Preview, answer
 from runs_app.forecasting.preview.features import preview_features
 from runs_app.forecasting.preview.split import preview_split
 
-PREVIEWS = {"split": preview_split, "features": preview_features}
+PREVIEWS: dict[str, Preview] = {"split": preview_split, "features": preview_features}
 
 if __name__ == "__main__":
     sys.exit(answer(PREVIEWS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -22,7 +22,7 @@ from runs_app.forecasting.errors import ConfigInvalid, DataInvalid
 Preview = Callable[[RunConfig, Candles], BaseModel]
 
 
-def answer(previews: dict[str, Preview], arguments: list[str] | None = None) -> int:
+def answer(previews: Mapping[str, Preview], arguments: list[str] | None = None) -> int:
     """Make the preview that the first argument names; the exit status, 1 for a refusal."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=sorted(previews))

@@ -1,4 +1,4 @@
-"""The price chart of a configuration: parts, purge, class shares, and one decision with horizons."""
+"""The price chart of a configuration: parts, purge, class shares, and one decision."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def preview_split(config: RunConfig, candles: Candles) -> SplitPreview:
 
 def _stretches(bars: Bars, start: int, end: int) -> tuple[Stretch, ...]:
     """Bars from ``start`` to before ``end``, gathered evenly; highs and lows are kept."""
-    borders = np.unique(np.linspace(start, end, min(end - start, STRETCHES) + 1).round().astype(int))
+    borders = np.unique(
+        np.linspace(start, end, min(end - start, STRETCHES) + 1).round().astype(int)
+    )
     return tuple(
         Stretch(
             at=int(bars.available_at[b - 1]),

@@ -207,8 +207,10 @@ def _load_and_compare(fit: Fit) -> int:
         fit.evaluator.forecast(network, rows) for network in (fit.module.network, restored)
     )
     pairs = zip(saved, loaded, strict=True)
-    if not all(torch.equal(a, b) for a, b in pairs if isinstance(a, torch.Tensor)):
-        raise CheckpointDamaged("the network that was loaded forecasts otherwise than the saved one")
+    if not all(torch.equal(a, b) for a, b in pairs if a is not None and b is not None):
+        raise CheckpointDamaged(
+            "the network that was loaded forecasts otherwise than the saved one"
+        )
     return path.stat().st_size
 
 
@@ -221,9 +223,7 @@ def _first_batch(fit: Fit, data: PreparedData, rows: torch.Tensor) -> FirstBatch
         last=_instant(at[-1]),
         examples=tuple(_instant(data.decision_time[int(row)]) for row in rows[:EXAMPLES]),
         inputs=tuple(
-            InputShape(
-                timeframe=timeframe, bars=fit.config.model.context_bars, features=len(names)
-            )
+            InputShape(timeframe=timeframe, bars=fit.config.model.context_bars, features=len(names))
             for timeframe, names in zip(data.timeframes, data.feature_names, strict=True)
         ),
         target_mean=float(target.mean()),
@@ -236,9 +236,7 @@ def _notes(config: RunConfig, fit: Fit, data: PreparedData) -> tuple[str, ...]:
     notes = []
     all_rows, some = len(data.splits["validation"]), len(fit.rows("validation"))
     if some < all_rows:
-        notes.append(
-            f"Validated on {some:,} of {all_rows:,} decisions; its time is in proportion."
-        )
+        notes.append(f"Validated on {some:,} of {all_rows:,} decisions; its time is in proportion.")
     if config.train.devices > 1:
         notes.append(
             f"On one of {config.train.devices} devices, each with its own batch; what they tell "

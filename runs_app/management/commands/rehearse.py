@@ -29,9 +29,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """What to rehearse, overrides, and the form of the answer."""
-        parser.add_argument(
-            "what", metavar="FILE", help=f"a file of launch_runs, or {HELP}"
-        )
+        parser.add_argument("what", metavar="FILE", help=f"a file of launch_runs, or {HELP}")
         parser.add_argument(
             "overrides", nargs="*", metavar="KEY=VALUE", help="such as train.batch_size=16"
         )
@@ -42,8 +40,8 @@ class Command(BaseCommand):
         try:
             payloads = _payloads(options["what"])
             if options["overrides"]:
-                lines = "\n".join(options["overrides"])
-                payloads = [{**payload, "overrides": lines} for payload in payloads]
+                text = "\n".join(options["overrides"])
+                payloads = [{**payload, "overrides": text} for payload in payloads]
             found = [rehearse_now(payload, told=self._told) for payload in payloads]
         except ConfigInvalid as invalid:
             lines = [f"  {e.path}: {e.message}" if e.path else f"  {e.message}"
@@ -54,9 +52,7 @@ class Command(BaseCommand):
             self.stdout.write(_as_json(one) if options["json"] else _lines(one))
         failed = sum(one.failure is not None for one in found)
         if failed:
-            raise CommandError(
-                f"{failed} of {len(found)} would fail.", returncode=WOULD_FAIL
-            )
+            raise CommandError(f"{failed} of {len(found)} would fail.", returncode=WOULD_FAIL)
 
     def _told(self, phase: str) -> None:
         self.stderr.write(f"{phase}…")
@@ -82,7 +78,9 @@ def _lines(one: StoredRehearsal) -> str:
     found = one.result
     if found is None:
         assert one.failure is not None
-        more = "".join(f"\n  instead: {path}={value}" for path, value in (one.suggestion or {}).items())
+        more = "".join(
+            f"\n  instead: {path}={value}" for path, value in (one.suggestion or {}).items()
+        )
         return f"{one.failure.reason}: {one.failure.message}{more}"
     room = room_of(one)
     most = "at most " if found.stops_early else ""

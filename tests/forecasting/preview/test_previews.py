@@ -30,7 +30,10 @@ def test_the_bands_and_shares_are_those_of_the_run(candles: Candles) -> None:
     found, data = preview_split(config, candles), prepare_candles(config, candles)
     for band in found.bands:
         rows = data.splits[band.name].numpy()
-        assert (band.first, band.last) == (data.decision_time[rows[0]], data.decision_time[rows[-1]])
+        assert (band.first, band.last) == (
+            data.decision_time[rows[0]],
+            data.decision_time[rows[-1]],
+        )
         assert band.decisions == len(rows)
     train = data.short_label[data.splits["train"]].numpy()
     shares = next(s for s in found.shares if (s.horizon, s.part) == ("short", "train"))

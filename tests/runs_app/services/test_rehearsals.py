@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from runs_app import tasks
@@ -142,6 +143,20 @@ def test_a_rehearsal_that_waits_holds_no_other_job_back(
     other = Job.objects.create(kind=JobKind.PREDICTION)
     jobs.wake_waiting(1)
     assert woken == [other.pk]
+
+
+def test_one_whose_worker_was_lost_leaves_nothing_behind(small: Path) -> None:
+    slot_rows.show()
+    Slot.objects.update(free_since=None)
+    job = Job.objects.get(uid=ask_for_rehearsal(PAYLOAD).uid)
+    rehearsing.folder_of(job).mkdir(parents=True)
+    long_ago = timezone.now() - timedelta(seconds=jobs.SECONDS + jobs.GRACE_SECONDS + 1)
+    Job.objects.update(state=JobState.WORKING, started_at=long_ago)
+    assert jobs.settle_lost() == 1
+    assert not rehearsing.folder_of(job).exists()
+    assert Slot.objects.exclude(free_since=None).exists()
+    found = find_rehearsal(job.uid)
+    assert found.failure and "worker was lost" in found.failure.message
 
 
 def test_page_and_api_tell_what_was_found(

@@ -91,7 +91,9 @@ def test_a_changed_field_is_marked_and_reset_gives_the_presets_value_back(
     assert page.count("changed</span>") == 8  # in the summary
     same = re.search(r'<small[^>]*data-usual-of="train-learning_rate".*?</small>', page, re.S)
     assert same and "field-usual changed" not in same[0]
-    answer = browser.post(address, {"train-gradient_clip": "0.5", "go": "reset:train.gradient_clip"})
+    answer = browser.post(
+        address, {"train-gradient_clip": "0.5", "go": "reset:train.gradient_clip"}
+    )
     assert answer.headers["Location"].endswith("#train-gradient_clip")
     page = text(browser.get(address))
     assert re.search(r'name="train-gradient_clip"[^>]*value="1"', page)
