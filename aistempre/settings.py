@@ -194,6 +194,8 @@ X_FRAME_OPTIONS = "DENY"
 # Cookies are shared by all ports of a host; two checkouts side by side need names of their own.
 SESSION_COOKIE_NAME = f"aistempre_session_{ENV.port}"
 SESSION_COOKIE_SAMESITE = "Lax"
+# Drafts of the builder live in the session, in the database: closing the browser loses none.
+SESSION_COOKIE_AGE = 365 * 24 * 3600
 CSRF_COOKIE_NAME = f"aistempre_csrf_{ENV.port}"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"

@@ -77,6 +77,7 @@ class JobKind(models.TextChoices):
     PREDICTION = "prediction", "Prediction"
     LEAK_CHECK = "leak_check", "Leak check"
     EXPORT = "export", "Export of a model"
+    REHEARSAL = "rehearsal", "Dress rehearsal"
 
 
 class DataSetState(models.TextChoices):

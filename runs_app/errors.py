@@ -83,6 +83,10 @@ class ReportMissing(RunError):
     """The run has no report that can be read."""
 
 
+class RehearsalNotFound(RunError):
+    """No rehearsal has this id."""
+
+
 class LeakCheckNotFound(RunError):
     """No leak check has this id."""
 

@@ -41,7 +41,7 @@ def next_steps(run: TrainingRun) -> NextSteps:
         reason_label=reason_label(run),
         ending=ending(run),
         buttons=buttons(run),
-        changes=changes(run, suggestion(run) or {}),
+        changes=changes(run.config, suggestion(run) or {}),
         interruption=interruption(run),
         children=shown,
         more_children=more,

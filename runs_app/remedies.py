@@ -44,26 +44,30 @@ def suggestion(run: TrainingRun) -> dict[str, int] | None:
     """
     if run.status != RunStatus.FAILED or run.reason != Reason.OUT_OF_MEMORY:
         return None
-    at_fault = fields_at_fault(run)
+    return smaller_batch(run.config, fields_at_fault(run))
+
+
+def smaller_batch(config: dict[str, Any], at_fault: Mapping[str, str]) -> dict[str, int] | None:
+    """The same for any resolved configuration that ran out of memory at these fields."""
     if at_fault and BATCH not in at_fault:
         return None  # the network alone is too large
-    batch, passes = _number(run, BATCH), _number(run, ACCUMULATION)
+    batch, passes = _number(config, BATCH), _number(config, ACCUMULATION)
     if batch < 2 or 2 * passes > MAX_ACCUMULATION:
         return None
     return {BATCH: (batch + 1) // 2, ACCUMULATION: 2 * passes}
 
 
-def changes(run: TrainingRun, suggested: Mapping[str, int]) -> list[Change]:
+def changes(config: dict[str, Any], suggested: Mapping[str, int]) -> list[Change]:
     """A suggestion as what was and what would be."""
     return [
-        Change(str(FIELDS[path].title).lower(), _number(run, path), value)
+        Change(str(FIELDS[path].title).lower(), _number(config, path), value)
         for path, value in suggested.items()
     ]
 
 
-def _number(run: TrainingRun, path: str) -> int:
-    """The run's value; one that is older than the field had the value 1."""
+def _number(config: dict[str, Any], path: str) -> int:
+    """The value; a configuration that is older than the field had the value 1."""
     try:
-        return int(get_path(run.config, path))
+        return int(get_path(config, path))
     except (KeyError, TypeError, ValueError):
         return 1

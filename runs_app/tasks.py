@@ -59,6 +59,7 @@ def train_next() -> None:
     finally:
         dispatch.give_back(taken)
         if not STOPPING.is_set():
+            jobs.wake_rehearsals()  # short, and somebody waits before a form for them
             wakeups.wake_oldest()
 
 
@@ -70,6 +71,7 @@ def sweep() -> None:
     wakeups.wake_oldest(SWEEP_WAKES)
     jobs.settle_lost()
     jobs.wake_waiting(SWEEP_WAKES)
+    jobs.wake_rehearsals()
     trash.tidy()
     if data_waits():
         wakeups.wake_import()
@@ -103,8 +105,13 @@ def carry_out(job_pk: int) -> None:
     """Do a job that waits; a message for any other does nothing.
 
     One at a time in this worker, because each may take gigabytes; whoever has done one wakes the
-    longest waiting.
+    longest waiting. A rehearsal has a slot for that, and then gives way to the next run.
     """
+    if not STOPPING.is_set() and jobs.needs_slot(job_pk):
+        if jobs.rehearse(job_pk):
+            jobs.wake_rehearsals()
+            wakeups.wake_oldest()
+        return
     if STOPPING.is_set() or not ONE_JOB.acquire(blocking=False):
         return
     try:

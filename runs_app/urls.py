@@ -6,7 +6,7 @@ from django.urls import path
 
 from runs_app.views.alive import alive
 from runs_app.views.artifacts import artifact, artifact_list, artifact_preview
-from runs_app.views.builder import builder, new
+from runs_app.views.builder import builder, draft_delete, new
 from runs_app.views.comparison import compare
 from runs_app.views.copies import run_branch, run_clone, run_resume, run_retry
 from runs_app.views.datasets import dataset, datasets
@@ -36,6 +36,7 @@ from runs_app.views.notifications import (
     notifications_read,
 )
 from runs_app.views.predictions import export, prediction, predictions
+from runs_app.views.previews import preview
 from runs_app.views.queue import (
     queue,
     queue_pause,
@@ -44,6 +45,7 @@ from runs_app.views.queue import (
     slot_drain,
     slot_undrain,
 )
+from runs_app.views.rehearsals import rehearsal
 from runs_app.views.report import run_report
 from runs_app.views.rows import rows
 from runs_app.views.runs import run_list
@@ -57,6 +59,8 @@ urlpatterns = [
     path("runs/compare", compare, name="compare"),
     path("runs/new", new, name="new"),
     path("runs/new/rows", rows, name="rows"),
+    path("runs/new/preview/<slug:what>", preview, name="preview"),
+    path("runs/new/drafts/<slug:draft_id>/delete", draft_delete, name="draft_delete"),
     path("runs/new/<slug:step>", builder, name="builder"),
     path("runs/<slug:uid>", run_detail, name="run_detail"),
     path("runs/<slug:uid>/live", run_live, name="run_live"),
@@ -106,4 +110,5 @@ urlpatterns = [
     path("datasets", datasets, name="datasets"),
     path("datasets/<int:pk>", dataset, name="dataset"),
     path("leak-checks/<slug:uid>", leak_check, name="leak_check"),
+    path("rehearsals/<slug:uid>", rehearsal, name="rehearsal"),
 ]

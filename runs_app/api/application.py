@@ -16,6 +16,7 @@ from runs_app.api import (
     predictions,
     problems,
     queue,
+    rehearsals,
     runs,
     trash,
 )
@@ -46,5 +47,6 @@ api.add_router("", groups.router)
 api.add_router("", datasets.router)
 api.add_router("", predictions.router)
 api.add_router("", leak_checks.router)
+api.add_router("", rehearsals.router)
 api.add_router("", trash.router)
 api.add_router("", notifications.router)

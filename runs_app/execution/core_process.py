@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ MEMORY_BYTES = 2 * 1024**3
 
 SECONDS = 600.0
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
+LISTENED_BYTES = 4096
 POLL_SECONDS = 0.1
 _TRACEBACK = "Traceback (most recent call last)"
 """Planned refusals end with a sentence alone."""
@@ -56,27 +58,33 @@ class Command:
     arguments: tuple[str, ...]
     seconds: float = SECONDS
     memory_bytes: int = MEMORY_BYTES
+    threads: int = 0
+    """Cores it works on; 0: those that fits leave over."""
+    devices: str = ""
+    """Value of CUDA_VISIBLE_DEVICES; empty: as it is."""
 
 
-def ask_core(command: Command) -> dict[str, Any]:
+def ask_core(
+    command: Command, *, heard: Callable[[dict[str, Any]], object] | None = None
+) -> dict[str, Any]:
     """The JSON object that the command prints as its last line of stdout.
 
-    The process sees none of this one's secrets and works on the cores that fits leave over. Raises
-    ``CoreFailed`` when it ends with another status than 0 (its last line of stderr is the
+    ``heard`` gets each newest object while it works. The process sees none of this one's secrets.
+    Raises ``CoreFailed`` when it ends with another status than 0 (its last line of stderr is the
     sentence), or goes beyond a limit.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(
             (sys.executable, "-m", command.module, *command.arguments),
             cwd=PROJECT_ROOT,
-            env=child_environment(threads_for()),
+            env=_environment(command),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
             start_new_session=True,
         )
         try:
-            _wait(process, command.seconds, command.memory_bytes)
+            _wait(process, command, _listener(out.fileno(), heard))
         except BaseException:
             _end(process)
             raise
@@ -97,8 +105,34 @@ def ask_core(command: Command) -> dict[str, Any]:
     )
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float, memory_bytes: int) -> None:
+def _environment(command: Command) -> dict[str, str]:
+    own = {"CUDA_VISIBLE_DEVICES": command.devices} if command.devices else {}
+    return child_environment(command.threads or threads_for()) | own
+
+
+def _listener(out: int, heard: Callable[[dict[str, Any]], object] | None) -> Callable[[], None]:
+    """Look once at what was printed since; the child's own place in the file stays where it is."""
+    known = 0
+
+    def listen() -> None:
+        nonlocal known
+        size = os.fstat(out).st_size
+        if heard is None or size == known:
+            return
+        known = size
+        start = max(0, size - LISTENED_BYTES)
+        text = os.pread(out, size - start, start).decode("utf-8", "replace")
+        whole, _, _ = text.rpartition("\n")
+        said = _last_object(whole)
+        if said is not None:
+            heard(said)
+
+    return listen
+
+
+def _wait(process: subprocess.Popen[bytes], command: Command, listen: Callable[[], None]) -> None:
     """Until it has ended; raises ``CoreFailed`` at a limit."""
+    seconds, memory_bytes = command.seconds, command.memory_bytes
     watched = psutil.Process(process.pid)
     waited = 0.0
     while True:
@@ -108,6 +142,7 @@ def _wait(process: subprocess.Popen[bytes], seconds: float, memory_bytes: int) -
             waited += POLL_SECONDS
         else:
             return
+        listen()
         if waited > seconds:
             raise CoreFailed(f"It took longer than {seconds:,.0f} seconds and was ended.")
         try:

@@ -1,7 +1,7 @@
 """Jobs: short work of the core, such as a prediction, done once by whichever worker is free.
 
 A job's row is its queue, as a run's is: the message only wakes. ``COMMANDS`` has what each kind
-of job becomes on the core's command line.
+of job becomes on the core's command line. A rehearsal needs a slot, and waits until one is free.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from runs_app.choices import JobKind, JobState
-from runs_app.execution import leak_checking, messages, predicting
+from runs_app.execution import leak_checking, messages, predicting, rehearsing, slot_rows, slots
 from runs_app.execution.core_process import SECONDS, Command, CoreFailed, ask_core
 from runs_app.models import Job, TrainingRun
 
@@ -43,25 +44,64 @@ def submit(kind: JobKind, arguments: dict[str, Any], *, run: TrainingRun | None 
     return job
 
 
+def needs_slot(job_pk: int) -> bool:
+    """Whether the job waits for a place to train on."""
+    return Job.objects.filter(pk=job_pk, kind=JobKind.REHEARSAL, state=JobState.WAITING).exists()
+
+
+def rehearse(job_pk: int) -> bool:
+    """Do a rehearsal on a free slot; False, and it goes on waiting, where there is none."""
+    held = slots.acquire(drained=slot_rows.drained())
+    if held is None:
+        return False
+    try:
+        job = _claimed(job_pk)
+        if job is not None:
+            with slot_rows.lent(held.names):
+                _do(job, lambda one: rehearsing.command(one, held), heard=_noting(job_pk))
+            rehearsing.clear(job)
+    finally:
+        held.release()
+    return True
+
+
+def _noting(job_pk: int) -> Callable[[dict[str, Any]], object]:
+    """Where a job stands, for the page: replaced by its result."""
+    return lambda said: Job.objects.filter(pk=job_pk, state=JobState.WORKING).update(facts=said)
+
+
 def carry_out(job_pk: int) -> None:
     """Claim the job and do it; nothing where somebody else has, or it has ended."""
+    job = _claimed(job_pk)
+    if job is not None:
+        _do(job, COMMANDS[JobKind(job.kind)])
+
+
+def _claimed(job_pk: int) -> Job | None:
     claimed = Job.objects.filter(pk=job_pk, state=JobState.WAITING).update(
         state=JobState.WORKING, started_at=timezone.now()
     )
-    if not claimed:
-        return
-    job = Job.objects.select_related("run").get(pk=job_pk)
+    return Job.objects.select_related("run").get(pk=job_pk) if claimed else None
+
+
+def _do(
+    job: Job,
+    command: Callable[[Job], Command],
+    *,
+    heard: Callable[[dict[str, Any]], object] | None = None,
+) -> None:
     facts: dict[str, Any] = {}
     message = ""
     try:
-        facts = ask_core(COMMANDS[JobKind(job.kind)](job))
+        asked = command(job)
+        facts = ask_core(asked, heard=heard) if heard else ask_core(asked)
     except CoreFailed as failed:
         facts, message = failed.facts, str(failed)
     except Exception:
         logger.exception("Job %s: a fault of the product.", job.uid)
         message = "A fault of the product; the worker's log has the details."
     state = JobState.FAILED if message else JobState.DONE
-    Job.objects.filter(pk=job_pk, state=JobState.WORKING).update(
+    Job.objects.filter(pk=job.pk, state=JobState.WORKING).update(
         state=state, facts=facts, message=message, finished_at=timezone.now()
     )
 
@@ -79,6 +119,10 @@ def try_again(job_pk: int) -> bool:
 def settle_lost() -> int:
     """Fail jobs whose worker has not been heard of long after their limit; how many."""
     limit = timezone.now() - timedelta(seconds=SECONDS + GRACE_SECONDS)
+    lost = Job.objects.filter(kind=JobKind.REHEARSAL, state=JobState.WORKING, started_at__lt=limit)
+    for job in lost:
+        rehearsing.clear(job)
+        slot_rows.take_back()
     return Job.objects.filter(state=JobState.WORKING, started_at__lt=limit).update(
         state=JobState.FAILED,
         message="Its worker was lost; ask for it again.",
@@ -87,8 +131,17 @@ def settle_lost() -> int:
 
 
 def wake_waiting(count: int) -> None:
-    """Wake a worker for each of the ``count`` longest waiting jobs."""
-    waiting = Job.objects.filter(state=JobState.WAITING).order_by("created_at", "pk")
+    """Wake a worker for each of the ``count`` longest waiting jobs that need no slot."""
+    _wake_each(Job.objects.exclude(kind=JobKind.REHEARSAL), count)
+
+
+def wake_rehearsals(count: int = 1) -> None:
+    """The same for rehearsals: when a slot may have become free, or else they would run in vain."""
+    _wake_each(Job.objects.filter(kind=JobKind.REHEARSAL), count)
+
+
+def _wake_each(jobs: QuerySet[Job], count: int) -> None:
+    waiting = jobs.filter(state=JobState.WAITING).order_by("created_at", "pk")
     for job_pk in waiting.values_list("pk", flat=True)[:count]:
         _wake(job_pk)
 

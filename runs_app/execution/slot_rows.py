@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.db.models.functions import Now
 
@@ -27,6 +28,22 @@ def occupy(run: TrainingRun, host: str, names: Sequence[str]) -> None:
     """The run is on these places of a host, and nowhere else."""
     leave(run)
     Slot.objects.filter(host=host, name__in=names).update(run=run)
+
+
+@contextmanager
+def lent(names: Sequence[str]) -> Iterator[None]:
+    """Inside the block no run could start on these places of this host; none is missed."""
+    own = Slot.objects.filter(host=slots.host_name(), name__in=names, run=None)
+    own.update(free_since=None)
+    try:
+        yield
+    finally:
+        own.update(free_since=Now())
+
+
+def take_back() -> None:
+    """What was lent to somebody who is gone is free again."""
+    Slot.objects.filter(run=None, free_since=None).update(free_since=Now())
 
 
 def leave(run: TrainingRun) -> None:

@@ -17,6 +17,11 @@ from runs_app.queries import about
 
 Errors = dict[str, tuple[str, ...]]
 
+PREVIEWS = {
+    "features": "features", "horizons": "split", "model": "estimate", "loss": "losses",
+}  # fmt: skip
+"""Step to the preview that it shows."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -30,11 +35,20 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class SummaryRow:
+    """One field on the last page."""
+
+    label: str = about("Its name.")
+    value: str = about("Its value in words.")
+    usual: str = about("What the preset has instead; empty where it is the same.")
+
+
+@dataclass(frozen=True)
 class SummaryPart:
     """What one step comes to, on the last page."""
 
     step: Step = about("The step.")
-    rows: list[tuple[str, str]] = about("Label and value of each field.")
+    rows: list[SummaryRow] = about("Each field of the step.")
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,7 @@ class BuilderPage:
     previous: Step | None = about("The step before, if any.")
     next: Step | None = about("The step after, if any.")
     saved: bool = about("True when the draft is stored in the session.")
+    preview: str = about("Which preview the page has; empty for none.")
     loose_marks: list[str] = about("Why the run that was cloned failed, of fields on no page.")
 
 
@@ -87,8 +102,8 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
     marks = {path: (message,) for path, message in draft.still_marked.items()}
     shown = marks | errors if step.key in draft.visited else {}
     own = errors_by_field(shown, step.all_paths)
-    fields = [build_field(path, draft.shown(path), own.get(path, ())) for path in step.paths]
-    more = [build_field(path, draft.shown(path), own.get(path, ())) for path in step.more]
+    fields = [draft.field(path, own.get(path, ())) for path in step.paths]
+    more = [draft.field(path, own.get(path, ())) for path in step.more]
     return BuilderPage(
         draft=draft,
         step=step,
@@ -106,6 +121,7 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
         previous=STEPS[index - 1] if index else None,
         next=None if last else STEPS[index + 1],
         saved=bool(draft.values),
+        preview=PREVIEWS.get(step.key, ""),
         loose_marks=[
             f"{path}: {message}"
             for path, message in draft.still_marked.items()
@@ -148,8 +164,8 @@ def _summary(draft: Draft) -> list[SummaryPart]:
     for step in STEPS:
         rows = []
         for path in step.all_paths:
-            item = build_field(path, draft.shown(path))
-            rows.append((item.label, _in_words(item)))
+            item = draft.field(path)
+            rows.append(SummaryRow(item.label, _in_words(item), item.usual if item.changed else ""))
         parts.append(SummaryPart(step, rows))
     return parts
 

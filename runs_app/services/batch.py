@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runs_app.errors import RunError
-from runs_app.forecasting.config.document import parse_yaml
+from runs_app.forecasting.config.document import parse_yaml, to_tree
 from runs_app.forecasting.config.faults import show
 from runs_app.forecasting.config.paths import closest
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
@@ -59,6 +59,19 @@ def plan_batch(text: str) -> list[PlannedRun]:
     if errors:
         raise ConfigInvalid(errors)
     return planned
+
+
+def is_batch(text: str) -> bool:
+    """Whether a YAML text is a file of runs and not a configuration; ``ConfigInvalid``."""
+    tree = parse_yaml(text)
+    return isinstance(tree, list) or (isinstance(tree, dict) and bool(tree.keys() & {*_KEYS[:-1]}))
+
+
+def whole_payload(run: PlannedRun) -> dict[str, Any]:
+    """What a planned run is by itself: a clone with the fields that it takes over."""
+    if not run.clone_of:
+        return run.payload
+    return to_tree(check(changed(run_to_copy(run.clone_of), run.payload)))
 
 
 def _check(run: PlannedRun) -> None:

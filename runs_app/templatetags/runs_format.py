@@ -268,6 +268,12 @@ def to_json(value: Any) -> str:
 
 
 @register.filter
+def unlocal(value: float) -> str:
+    """A coordinate of a picture: never with a comma or an exponent."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+@register.filter
 def count(value: Any) -> str:
     """A large count in words' short form, two digits: ``330 k``, ``5.5 M``."""
     number = as_float(value)

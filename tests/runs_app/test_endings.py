@@ -106,7 +106,7 @@ def test_half_the_batch_and_twice_the_passes(
     run = short_of_memory(batch, passes)
     found = suggestion(run)
     assert found == {"train.batch_size": half, "train.accumulation": twice}
-    assert [(one.before, one.after) for one in changes(run, found)] == [
+    assert [(one.before, one.after) for one in changes(run.config, found)] == [
         (batch, half), (passes, twice),
     ]  # fmt: skip
     assert suggestion(short_of_memory(batch, passes, train__batch_size="Too large.")) == found

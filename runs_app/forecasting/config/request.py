@@ -13,7 +13,12 @@ from typing import Any
 from hydra.core.override_parser.types import Quote, QuotedString
 from pydantic import BaseModel, ConfigDict, create_model
 
-from runs_app.forecasting.config.compose import compose_config, preset_tree
+from runs_app.forecasting.config.compose import (
+    DEFAULT_LOSS,
+    DEFAULT_VARIANT,
+    compose_config,
+    preset_tree,
+)
 from runs_app.forecasting.config.document import check_tree, to_tree
 from runs_app.forecasting.config.faults import show
 from runs_app.forecasting.config.overrides import PATH as OVERRIDES
@@ -217,6 +222,24 @@ def flat_from_config(config: RunConfig) -> dict[str, Any]:
         if not _has_flat_key(path) and get_path(tree, path) != get_path(preset, path)
     ]
     return flat
+
+
+def brief_from_config(config: RunConfig) -> dict[str, Any]:
+    """The same without what the preset has anyway: the shortest payload that gives ``config``."""
+    flat = flat_from_config(config)
+    overrides = flat.pop(OVERRIDES)
+    preset = preset_tree(config.model.variant, config.loss.kind)
+    set_path(preset, FLAT_PATHS["variant"], str(DEFAULT_VARIANT))
+    set_path(preset, FLAT_PATHS["regression_loss"], str(DEFAULT_LOSS))
+    brief = {
+        key: value
+        for key, value in flat.items()
+        if key == "data_source" or value != get_path(preset, FLAT_PATHS[key])
+    }
+    if "loss_weights" in brief:
+        usual = get_path(preset, FLAT_PATHS["loss_weights"])
+        brief["loss_weights"] = {k: v for k, v in flat["loss_weights"].items() if v != usual[k]}
+    return brief | ({OVERRIDES: overrides} if overrides else {})
 
 
 def _has_flat_key(path: str) -> bool:

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     import torch
 
     from runs_app.forecasting.config.schema import RunConfig
+    from runs_app.forecasting.data.prepare import PreparedData
     from runs_app.forecasting.training.stopping import StopSignal
 
 LOG = logging.getLogger(__name__)
@@ -196,7 +197,11 @@ def prepared(device: torch.device, config: RunConfig, work: Work) -> Fit:
     """The parts of a fit, in one of the processes that share it."""
     use_available_cores(work.ranks.size)
     keep_freed_memory()
-    data = prepare(config, work.data_root)
+    return put_together(device, config, prepare(config, work.data_root), work)
+
+
+def put_together(device: torch.device, config: RunConfig, data: PreparedData, work: Work) -> Fit:
+    """The same once the data is there. Raises ``OutOfMemory`` where it cannot fit."""
     if work.ranks.leads:
         on_cpu = work.ranks.size if device.type == "cpu" else 1
         refuse_what_cannot_fit(config, data, device, processes=on_cpu)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from runs_app.forecasting.config.schema import Precision
+from runs_app.forecasting.config.footprint import bytes_per_window, training_bytes
 from runs_app.forecasting.errors import OutOfMemory
 from runs_app.forecasting.network.forecaster import Forecaster
 from runs_app.forecasting.training.memory import free_bytes
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from runs_app.forecasting.data.prepare import PreparedData
 
 GIB = 1024**3
-BYTES_PER_PARAMETER = 16
-"""Weight, gradient and AdamW's two moments in float32."""
-KEPT_PER_LAYER = 8
-"""Tensors as wide as the tokens that a layer keeps at least for the way back: its two inputs,
-query, key, value, and the hidden layer, which counts four."""
 
 
 class Need(NamedTuple):
@@ -42,12 +37,7 @@ def need_of(config: RunConfig, features: list[int]) -> Need:
     with torch.device("meta"):
         network = Forecaster(config.model, config.loss.kind, features=features)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    model = config.model
-    tokens = (model.context_bars - model.patch_length) // model.patch_stride + 1
-    number = 2 if config.train.precision is Precision.BF16_MIXED else 4
-    kept = len(features) * model.layers * KEPT_PER_LAYER * tokens * model.d_model * number
-    windows = 4 * model.context_bars * sum(features)
-    return Need(parameters, parameters * BYTES_PER_PARAMETER, kept + windows)
+    return Need(parameters, training_bytes(parameters), bytes_per_window(config, features))
 
 
 def refuse_what_cannot_fit(

@@ -267,6 +267,7 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
         "/api/queue/slots/{host}/{name}/drain", "/api/queue/slots/{host}/{name}/undrain",
         "/api/trash", "/api/trash/{uid}", "/api/trash/{uid}/restore",
         "/api/runs/compare", "/api/runs/{uid}/curves", "/api/runs/{uid}/points",
+        "/api/rehearsals", "/api/rehearsals/{uid}",
         "/api/notifications", "/api/notifications/read", "/api/notifications/{number}/read",
     }  # fmt: skip
     body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
