@@ -24,6 +24,7 @@ from runs_app.forecasting.evaluation.groups import (
 from runs_app.judgement import BADGES, NOT_JUDGED, SCORES, Badge, badge_of, leaks, stored
 from runs_app.models import RunGroup, TrainingRun
 from runs_app.queries import PAGE_SIZE, about, is_cancelling
+from runs_app.series import MOST_CURVES
 
 UNPROVEN = Badge("No claim", "secondary", "minus")
 """Every baseline is beaten by the runs that count, but not all of them do."""
@@ -93,6 +94,20 @@ class GroupPage:
     scores: list[str] = about("Scores the runs have, the deciding one first.")
     baselines: dict[str, str] = about("Baselines compared with: key and words.")
     chart: dict[str, Any] = about("Skill of every run, for the chart.")
+
+    @property
+    def _uids(self) -> list[str]:
+        return [row.run.uid for fold in self.folds for row in fold.rows if row.run]
+
+    @property
+    def compared(self) -> str:
+        """Ids of its runs for the address of a comparison; empty where there are not two."""
+        return ",".join(self._uids[:MOST_CURVES]) if len(self._uids) > 1 else ""
+
+    @property
+    def compared_all(self) -> bool:
+        """True where one comparison can hold all of its runs."""
+        return len(self._uids) <= MOST_CURVES
 
     @property
     def done(self) -> int:

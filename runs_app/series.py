@@ -14,6 +14,8 @@ MAX_POINTS = 2000
 
 MAX_ABANDONED = 8
 """Abandoned pieces that a page receives, the newest."""
+MOST_CURVES = 20
+"""Runs that are compared in one chart: as many curves an eye can tell apart."""
 
 EPOCH_KEYS = ("val_loss", "val_da", "val_nll", "val_crps", "val_pinball", "val_rmse")
 """What one validation contributes to the charts, in the order of ``Points.epochs``."""

@@ -7,6 +7,7 @@ from django.urls import path
 from runs_app.views.alive import alive
 from runs_app.views.artifacts import artifact, artifact_list
 from runs_app.views.builder import builder, new
+from runs_app.views.comparison import compare
 from runs_app.views.copies import run_branch, run_clone, run_resume, run_retry
 from runs_app.views.datasets import dataset, datasets
 from runs_app.views.detail import (
@@ -39,6 +40,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("alive", alive, name="alive"),
     path("runs", run_list, name="run_list"),
+    path("runs/compare", compare, name="compare"),
     path("runs/new", new, name="new"),
     path("runs/new/rows", rows, name="rows"),
     path("runs/new/<slug:step>", builder, name="builder"),

@@ -6,6 +6,7 @@ from ninja import NinjaAPI
 
 from runs_app.api import (
     actions,
+    comparison,
     datasets,
     groups,
     leak_checks,
@@ -31,6 +32,8 @@ api = NinjaAPI(
     "again after `Retry-After` seconds.",
 )
 problems.add_handlers(api)
+# Before the runs, whose ids would take its address.
+api.add_router("", comparison.router)
 api.add_router("", runs.router)
 api.add_router("", actions.router)
 api.add_router("", queue.router)
