@@ -251,3 +251,9 @@ def count(value: Any) -> str:
 def at(items: list[Any], index: int) -> Any:
     """The item at a position."""
     return items[index]
+
+
+@register.filter
+def cell(column: Any, run: TrainingRun) -> str:
+    """What a column of the run table shows of a run (``run_table.columns.Column``)."""
+    return str(column.show(run))
