@@ -36,7 +36,8 @@ class HomePage:
     """Context of the home page."""
 
     running: list[RunLine] = about("Runs that train now, the longest first.")
-    more_running: int = about("How many more there are.")
+    running_total: int = about("How many there are.")
+    more_running: int = about("How many of them are not shown.")
     queue: QueuePage = about("The first waiting runs, hosts with slots, and findings.")
     ended: list[EndedLine] = about("The newest runs that have ended.")
     total: int = about("Runs in the database, without the trash.")
@@ -54,6 +55,7 @@ def home() -> HomePage:
     )
     return HomePage(
         running=run_lines(running[:SHOWN_RUNNING]),
+        running_total=len(running),
         more_running=max(len(running) - SHOWN_RUNNING, 0),
         queue=queue_page(limit=SHOWN_WAITING),
         ended=_ended(),

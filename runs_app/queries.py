@@ -26,6 +26,7 @@ from runs_app.resumption import resume_step
 from runs_app.series import CURVE_KINDS, Points, read_points
 from runs_app.standings import Standings, standings
 
+PAGE_SIZE = 25
 USUAL_POINTS = 100
 """Newest metric points that tell how long the pause between two may be."""
 
@@ -35,6 +36,7 @@ LATE_SECONDS = 15.0
 
 FAILURE_LINES = 12
 """Console lines that a failed run shows beside its reason."""
+
 
 def about(text: str) -> Any:
     """A field of a page's context, with what it means to the template's author."""

@@ -55,7 +55,11 @@ class Slot(models.Model):
     label = models.CharField(max_length=200, blank=True, help_text="Name of the device.")
     drained = models.BooleanField(default=False, help_text="Nothing new starts here.")
     run = models.ForeignKey(
-        "runs_app.TrainingRun", null=True, blank=True, on_delete=models.SET_NULL, related_name="slots"
+        "runs_app.TrainingRun",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="slots",
     )
     free_since = models.DateTimeField(
         null=True, blank=True, help_text="Since when a run could start here, if one is not on it."

@@ -9,6 +9,7 @@ from runs_app.api import (
     comparison,
     datasets,
     groups,
+    labels,
     leak_checks,
     predictions,
     problems,
@@ -34,6 +35,7 @@ api = NinjaAPI(
 problems.add_handlers(api)
 # Before the runs, whose ids would take its address.
 api.add_router("", comparison.router)
+api.add_router("", labels.router)
 api.add_router("", runs.router)
 api.add_router("", actions.router)
 api.add_router("", queue.router)

@@ -9,9 +9,10 @@ from django.http import QueryDict
 
 from runs_app.choices import Judged, RunStatus
 from runs_app.forecasting.config.schema import Variant
+from runs_app.queries import PAGE_SIZE
 from runs_app.run_table.columns import COLUMNS, DEFAULT, SORTS
 from runs_app.run_table.limits import read_limits
-from runs_app.run_table.wanted import ARCHIVED, HIDDEN, PAGE_SIZE, PAGE_SIZES, RunFilter
+from runs_app.run_table.wanted import ARCHIVED, HIDDEN, PAGE_SIZES, RunFilter
 from runs_app.services.labels import MAX_TAGS, is_tag
 
 MAX_SEARCH = 200

@@ -119,9 +119,7 @@ SORTS: dict[str, Column] = {
 }
 """What the table can be ordered by."""
 
-FIGURES: dict[str, str] = {
-    key: column.field for key, column in COLUMNS.items() if column.limited
-}
+FIGURES: dict[str, str] = {key: column.field for key, column in COLUMNS.items() if column.limited}
 """What it can be narrowed to a range of: word to the run's column."""
 
 

@@ -1,4 +1,4 @@
-"""Rows of the run table: of each run what a row shows, and nothing of its configuration as a whole."""
+"""Rows of the run table: of each run what a row shows, never its whole configuration."""
 
 from __future__ import annotations
 

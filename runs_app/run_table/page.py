@@ -105,6 +105,4 @@ def _heading(column: Column, wanted: RunFilter) -> Heading:
     active = wanted.sort == column.key
     descending = not wanted.descending if active else column.first_descending
     next_order = "desc" if descending else "asc"
-    return Heading(
-        column, active, wanted.descending, next_order if column.key in SORTS else ""
-    )
+    return Heading(column, active, wanted.descending, next_order if column.key in SORTS else "")

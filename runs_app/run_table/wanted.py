@@ -9,10 +9,10 @@ from django.db.models import F, OrderBy, Q, QuerySet
 
 from runs_app.choices import Judged, RunStatus
 from runs_app.models import DataSet, RunGroup, TrainingRun
+from runs_app.queries import PAGE_SIZE
 from runs_app.run_table.columns import DEFAULT, SORTS
 from runs_app.run_table.limits import Limit
 
-PAGE_SIZE = 25
 PAGE_SIZES = (PAGE_SIZE, 50, 100)
 HIDDEN, ONLY, WITH = "hidden", "only", "with"
 ARCHIVED = {HIDDEN: "Without archived runs", ONLY: "Archived runs only", WITH: "With archived runs"}
@@ -96,7 +96,11 @@ def _narrowed(runs: QuerySet[TrainingRun], wanted: RunFilter) -> QuerySet[Traini
         runs = runs.filter(status__in=found)
     if found := [one for one in wanted.outcomes if one in Judged.values]:
         runs = runs.filter(outcome__in=found)
-    # Their keys are found first: a join would read the wide rows.
+    return _limited(_of_kind(runs, wanted), wanted.limits)
+
+
+def _of_kind(runs: QuerySet[TrainingRun], wanted: RunFilter) -> QuerySet[TrainingRun]:
+    # Keys are found first: a join would read the wide rows.
     if wanted.group:
         runs = runs.filter(group_id=_key(RunGroup.objects.filter(uid=wanted.group)))
     if wanted.data:
@@ -109,12 +113,10 @@ def _narrowed(runs: QuerySet[TrainingRun], wanted: RunFilter) -> QuerySet[Traini
         runs = runs.filter(created_at__gte=_midnight(wanted.created_from))
     if wanted.created_until and wanted.created_until < date.max:
         runs = runs.filter(created_at__lt=_midnight(wanted.created_until + timedelta(days=1)))
-    return _limited(runs, wanted.limits)
+    return runs
 
 
-def _limited(
-    runs: QuerySet[TrainingRun], limits: tuple[Limit, ...]
-) -> QuerySet[TrainingRun]:
+def _limited(runs: QuerySet[TrainingRun], limits: tuple[Limit, ...]) -> QuerySet[TrainingRun]:
     for limit in limits:
         name, value = limit.lookup
         runs = runs.filter(**{name: value})

@@ -1,4 +1,4 @@
-"""One intent for several runs. Each run is done by itself, and what did not go is told run by run."""
+"""One intent for several runs, each done by itself; what did not go is told run by run."""
 
 from __future__ import annotations
 

@@ -24,10 +24,7 @@ def save_view(name: str, query: str) -> SavedView:
     text = kept.urlencode()
     if len(text) > SavedView._meta.get_field("query").max_length:
         raise ConfigInvalid([FieldError("name", "cannot be given to so long an address")])
-    if (
-        SavedView.objects.count() >= MAX_VIEWS
-        and not SavedView.objects.filter(name=label).exists()
-    ):
+    if SavedView.objects.count() >= MAX_VIEWS and not SavedView.objects.filter(name=label).exists():
         raise ConfigInvalid(
             [FieldError("name", f"would be one more than {MAX_VIEWS} views; delete one first")]
         )

@@ -34,7 +34,7 @@ class Words:
 
 
 WORDS: dict[Bulk, Words] = {
-    Bulk.CANCEL: Words("Cancel", "Cancel", "asked to stop", "What they have saved stays.", "danger"),
+    Bulk.CANCEL: Words("Cancel", "Cancel", "asked to stop", "What is saved stays.", "danger"),
     Bulk.TAG: Words("Tag", "Add tags", "tagged"),
     Bulk.UNTAG: Words("Take tags off", "Take tags off", "changed"),
     Bulk.ARCHIVE: Words(
@@ -99,9 +99,7 @@ def _tags(action: Bulk, typed: str) -> tuple[str, ...]:
     return tags
 
 
-def _page(
-    action: Bulk, uids: list[str], back: str, typed: str = "", problem: str = ""
-) -> BulkPage:
+def _page(action: Bulk, uids: list[str], back: str, typed: str = "", problem: str = "") -> BulkPage:
     runs = list(
         TrainingRun.objects.visible()
         .filter(uid__in=uids)

@@ -12,18 +12,24 @@ from runs_app.choices import Judged, RunStatus
 from runs_app.comparison.wish import read_wish
 from runs_app.forecasting.config.schema import Variant
 from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.forms.chips import chips, is_long, short_query
 from runs_app.forms.filters import read_columns, read_filter
 from runs_app.run_table.columns import COLUMNS, DEFAULT, FIGURES
 from runs_app.run_table.live import MOST_ROWS, standing
-from runs_app.run_table.page import choices, run_list as run_list_page
+from runs_app.run_table.page import choices
+from runs_app.run_table.page import run_list as run_list_page
 from runs_app.run_table.wanted import ARCHIVED, PAGE_SIZES
 from runs_app.services.views import delete_view, save_view
 from runs_app.views.request import HtmxRequest
+
 
 @require_safe
 @vary_on_headers("HX-Request")
 def run_list(request: HtmxRequest) -> HttpResponse:
     """Search, filter, order and page through the runs; the table alone for htmx."""
+    if is_long(request.GET) and not request.htmx:
+        query = short_query(request.GET)
+        return redirect(f"{request.path}?{query}" if query else request.path)
     wanted, problems = read_filter(request.GET)
     page = run_list_page(wanted)
     if request.htmx:
@@ -31,6 +37,7 @@ def run_list(request: HtmxRequest) -> HttpResponse:
     context = {
         "page": page,
         "problems": problems,
+        "chips": chips(wanted, request.GET),
         "choices": choices(wanted),
         "statuses": RunStatus.choices,
         "outcomes": Judged.choices,
@@ -38,7 +45,6 @@ def run_list(request: HtmxRequest) -> HttpResponse:
         "archives": ARCHIVED.items(),
         "figures": FIGURES,
         "page_sizes": PAGE_SIZES,
-        "sort_columns": page.headings,
     }
     return render(request, "runs/list.html", context)
 

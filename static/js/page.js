@@ -1,4 +1,5 @@
 // What every page needs: questions before what cannot be undone, and no form sent twice.
+import { linkColumns } from "./columns.js";
 import "./times.js";
 
 document.addEventListener("submit", (event) => {
@@ -29,3 +30,11 @@ addEventListener("pageshow", () => {
 document.addEventListener("change", (event) => {
   if (event.target.matches?.("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
+
+// What asks again and again rests while nobody sees it, and looks at once when somebody does.
+const isPoll = (element) => element?.getAttribute?.("hx-trigger")?.startsWith("every ");
+document.addEventListener("htmx:before:request", (event) => {
+  if (document.hidden && isPoll(event.target)) event.preventDefault();
+});
+
+linkColumns();

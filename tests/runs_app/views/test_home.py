@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from runs_app.choices import RunStatus
 from runs_app.forecasting.data.sample import FILE_NAME
@@ -32,7 +33,7 @@ def test_without_sample_data_home_says_where_candles_go(browser: Client, data_ro
 def test_live_and_recent_runs_stand_apart(browser: Client, make_run: MakeRun) -> None:
     make_run("waits")
     make_run("trains", status=RunStatus.RUNNING)
-    make_run("is done", status=RunStatus.COMPLETED)
+    make_run("is done", status=RunStatus.COMPLETED, finished_at=timezone.now())
     page = browser.get("/").content.decode()
     now, recent = page.split("Recent")
     assert now.index("trains") < now.index("waits")
