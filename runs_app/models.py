@@ -145,6 +145,7 @@ class TrainingRun(models.Model):
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
+        db_index=False,  # the index of the list has it; one of its own leads to the wide rows
         related_name="runs",
         help_text="Whose path its config names.",
     )

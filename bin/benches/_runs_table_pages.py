@@ -10,10 +10,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import benches._django  # noqa: F401
 from django.db import connection
 from django.test import Client
 
+import benches._django  # noqa: F401
 from runs_app.choices import RunStatus
 from runs_app.forecasting.config.compose import compose_config
 from runs_app.models import DataSet, TrainingRun
@@ -36,7 +36,7 @@ STATES = (RunStatus.COMPLETED, RunStatus.COMPLETED, RunStatus.COMPLETED, RunStat
 
 def main(sizes: list[int]) -> None:
     """Times every page at each size, from the smallest."""
-    chance = random.Random(7)  # noqa: S311 - nothing here is secret
+    chance = random.Random(7)
     data_set = DataSet.objects.create(name="bench", path="bench.csv", timeframe="1m", bars=1)
     config = compose_config({"data": {"source": data_set.path}}).model_dump(mode="json")
     found: dict[str, dict[str, float]] = {}

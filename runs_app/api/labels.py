@@ -11,6 +11,7 @@ from runs_app.api.body import read_json
 from runs_app.api.problems import BadRequest, Problems, Refusal
 from runs_app.api.representations import RunDetail, run_detail
 from runs_app.api.runs import find_run
+from runs_app.api.runs import router as runs_router
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.services.bulk import MOST_RUNS, TAGGING, Bulk, do_to_all
 from runs_app.services.labels import edit_run, read_edit, read_tags
@@ -43,7 +44,7 @@ def _body(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
 _TAGS = {"type": "array", "items": {"type": "string"}}
 
 
-@router.patch(
+@runs_router.patch(
     "/runs/{uid}",
     response={200: RunDetail, 404: Refusal, 409: Refusal, 422: Problems},
     openapi_extra=_body(

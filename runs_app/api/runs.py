@@ -30,7 +30,7 @@ from runs_app.api.representations import (
     run_summary,
 )
 from runs_app.api.request_document import request_document
-from runs_app.choices import EventKind
+from runs_app.choices import EventKind, Judged, RunStatus
 from runs_app.errors import RunNotFound
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.models import TrainingRun
@@ -39,7 +39,7 @@ from runs_app.queueing.turns import turns_of
 from runs_app.run_table.columns import SORTS
 from runs_app.run_table.limits import read_limits
 from runs_app.run_table.wanted import RunFilter, filter_runs
-from runs_app.services.labels import MAX_TAGS
+from runs_app.services.labels import MAX_TAGS, is_tag
 from runs_app.services.launch import launch_run
 from runs_app.services.report import read_report
 from runs_app.services.trash import trash_run
@@ -61,15 +61,11 @@ class RunQuery(Schema):
 
     limit: int = Field(50, ge=1, le=500, description="Runs in the answer.")
     offset: int = Field(0, ge=0, le=10_000_000, description="Runs left out before the first.")
-    status: list[Literal["", "pending", "running", "completed", "failed", "cancelled"]] = Field(
-        [], description="One or several."
-    )
+    status: list[str] = Field([], description=f"One or several of {', '.join(RunStatus.values)}.")
     search: Word = Field("", description="Part of a run's name, id or tags.")
-    outcome: list[Literal["", "beats", "ties", "loses"]] = Field(
-        [], description="The verdict; one or several."
-    )
+    outcome: list[str] = Field([], description=f"One or several of {', '.join(Judged.values)}.")
     group: Word = Field("", description="Public id of a group.")
-    tag: list[Word] = Field([], max_length=MAX_TAGS, description="A run has all of them.")
+    tag: list[str] = Field([], description="A run has all of them.")
     data: str = Field("", max_length=500, description="Candle file, relative to DATA_ROOT.")
     preset: Literal["", "tiny", "base", "medium", "large"] = ""
     created_from: date | None = Field(None, description="First day, in UTC.")
@@ -117,6 +113,15 @@ def _filter(wanted: RunQuery) -> RunFilter:
     """The query as the run table has it. Raises ``BadRequest``."""
     limits, problems = read_limits(wanted.where)
     faults = [FieldError("where", problem) for problem in problems]
+    for name, given, known in (
+        ("status", wanted.status, RunStatus.values),
+        ("outcome", wanted.outcome, Judged.values),
+    ):
+        if any(one and one not in known for one in given):
+            words = ", ".join(f"'{one}'" for one in known)
+            faults.append(FieldError(name, f"must be one or several of {words}"))
+    if not all(is_tag(tag) for tag in wanted.tag) or len(wanted.tag) > MAX_TAGS:
+        faults.append(FieldError("tag", f"must be at most {MAX_TAGS} tags as runs have them"))
     if wanted.sort not in SORTS:
         faults.append(FieldError("sort", f"must be one of {', '.join(SORTS)}"))
     if "\x00" in wanted.data:

@@ -92,6 +92,7 @@ class Migration(migrations.Migration):
             model_name="trainingrun",
             name="data_set",
             field=models.ForeignKey(
+                db_index=False,
                 blank=True,
                 help_text="Whose path its config names.",
                 null=True,

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.db.models import F, OrderBy, Q, QuerySet
 
 from runs_app.choices import Judged, RunStatus
-from runs_app.models import DataSet, RunGroup, TrainingRun
+from runs_app.models import DataSet, TrainingRun
 from runs_app.queries import PAGE_SIZE
 from runs_app.run_table.columns import DEFAULT, SORTS
 from runs_app.run_table.limits import Limit
@@ -100,11 +100,12 @@ def _narrowed(runs: QuerySet[TrainingRun], wanted: RunFilter) -> QuerySet[Traini
 
 
 def _of_kind(runs: QuerySet[TrainingRun], wanted: RunFilter) -> QuerySet[TrainingRun]:
-    # Keys are found first: a join would read the wide rows.
     if wanted.group:
-        runs = runs.filter(group_id=_key(RunGroup.objects.filter(uid=wanted.group)))
+        runs = runs.filter(group__uid=wanted.group)
     if wanted.data:
-        runs = runs.filter(data_set_id=_key(DataSet.objects.filter(path=wanted.data)))
+        # The key is found first: a join would read the wide rows of all runs of the file.
+        found = DataSet.objects.filter(path=wanted.data).values_list("pk", flat=True).first()
+        runs = runs.filter(data_set_id=found or 0)
     if wanted.preset:
         runs = runs.filter(preset=wanted.preset)
     for tag in wanted.tags:
@@ -121,12 +122,6 @@ def _limited(runs: QuerySet[TrainingRun], limits: tuple[Limit, ...]) -> QuerySet
         name, value = limit.lookup
         runs = runs.filter(**{name: value})
     return runs
-
-
-def _key(rows: QuerySet[RunGroup] | QuerySet[DataSet]) -> int:
-    """The key of the only row; 0, which no row has, where there is none."""
-    key: int | None = rows.values_list("pk", flat=True).first()
-    return key or 0
 
 
 def _midnight(day: date) -> datetime:

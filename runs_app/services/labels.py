@@ -70,15 +70,15 @@ def read_edit(given: dict[str, Any]) -> RunEdit:
         faults.append(FieldError("archived", "must be true or false"))
     if not given:
         faults.append(FieldError("name", "or tags or archived is required"))
-    name, tags = None, None
-    try:
-        name = clean_name(given["name"]) if "name" in given else None
-        tags = read_tags(given["tags"]) if "tags" in given else None
-    except ConfigInvalid as invalid:
-        faults += invalid.errors
+    read: dict[str, Any] = {"archived": archived}
+    for key, reader in (("name", clean_name), ("tags", read_tags)):
+        try:
+            read |= {key: reader(given[key])} if key in given else {}
+        except ConfigInvalid as invalid:
+            faults += invalid.errors
     if faults:
         raise ConfigInvalid(faults)
-    return RunEdit(name, tags, archived)
+    return RunEdit(**read)
 
 
 def edit_run(uid: str, edit: RunEdit) -> TrainingRun:
