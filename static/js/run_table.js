@@ -136,7 +136,7 @@ const ACTS = {
   j: () => step(1),
   k: () => step(-1),
   x: () => current()?.querySelector('input[name="ids"]')?.click(),
-  "/": () => document.getElementById("run-search").focus(),
+  "/": () => document.getElementById("run-search").select(),
   "?": () => dialog.showModal(),
 };
 

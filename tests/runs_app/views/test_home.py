@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_without_sample_data_home_says_where_candles_go(browser: Client, data_ro
 def test_live_and_recent_runs_stand_apart(browser: Client, make_run: MakeRun) -> None:
     make_run("waits")
     make_run("trains", status=RunStatus.RUNNING)
-    make_run("is done", status=RunStatus.COMPLETED, finished_at=timezone.now())
+    make_run("is done", status=RunStatus.COMPLETED)
     page = browser.get("/").content.decode()
     now, recent = page.split("Recent")
     assert now.index("trains") < now.index("waits")
@@ -63,3 +64,40 @@ def test_waiting_runs_stand_in_the_order_of_the_queue(browser: Client, make_run:
     make_run("soonest", rank=3, priority=1)
     page = browser.get("/").content.decode()
     assert page.index("soonest") < page.index("sooner<") < page.index("later")
+
+
+def test_results_are_sentences(browser: Client, make_run: MakeRun) -> None:
+    verdict = {"sentence": "It beats GARCH(1,1)-t on the test part."}
+    done = {"status": RunStatus.COMPLETED, "outcome": "beats", "verdict": verdict}
+    make_run("good", **done)
+    make_run("leaky", leaks={"passed": False}, **done)
+    make_run("bad", status=RunStatus.FAILED, message="Out of memory at step 7.")
+    make_run("away", archived_at=timezone.now(), **done)
+    page = browser.get("/").content.decode()
+    assert "It beats GARCH(1,1)-t on the test part." in page
+    assert "Not to be believed, its leak check failed." in page
+    assert "Out of memory at step 7." in page
+    assert ">away</a>" not in page
+
+
+def test_what_trains_shows_how_far_it_is(browser: Client, make_run: MakeRun) -> None:
+    make_run(
+        "trains", status=RunStatus.RUNNING, step=50, epoch=1, val_loss=0.25,
+        metrics={"steps_per_epoch": 100, "eta_seconds": 125.0},
+    )  # fmt: skip
+    page = browser.get("/").content.decode()
+    assert "<dd>0.2500</dd>" in page
+    assert "2 min 5 s" in page
+    share = re.search(r'<progress class="bar mt-2" max="1" value="([0-9.]+)"', page)
+    assert share
+    assert 0 < float(share[1]) < 0.5
+
+
+def test_the_first_run_is_two_clicks_away(
+    browser: Client, data_root: Path, sample_file: Path
+) -> None:
+    (data_root / FILE_NAME).write_bytes(sample_file.read_bytes())
+    assert 'href="/runs/new?sample"' in browser.get("/").content.decode()
+    first = browser.get("/runs/new?sample", follow=True)
+    assert "Start training" in first.content.decode()
+    assert "is-invalid" not in first.content.decode()
