@@ -60,8 +60,8 @@ def _skill(run: TrainingRun) -> str:
 
 WIDE = "d-none d-xxl-table-cell"
 BEST = "validation part, at the epoch of the best loss"
-LOSS = {"limited": True, "narrow": ""}
-SCORE = {"limited": True, "narrow": "d-none d-lg-table-cell"}
+LOSS: dict[str, Any] = {"limited": True, "narrow": ""}
+SCORE: dict[str, Any] = {"limited": True, "narrow": "d-none d-lg-table-cell"}
 SIZE: dict[str, Any] = {"limited": True, "narrow": WIDE, "first_descending": True}
 
 COLUMNS: dict[str, Column] = {

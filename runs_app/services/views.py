@@ -9,6 +9,9 @@ from runs_app.saved_views import SavedView
 from runs_app.services.launch import clean_name
 
 MAX_NAME = 60
+MAX_QUERY = 2000
+"""As the column holds."""
+
 MAX_VIEWS = 200
 _NOT_KEPT = ("page", "csrfmiddlewaretoken")
 
@@ -22,7 +25,7 @@ def save_view(name: str, query: str) -> SavedView:
     for key in _NOT_KEPT:
         kept.pop(key, None)
     text = kept.urlencode()
-    if len(text) > SavedView._meta.get_field("query").max_length:
+    if len(text) > MAX_QUERY:
         raise ConfigInvalid([FieldError("name", "cannot be given to so long an address")])
     if SavedView.objects.count() >= MAX_VIEWS and not SavedView.objects.filter(name=label).exists():
         raise ConfigInvalid(
