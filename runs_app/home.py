@@ -13,6 +13,7 @@ from runs_app.models import DataSet, TrainingRun
 from runs_app.queries import about
 from runs_app.queueing.page import QueuePage, queue_page
 from runs_app.run_table.lines import RunLine, run_lines
+from runs_app.run_table.page import all_runs
 
 SHOWN_RUNNING = 12
 SHOWN_WAITING = 4
@@ -59,7 +60,7 @@ def home() -> HomePage:
         more_running=max(len(running) - SHOWN_RUNNING, 0),
         queue=queue_page(limit=SHOWN_WAITING),
         ended=_ended(),
-        total=runs.count(),
+        total=all_runs(),
         machine=read_machine(),
         sample=sample(),
     )

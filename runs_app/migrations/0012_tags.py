@@ -192,9 +192,9 @@ class Migration(migrations.Migration):
                 fields=[
                     "archived_at",
                     "trashed_at",
-                    "status",
                     "created_at",
                     "id",
+                    "status",
                     "name",
                     "uid",
                     "tags",

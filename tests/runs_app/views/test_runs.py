@@ -82,7 +82,7 @@ def test_the_table_reads_no_configuration_and_no_events(browser: Client, make_ru
         make_run()
     with CaptureQueriesContext(connection) as queries:
         browser.get("/runs")
-    assert len(queries) <= 9, "the rows, three counts, four lists to choose from, the navigation"
+    assert len(queries) <= 10, "the rows, four counts, four lists to choose from, the navigation"
     assert not any("runevent" in query["sql"] for query in queries)
     # Single values of the configuration are picked out by the database; the whole is not read.
     assert not any(re.search(r'"config"(, "| FROM)', query["sql"]) for query in queries)
