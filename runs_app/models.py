@@ -24,7 +24,13 @@ from runs_app.choices import (
 )
 from runs_app.curve_block import CurveBlock  # noqa: F401 - Django finds models here
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
+from runs_app.queue_models import Queue as Queue
+from runs_app.queue_models import Slot as Slot
+from runs_app.queue_models import Worker as Worker
+from runs_app.run_sets import BEST_SCORES as BEST_SCORES
+from runs_app.run_sets import LISTED as LISTED
 from runs_app.run_sets import RunSet
+from runs_app.saved_views import SavedView as SavedView
 
 _UID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -110,6 +116,9 @@ class RunGroup(models.Model):
         return self.folds * self.seeds
 
 
+RunManager = models.Manager.from_queryset(RunSet)
+
+
 class TrainingRun(models.Model):
     """One training run: its configuration, its state, and its latest figures."""
 
@@ -120,6 +129,19 @@ class TrainingRun(models.Model):
     )
     reason = models.CharField(max_length=32, blank=True, help_text="Why it ended, one word.")
     message = models.TextField(blank=True, help_text="Why it ended, one readable sentence.")
+    tags = models.CharField(
+        max_length=400, blank=True, help_text="In commas, those around it too: ,first,second,"
+    )
+    preset = models.CharField(max_length=32, blank=True, help_text="As in its config.")
+    data_set = models.ForeignKey(
+        DataSet,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        db_index=False,  # the index of the list has it; one of its own leads to the wide rows
+        related_name="runs",
+        help_text="Whose path its config names.",
+    )
     config = models.JSONField(help_text="The resolved RunConfig.")
     request = models.JSONField(default=dict, help_text="The flat payload it was made from.")
 
@@ -146,7 +168,10 @@ class TrainingRun(models.Model):
     kill_requested_at = models.DateTimeField(
         null=True, blank=True, help_text="When it was cancelled a second time: end it now."
     )
-    trashed_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    archived_at = models.DateTimeField(
+        null=True, blank=True, help_text="Out of sight in lists until they are asked for it."
+    )
+    trashed_at = models.DateTimeField(null=True, blank=True)
     trash_bytes = models.BigIntegerField(default=0, help_text="Bytes on disk when it was trashed.")
     trash_wanted_at = models.DateTimeField(
         null=True, blank=True, help_text="It goes to the trash as soon as it has ended."
@@ -194,15 +219,27 @@ class TrainingRun(models.Model):
     epoch = models.PositiveIntegerField(null=True, blank=True)
     step = models.BigIntegerField(null=True, blank=True)
     train_loss = models.FloatField(null=True, blank=True)
-    val_loss = models.FloatField(null=True, blank=True, db_index=True)
+    val_loss = models.FloatField(null=True, blank=True)
     best_val_loss = models.FloatField(null=True, blank=True)
+    val_nll = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    val_crps = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    val_pinball = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    val_rmse = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    val_da = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    val_f1 = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    skill = models.FloatField(
+        null=True, blank=True, help_text="On the test part, against the hardest baseline."
+    )
+    seconds = models.FloatField(
+        null=True, blank=True, help_text="From its start to its newest event, or to its end."
+    )
+    size_bytes = models.BigIntegerField(default=0, help_text="Of its registered files.")
     metrics = models.JSONField(default=dict, help_text="Latest value of every metric by name.")
 
     outcome = models.CharField(
         max_length=8,
         blank=True,
         choices=Judged.choices,
-        db_index=True,
         help_text="The verdict in one word; empty where the run was not judged.",
     )
     verdict = models.JSONField(null=True, blank=True, help_text="The core's Verdict.")
@@ -217,10 +254,36 @@ class TrainingRun(models.Model):
                 condition=models.Q(status__in=[str(s) for s in RunStatus]), name="run_status_known"
             ),
         )
-        indexes = (models.Index(fields=("status", "-priority", "rank"), name="run_queue"),)
+        indexes = (
+            models.Index(fields=("status", "-priority", "rank"), name="run_queue"),
+            # Its rows are wide (a configuration each), so a list never reads them to search, filter
+            # or order: this index holds whatever it looks at.
+            models.Index(fields=LISTED, name="run_list"),
+            models.Index(
+                fields=("trashed_at",),
+                condition=models.Q(trashed_at__isnull=False),
+                name="run_trash",
+            ),
+            models.Index(
+                fields=("-finished_at",),
+                condition=models.Q(finished_at__isnull=False),
+                name="run_ended",
+            ),
+            models.Index(fields=("tags",), condition=~models.Q(tags=""), name="run_tags"),
+        )
 
     def __str__(self) -> str:
         return self.name or self.uid
+
+    @property
+    def tag_list(self) -> list[str]:
+        """Its tags, in alphabetical order."""
+        return [tag for tag in self.tags.split(",") if tag]
+
+    @property
+    def is_archived(self) -> bool:
+        """True while lists leave it out unless they are asked for it."""
+        return self.archived_at is not None
 
     @property
     def is_live(self) -> bool:
@@ -283,71 +346,6 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}:{self.path}"
-
-
-class Queue(models.Model):
-    """The one row that all who start runs agree by."""
-
-    paused_at = models.DateTimeField(
-        null=True, blank=True, help_text="Since when nothing new starts."
-    )
-    next_rank = models.BigIntegerField(default=1, help_text="Rank of the next run that waits.")
-    swept_at = models.DateTimeField(null=True, blank=True, help_text="Last look for lost workers.")
-    judge_after = models.DateTimeField(
-        null=True, blank=True, help_text="No lease is judged before: the database was away."
-    )
-
-    class Meta:
-        verbose_name_plural = "queue"
-
-    def __str__(self) -> str:
-        return "paused" if self.paused_at else "open"
-
-
-class Worker(models.Model):
-    """One worker process that trains runs, by its own word every few seconds."""
-
-    name = models.CharField(max_length=200, unique=True)
-    host = models.CharField(max_length=200, db_index=True)
-    pid = models.PositiveIntegerField()
-    seen_at = models.DateTimeField(help_text="By the database's clock.")
-    heard_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the broker last brought it a message."
-    )
-    stopping = models.BooleanField(default=False)
-    disk_free = models.BigIntegerField(default=0)
-    disk_total = models.BigIntegerField(default=0)
-    blocked = models.TextField(blank=True, help_text="Why it starts nothing, in a sentence.")
-
-    class Meta:
-        ordering = ("host", "pid")
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Slot(models.Model):
-    """A place for one run on a host: a GPU, or a share of its processors."""
-
-    host = models.CharField(max_length=200)
-    name = models.CharField(max_length=100, help_text="gpu-UUID or cpu-NUMBER.")
-    gpu = models.CharField(max_length=100, blank=True, help_text="UUID of the device.")
-    label = models.CharField(max_length=200, blank=True, help_text="Name of the device.")
-    drained = models.BooleanField(default=False, help_text="Nothing new starts here.")
-    run = models.ForeignKey(
-        TrainingRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="slots"
-    )
-    free_since = models.DateTimeField(
-        null=True, blank=True, help_text="Since when a run could start here, if one is not on it."
-    )
-    seen_at = models.DateTimeField(help_text="By the database's clock.")
-
-    class Meta:
-        ordering = ("host", "name")
-        constraints = (models.UniqueConstraint(fields=("host", "name"), name="slot_of_host"),)
-
-    def __str__(self) -> str:
-        return f"{self.host} {self.name}"
 
 
 class Artifact(models.Model):

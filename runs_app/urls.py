@@ -7,6 +7,7 @@ from django.urls import path
 from runs_app.views.alive import alive
 from runs_app.views.artifacts import artifact, artifact_list, artifact_preview
 from runs_app.views.builder import builder, draft_delete, new
+from runs_app.views.bulk import bulk
 from runs_app.views.comparison import compare
 from runs_app.views.copies import run_branch, run_clone, run_resume, run_retry
 from runs_app.views.datasets import dataset, datasets
@@ -27,6 +28,7 @@ from runs_app.views.exports import (
 )
 from runs_app.views.groups import group_cancel, group_delete, group_detail, group_list
 from runs_app.views.home import home
+from runs_app.views.labels import run_edit
 from runs_app.views.leak_checks import leak_check
 from runs_app.views.log import run_log, run_log_search
 from runs_app.views.notifications import (
@@ -48,7 +50,7 @@ from runs_app.views.queue import (
 from runs_app.views.rehearsals import rehearsal
 from runs_app.views.report import run_report
 from runs_app.views.rows import rows
-from runs_app.views.runs import run_list
+from runs_app.views.runs import live_rows, run_list, view_delete, view_save
 from runs_app.views.trash import run_purge, run_restore, trash, trash_compare, trash_empty
 
 app_name = "runs"
@@ -57,6 +59,10 @@ urlpatterns = [
     path("alive", alive, name="alive"),
     path("runs", run_list, name="run_list"),
     path("runs/compare", compare, name="compare"),
+    path("runs/bulk", bulk, name="bulk"),
+    path("runs/rows", live_rows, name="live_rows"),
+    path("runs/views", view_save, name="view_save"),
+    path("runs/views/<int:pk>/delete", view_delete, name="view_delete"),
     path("runs/new", new, name="new"),
     path("runs/new/rows", rows, name="rows"),
     path("runs/new/preview/<slug:what>", preview, name="preview"),
@@ -72,6 +78,7 @@ urlpatterns = [
     path("runs/<slug:uid>/passport.json", run_passport, name="run_passport"),
     path("runs/<slug:uid>/export.zip", run_export, name="run_export"),
     path("runs/<slug:uid>/cancel", run_cancel, name="run_cancel"),
+    path("runs/<slug:uid>/edit", run_edit, name="run_edit"),
     path("runs/<slug:uid>/resume", run_resume, name="run_resume"),
     path("runs/<slug:uid>/retry", run_retry, name="run_retry"),
     path("runs/<slug:uid>/clone", run_clone, name="run_clone"),

@@ -10,6 +10,7 @@ from runs_app.api import (
     datasets,
     exports,
     groups,
+    labels,
     leak_checks,
     notifications,
     points,
@@ -38,6 +39,7 @@ api = NinjaAPI(
 problems.add_handlers(api)
 # Before the runs, whose ids would take its address.
 api.add_router("", comparison.router)
+api.add_router("", labels.router)
 api.add_router("", runs.router)
 api.add_router("", actions.router)
 api.add_router("", points.router)

@@ -98,6 +98,8 @@ class RunSummary(Schema):
 
     id: str
     name: str
+    tags: list[str]
+    archived_at: str | None
     status: str
     reason: str
     reason_label: str
@@ -244,6 +246,8 @@ def run_summary(run: TrainingRun, waits: Turn | None) -> dict[str, Any]:
     return {
         "id": run.uid,
         "name": run.name,
+        "tags": run.tag_list,
+        "archived_at": time_text(run.archived_at),
         "status": run.status,
         "reason": run.reason,
         "reason_label": reason_label(run),

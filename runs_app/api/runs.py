@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -30,12 +31,16 @@ from runs_app.api.representations import (
     run_summary,
 )
 from runs_app.api.request_document import request_document
-from runs_app.choices import EventKind
+from runs_app.choices import EventKind, Judged, RunStatus
 from runs_app.errors import RunNotFound
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.models import TrainingRun
-from runs_app.queries import RunFilter, filter_runs, get_run
+from runs_app.queries import get_run
 from runs_app.queueing.turns import turns_of
+from runs_app.run_table.columns import SORTS
+from runs_app.run_table.limits import read_limits
+from runs_app.run_table.wanted import RunFilter, filter_runs
+from runs_app.services.labels import MAX_TAGS, is_tag
 from runs_app.services.launch import launch_run
 from runs_app.services.report import read_report
 from runs_app.services.trash import trash_run
@@ -57,10 +62,19 @@ class RunQuery(Schema):
 
     limit: int = Field(50, ge=1, le=500, description="Runs in the answer.")
     offset: int = Field(0, ge=0, le=10_000_000, description="Runs left out before the first.")
-    status: Literal["", "pending", "running", "completed", "failed", "cancelled"] = ""
-    search: Word = Field("", description="Part of a run's name or id.")
-    outcome: Literal["", "beats", "ties", "loses"] = Field("", description="The verdict.")
+    status: list[str] = Field([], description=f"One or several of {', '.join(RunStatus.values)}.")
+    search: Word = Field("", description="Part of a run's name, id or tags.")
+    outcome: list[str] = Field([], description=f"One or several of {', '.join(Judged.values)}.")
     group: Word = Field("", description="Public id of a group.")
+    tag: list[str] = Field([], description="A run has all of them.")
+    data: str = Field("", max_length=500, description="Candle file, relative to DATA_ROOT.")
+    preset: Literal["", "tiny", "base", "medium", "large"] = ""
+    created_from: date | None = Field(None, description="First day, in UTC.")
+    created_until: date | None = Field(None, description="Last day, in UTC.")
+    where: str = Field("", description="Ranges such as `val_loss < 1.4, duration > 2h`.")
+    archived: Literal["hidden", "only", "with"] = "hidden"
+    sort: str = Field("created", description="A column of the run table, such as `val_loss`.")
+    dir: Literal["asc", "desc"] = "desc"
 
 
 class EventQuery(Schema):
@@ -102,17 +116,46 @@ def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any
     return Status(201, run_created(run))
 
 
+def _filter(wanted: RunQuery) -> RunFilter:
+    """The query as the run table has it. Raises ``BadRequest``."""
+    limits, problems = read_limits(wanted.where)
+    faults = [FieldError("where", problem) for problem in problems]
+    for name, given, known in (
+        ("status", wanted.status, RunStatus.values),
+        ("outcome", wanted.outcome, Judged.values),
+    ):
+        if any(one and one not in known for one in given):
+            words = ", ".join(f"'{one}'" for one in known)
+            faults.append(FieldError(name, f"must be one or several of {words}"))
+    if not all(is_tag(tag) for tag in wanted.tag) or len(wanted.tag) > MAX_TAGS:
+        faults.append(FieldError("tag", f"must be at most {MAX_TAGS} tags as runs have them"))
+    if wanted.sort not in SORTS:
+        faults.append(FieldError("sort", f"must be one of {', '.join(SORTS)}"))
+    if "\x00" in wanted.data:
+        faults.append(FieldError("data", "holds a character that cannot be printed"))
+    if faults:
+        raise BadRequest(faults)
+    return RunFilter(
+        search=wanted.search,
+        statuses=tuple(wanted.status),
+        outcomes=tuple(wanted.outcome),
+        group=wanted.group,
+        tags=tuple(tag.lower() for tag in wanted.tag),
+        data=wanted.data,
+        preset=wanted.preset,
+        created_from=wanted.created_from,
+        created_until=wanted.created_until,
+        limits=limits,
+        archived=wanted.archived,
+        sort=wanted.sort,
+        descending=wanted.dir == "desc",
+    )
+
+
 @router.get("/runs", response={200: RunList, 422: Problems}, summary="List runs")
 def index(request: HttpRequest, wanted: Query[RunQuery]) -> dict[str, Any]:
-    """The newest runs with their status and latest metrics."""
-    runs = filter_runs(
-        RunFilter(
-            search=wanted.search,
-            status=wanted.status,
-            outcome=wanted.outcome,
-            group=wanted.group,
-        )
-    )
+    """Runs with their status and latest metrics, the newest first unless ``sort`` is given."""
+    runs = filter_runs(_filter(wanted))
     unread = ("config", "request", "verdict", "leaks", "group__config")
     found = runs.select_related("group").defer(*unread)
     page = list(found[wanted.offset : wanted.offset + wanted.limit])

@@ -16,7 +16,8 @@ from runs_app.comparison.wish import X_AXES, Wish, without
 from runs_app.forecasting.evaluation.documents import BASELINES
 from runs_app.judgement import Badge, badge_of
 from runs_app.models import TrainingRun
-from runs_app.queries import RunFilter, about, filter_runs, is_cancelling
+from runs_app.queries import about, is_cancelling
+from runs_app.run_table.wanted import WITH, RunFilter, filter_runs
 from runs_app.series import MOST_CURVES
 
 HUES = 7
@@ -131,7 +132,7 @@ def _empty(wish: Wish, problems: list[str], *, refused: bool = False) -> Compari
 def _runs(uids: Sequence[str]) -> list[TrainingRun]:
     """By the run table's own query, so that what it does not show is not compared."""
     return list(
-        filter_runs(RunFilter())
+        filter_runs(RunFilter(archived=WITH))
         .filter(uid__in=uids)
         .select_related("parent", "group")
         .defer("request", "parent__config", "parent__request", "group__config")

@@ -39,7 +39,8 @@ from runs_app.forecasting.config.document import to_yaml
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.evaluation.documents import LeakCheck, Verdict
 from runs_app.forecasting.events import CONFIG_FILE, Reason
-from runs_app.models import Checkpoint, RunGroup, TrainingRun
+from runs_app.judgement import hardest_skill
+from runs_app.models import Checkpoint, DataSet, RunGroup, TrainingRun
 
 DOUBLE_CLICK_SECONDS = 1.0
 """A second cancel within this time is the same one."""
@@ -105,6 +106,8 @@ def create_run(
     with transaction.atomic():
         run = TrainingRun.objects.create(
             name=name,
+            preset=str(config.model.variant),
+            data_set=DataSet.objects.filter(path=config.data.source).first(),
             config=config.model_dump(mode="json"),
             request=dict(request),
             last_seq=1,
@@ -234,7 +237,7 @@ def _queue_again(
 def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
     """End the run, once and by the holder of its claim only; None when it was not ours to end."""
     judgement = _judgement(outcome.verdict, outcome.leaks)
-    told = {name: value for name, value in judgement.items() if value}
+    told = {name: value for name, value in judgement.items() if value and name != "skill"}
     told |= {"fields": dict(outcome.fields)} if outcome.fields else {}
     with transaction.atomic():
         run = move(
@@ -330,4 +333,5 @@ def _judgement(verdict: Verdict | None, leaks: LeakCheck | None) -> dict[str, An
         "outcome": str(verdict.outcome) if verdict else "",
         "verdict": json.loads(verdict.model_dump_json()) if verdict else None,
         "leaks": json.loads(leaks.model_dump_json()) if leaks else None,
+        "skill": hardest_skill(verdict) if verdict else None,
     }

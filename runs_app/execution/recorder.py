@@ -22,7 +22,7 @@ from runs_app.execution.console import Chunk
 from runs_app.execution.leases import Claim, LeaseLost
 from runs_app.execution.translation import Entry, finite
 from runs_app.live.publish import publish
-from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
+from runs_app.models import BEST_SCORES, Artifact, Checkpoint, RunEvent, TrainingRun
 from runs_app.points.sealing import seal
 
 INSERT_ROWS = 500
@@ -156,6 +156,7 @@ def _locked(held: Claim) -> TrainingRun:
             "curve_seq",
             "curve_number",
             "curve_waiting",
+            "started_at",
         )  # fmt: skip
         .first()
     )
@@ -175,6 +176,8 @@ def _check_offsets(run: TrainingRun, batch: Batch) -> None:
 
 def _snapshot(run: TrainingRun, batch: Batch) -> _Snapshot:
     snapshot = _Snapshot()
+    if run.started_at:
+        snapshot.fields["seconds"] = (timezone.now() - run.started_at).total_seconds()
     best = run.best_val_loss
     for _, entry in batch.entries:
         snapshot.metrics.update(entry.figures)
@@ -190,6 +193,7 @@ def _snapshot(run: TrainingRun, batch: Batch) -> _Snapshot:
         if loss is not None and (best is None or loss < best):
             snapshot.fields["best_val_loss"] = best = loss
             snapshot.metrics["best"] = _scores(entry.figures)
+            snapshot.fields |= {name: finite(entry.figures.get(name)) for name in BEST_SCORES}
     return snapshot
 
 

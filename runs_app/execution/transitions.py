@@ -60,8 +60,20 @@ def move(
         if not moved:
             return None
         run = TrainingRun.objects.get(pk=where["pk"])
+        if transition.target in FINAL:
+            _measure(run)
         append_status(run, **(payload or {}))
     return run
+
+
+def _measure(run: TrainingRun) -> None:
+    """Note how long an ended run took, and what its registered files take on disk."""
+    if run.started_at and run.finished_at:
+        run.seconds = max((run.finished_at - run.started_at).total_seconds(), 0.0)
+    # Two names of one file have one hash.
+    files = dict(run.artifacts.values_list("sha256", "size_bytes"))
+    run.size_bytes = sum(files.values())
+    run.save(update_fields=["seconds", "size_bytes"])
 
 
 def append_status(run: TrainingRun, **payload: Any) -> None:

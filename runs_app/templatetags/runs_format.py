@@ -204,7 +204,7 @@ def console_lines(lines: Sequence[LogLine]) -> SafeString:
 
 
 @register.filter
-def cell(value: Any) -> str:
+def file_cell(value: Any) -> str:
     """A value out of a file: five significant digits, times in UTC."""
     if isinstance(value, float):
         return f"{value:.5g}" if value else "0"
@@ -290,3 +290,9 @@ def count(value: Any) -> str:
 def at(items: list[Any], index: int) -> Any:
     """The item at a position."""
     return items[index]
+
+
+@register.filter
+def cell(column: Any, run: TrainingRun) -> str:
+    """What a column of the run table shows of a run (``run_table.columns.Column``)."""
+    return str(column.show(run))

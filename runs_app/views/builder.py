@@ -12,7 +12,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from runs_app import queries
 from runs_app.choices import Kinship
 from runs_app.errors import DataSetNotFound, DiskFull, RunError
 from runs_app.execution.lifecycle import Kin
@@ -23,6 +22,7 @@ from runs_app.forms.draft import Draft, forget, load, new_draft, open_drafts, sa
 from runs_app.forms.loss_picture import loss_page
 from runs_app.forms.steps import STEP_KEYS, STEPS, Step, get_step
 from runs_app.forms.wizard import Errors, builder_page, group, wrong_on
+from runs_app.home import sample as find_sample
 from runs_app.models import TrainingRun
 from runs_app.services.branch import check_branch, launch_branch, weights_of
 from runs_app.services.commands import commands
@@ -64,7 +64,7 @@ def new(request: HtmxRequest) -> HttpResponse:
         return redirect(builder_address("data", draft))
     if "sample" not in request.GET:
         return redirect(builder_address("data", draft))
-    sample = queries.home().sample
+    sample = find_sample()
     if sample is None:
         messages.error(request, "The sample data set is not there; run manage.py make_sample_data.")
         return redirect(builder_address("data", draft))

@@ -20,6 +20,7 @@ def compare(request: HtmxRequest) -> HttpResponse:
     wish = read_wish(request.GET)
     if len(request.GET.getlist("ids")) > 1:
         params = request.GET.copy()
+        params.pop("back", None)  # the run table's, for the other buttons of its form
         params["ids"] = ",".join([*wish.places, *wish.unreadable])
         return redirect(f"{reverse('runs:compare')}?{params.urlencode(safe=',')}")
     page = comparison(wish)

@@ -1,5 +1,6 @@
 // What every page needs: questions before what cannot be undone, and no form sent twice.
 import "./scrollers.js";
+import { linkColumns } from "./columns.js";
 import "./times.js";
 
 document.addEventListener("submit", (event) => {
@@ -76,3 +77,11 @@ document.addEventListener("click", async (event) => {
     button.classList.remove("text-green");
   }, 2000);
 });
+
+// What asks again and again rests while nobody sees it, and looks at once when somebody does.
+const isPoll = (element) => element?.getAttribute?.("hx-trigger")?.startsWith("every ");
+document.addEventListener("htmx:before:request", (event) => {
+  if (document.hidden && isPoll(event.target)) event.preventDefault();
+});
+
+linkColumns();

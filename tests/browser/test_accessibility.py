@@ -53,7 +53,10 @@ NO_PAGES = {
     "run_cancel", "run_resume", "run_retry", "run_clone", "run_branch", "run_delete",
     "checkpoint_pin", "checkpoint_unpin", "run_restore", "run_purge",
     "trash_empty", "trash_compare", "queue_pause", "queue_resume", "slot_drain", "slot_undrain",
-    "group_cancel", "group_delete", "notification_read", "notifications_read",
+    "group_cancel", "group_delete", "notification_read", "notifications_read", "preview",
+    "draft_delete", "rehearsal", "bulk", "live_rows", "view_save", "view_delete", "run_edit",
+    "run_log", "run_log_search", "plot_csv", "prediction_csv", "run_metrics", "run_passport",
+    "run_export", "artifact_preview", "checkpoint_pin", "checkpoint_unpin", "compare",
 }  # fmt: skip
 """Routes that are fragments, files, redirects, or only change something."""
 

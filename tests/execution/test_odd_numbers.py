@@ -14,7 +14,7 @@ from runs_app.execution.recorder import Batch, record
 from runs_app.execution.translation import Entry, translate
 from runs_app.forecasting import events
 from runs_app.models import TrainingRun
-from runs_app.queries import RunFilter, filter_runs
+from runs_app.run_table.wanted import RunFilter, filter_runs
 from tests.execution.conftest import claim
 
 NAN, INFINITY = float("nan"), float("inf")

@@ -226,3 +226,6 @@ def test_the_scores_of_the_best_epoch_are_kept_together(run: TrainingRun, held: 
 
     run.refresh_from_db()
     assert run.metrics["best"] == {"epoch": 2, "val_loss": 0.25, "val_nll": -2.0}
+    assert (run.val_loss, run.best_val_loss, run.val_nll, run.val_crps) == (0.75, 0.25, -2.0, None)
+    assert run.seconds is not None
+    assert run.seconds >= 0

@@ -30,7 +30,7 @@ def test_a_run_with_config_metrics_and_checkpoints(run: TrainingRun) -> None:
         "attempt", "config", "request", "metrics", "checkpoints", "last_seq", "url", "outcome",
         "verdict", "not_judged", "leaks", "group", "resume_step", "reason_label", "losses",
         "queue", "advice", "actions", "fields", "suggestion", "parent", "children", "trashed_at",
-        "trash_wanted",
+        "trash_wanted", "tags", "archived_at",
     }  # fmt: skip
     assert found["id"] == run.uid
     assert found["status"] == "completed"
@@ -266,7 +266,7 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
         "/api/queue", "/api/queue/pause", "/api/queue/resume",
         "/api/queue/slots/{host}/{name}/drain", "/api/queue/slots/{host}/{name}/undrain",
         "/api/trash", "/api/trash/{uid}", "/api/trash/{uid}/restore",
-        "/api/runs/compare", "/api/runs/{uid}/curves", "/api/runs/{uid}/points",
+        "/api/runs/compare", "/api/runs/{uid}/curves", "/api/runs/{uid}/points", "/api/runs/bulk",
         "/api/rehearsals", "/api/rehearsals/{uid}",
         "/api/notifications", "/api/notifications/read", "/api/notifications/{number}/read",
     }  # fmt: skip

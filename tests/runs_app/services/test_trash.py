@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from runs_app import group_queries, queries
+from runs_app import group_queries
 from runs_app.choices import JobKind, JobState, RunStatus
 from runs_app.errors import (
     NoCheckpoint,
@@ -28,8 +28,10 @@ from runs_app.execution import jobs, lifecycle, queue, removal, run_directory, t
 from runs_app.execution.leases import Claim
 from runs_app.execution.lifecycle import Outcome
 from runs_app.forecasting.events import Reason
+from runs_app.home import home
 from runs_app.models import Job, RunGroup, TrainingRun
-from runs_app.queries import RunFilter
+from runs_app.run_table.page import run_list
+from runs_app.run_table.wanted import RunFilter
 from runs_app.services.groups import delete_group
 from runs_app.services.predict import request_export, request_prediction
 from runs_app.services.resume import resume_run
@@ -91,10 +93,10 @@ def test_a_trashed_run_is_counted_and_listed_nowhere(ended: TrainingRun) -> None
     other = make_completed_run()
     trash_run(ended.uid)
 
-    assert [line.run.pk for line in queries.run_list(RunFilter()).lines] == [other.pk]
-    assert queries.run_list(RunFilter(search="nothing")).total == 1
-    page = queries.home()
-    assert ([line.run.pk for line in page.recent], page.total) == ([other.pk], 1)
+    assert [line.run.pk for line in run_list(RunFilter()).lines] == [other.pk]
+    assert run_list(RunFilter(search="nothing")).total == 1
+    start = home()
+    assert ([line.run.pk for line in start.ended], start.total) == ([other.pk], 1)
     page = trash_page()
     assert ([line.run.pk for line in page.lines], page.total) == ([ended.pk], 1)
     assert page.total_bytes >= len(WEIGHTS)

@@ -105,8 +105,8 @@ def test_a_name_is_text_and_never_markup(browser: Client, make_run: MakeRun) -> 
 def test_rows_of_the_run_table_can_be_ticked(browser: Client, make_run: MakeRun) -> None:
     run = make_run()
     text = browser.get("/runs").content.decode()
-    assert f'name="ids" value="{run.uid}" form="compare-form"' in text
-    assert '<form id="compare-form" method="get" action="/runs/compare"' in text
+    assert f'name="ids" value="{run.uid}" form="picks"' in text
+    assert '<form id="picks" method="get" action="/runs/compare"' in text
     assert 'name="ids"' not in browser.get("/").content.decode()
 
 
