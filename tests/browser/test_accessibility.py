@@ -33,6 +33,7 @@ PAGES: dict[str, Callable[[dict[str, str]], list[str]]] = {
     "run_list": lambda at: ["/runs", "/runs?q=nothing+of+this+name"],
     "builder": lambda at: [f"/runs/new/{step}?draft=look" for step in STEPS],
     "run_detail": lambda at: [f"/runs/{at['done']}", f"/runs/{at['waiting']}", "/runs/none"],
+    "compare": lambda at: ["/runs/compare", f"/runs/compare?ids={at['done']},{at['waiting']}"],
     "run_report": lambda at: [f"/runs/{at['done']}/report"],
     "artifact_list": lambda at: [f"/runs/{at['done']}/artifacts"],
     "predictions": lambda at: [f"/runs/{at['done']}/predictions"],
@@ -56,7 +57,7 @@ NO_PAGES = {
     "group_cancel", "group_delete", "notification_read", "notifications_read", "preview",
     "draft_delete", "rehearsal", "bulk", "live_rows", "view_save", "view_delete", "run_edit",
     "run_log", "run_log_search", "plot_csv", "prediction_csv", "run_metrics", "run_passport",
-    "run_export", "artifact_preview", "checkpoint_pin", "checkpoint_unpin", "compare",
+    "run_export", "artifact_preview",
 }  # fmt: skip
 """Routes that are fragments, files, redirects, or only change something."""
 
