@@ -7,8 +7,15 @@ installed.
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 from aistempre.celery import app as celery_app
+
+
+class LabAdminConfig(AdminConfig):
+    """Django's admin, with this project's site."""
+
+    default_site = "runs_app.admin_site.LabSite"
 
 
 class ProjectConfig(AppConfig):

@@ -10,7 +10,7 @@ from django.core.asgi import get_asgi_application
 
 from aistempre.bodies import StreamedBodies, install
 from aistempre.loopback import LoopbackOnly
-from aistempre.pacing import PacedResponses
+from aistempre.pacing import PacedResponses, PacedSockets
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aistempre.settings")
 http = StreamedBodies(PacedResponses(get_asgi_application()))
@@ -20,6 +20,5 @@ install(settings.UPLOAD_BODY_BYTES)
 from runs_app.live.origins import SameOrigin
 from runs_app.routing import websocket_urlpatterns
 
-application = LoopbackOnly(
-    ProtocolTypeRouter({"http": http, "websocket": SameOrigin(URLRouter(websocket_urlpatterns))})
-)
+sockets = SameOrigin(PacedSockets(URLRouter(websocket_urlpatterns)))
+application = LoopbackOnly(ProtocolTypeRouter({"http": http, "websocket": sockets}))

@@ -18,6 +18,8 @@ from urllib.parse import quote, urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+EMAIL_SCHEMES = ("smtp", "smtp+tls", "smtp+ssl")
+SECRET_LETTERS = 16
 MAX_RUN_SLOTS = 64
 SOCKET_PATH_BYTES = 100
 """Longest path of a UNIX socket that every system takes (Linux 107, macOS 103)."""
@@ -38,6 +40,12 @@ VARIABLES: dict[str, str] = {
     "UPLOAD_MAX_MB": "2048",
     "EXCHANGE_MIRRORS": "",
     "LOG_LEVEL": "INFO",
+    "EMAIL_URL": "",
+    "NOTIFY_EMAIL_TO": "",
+    "NOTIFY_EMAIL_FROM": "aistempre@localhost",
+    "NOTIFY_WEBHOOK_URL": "",
+    "NOTIFY_WEBHOOK_SECRET": "",
+    "NOTIFY_WEBHOOK_PRIVATE": "no",
 }
 """Every variable the product reads, with its default; README explains each (a test holds that)."""
 
@@ -73,6 +81,15 @@ class Environment:
     exchange_mirrors: dict[str, str]
     """Address to use instead of an exchange's own, by the exchange's name."""
     log_level: str
+    email_url: str
+    """The server that takes e-mail; empty where none is sent."""
+    notify_email_to: tuple[str, ...]
+    notify_email_from: str
+    notify_webhook_url: str
+    """Where notifications are posted; empty where they are not."""
+    notify_webhook_secret: str
+    notify_webhook_private: bool
+    """Whether that may be an address of a private network or of this computer."""
 
     @property
     def run_directory(self) -> Path:
@@ -120,8 +137,14 @@ def read() -> Environment:
         disk_reserve_percent=_number("DISK_RESERVE_PERCENT", 0, 50),
         trash_days=_number("TRASH_DAYS", 0, 3650),
         upload_max_mb=_number("UPLOAD_MAX_MB", 1, 1_048_576),
-        exchange_mirrors=_addresses("EXCHANGE_MIRRORS"),
+        exchange_mirrors=_mirrors("EXCHANGE_MIRRORS"),
         log_level=_choice("LOG_LEVEL", LOG_LEVELS),
+        email_url=_email_url(),
+        notify_email_to=_addresses("NOTIFY_EMAIL_TO"),
+        notify_email_from=_text("NOTIFY_EMAIL_FROM"),
+        notify_webhook_url=_webhook_url(),
+        notify_webhook_secret=_text("NOTIFY_WEBHOOK_SECRET"),
+        notify_webhook_private=_choice("NOTIFY_WEBHOOK_PRIVATE", ("YES", "NO")) == "YES",
     )
 
 
@@ -189,7 +212,7 @@ def _choice(name: str, choices: tuple[str, ...]) -> str:
     return text
 
 
-def _addresses(name: str) -> dict[str, str]:
+def _mirrors(name: str) -> dict[str, str]:
     """``binance=https://mirror.example,kraken=http://...`` as a mapping."""
     found = {}
     for item in filter(None, (part.strip() for part in _text(name).split(","))):
@@ -201,6 +224,49 @@ def _addresses(name: str) -> dict[str, str]:
             )
         found[key.strip().lower()] = address.strip()
     return found
+
+
+def _email_url() -> str:
+    url = _text("EMAIL_URL")
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    if parts.scheme not in EMAIL_SCHEMES or not parts.hostname:
+        raise ValueError(
+            f"EMAIL_URL must begin with {', '.join(f'{s}://' for s in EMAIL_SCHEMES)} and name a "
+            "server, such as smtp+tls://user:password@mail.example:587."
+        )
+    if not _text("NOTIFY_EMAIL_TO"):
+        raise ValueError("EMAIL_URL is set; set NOTIFY_EMAIL_TO too, to say who gets the mail.")
+    return url
+
+
+def _addresses(name: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in _text(name).split(",") if part.strip())
+    for address in found:
+        if address.count("@") != 1 or any(letter.isspace() for letter in address):
+            raise ValueError(
+                f"{name} must be e-mail addresses with commas between, not {address!r}."
+            )
+    return found
+
+
+def _webhook_url() -> str:
+    url = _text("NOTIFY_WEBHOOK_URL")
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError(
+            "NOTIFY_WEBHOOK_URL must be an address such as https://hooks.example/aistempre, "
+            "without user and password."
+        )
+    if len(_text("NOTIFY_WEBHOOK_SECRET")) < SECRET_LETTERS:
+        raise ValueError(
+            f"NOTIFY_WEBHOOK_URL is set; set NOTIFY_WEBHOOK_SECRET too, to at least "
+            f"{SECRET_LETTERS} letters: the receiver checks signatures by it."
+        )
+    return url
 
 
 def _host() -> str:

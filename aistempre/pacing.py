@@ -1,8 +1,9 @@
-"""Long responses wait for their client: what a slow one has not taken stays on disk.
+"""Long responses and streams wait for their client: what a slow one has not taken stays on disk.
 
 Daphne writes whatever it is given into the connection's buffer, without bound (daphne#170), so that
-a checkpoint of gigabytes would lie in memory until a slow client has taken it. Its requests are
-Twisted's, which tell a registered producer when the buffer is full and when it has drained.
+a checkpoint of gigabytes, or a flood of events, would lie in memory until a slow client has taken
+it. Its connections are Twisted's, which tell a registered producer when the buffer is full and when
+it has drained.
 """
 
 from __future__ import annotations
@@ -73,8 +74,34 @@ class PacedResponses:
             _unregister(request, gate)
 
 
+class PacedSockets:
+    """ASGI middleware: ``send`` over a WebSocket returns when the connection has room again."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application; under another server than Daphne, unchanged."""
+        protocol = _twisted_request(send)
+        if protocol is None:
+            await self._application(scope, receive, send)
+            return
+        gate = Gate()
+
+        async def paced(message: Message) -> None:
+            if message["type"] == "websocket.accept" and protocol.transport:
+                # The HTTP channel that the connection began as has no more say in it.
+                protocol.transport.unregisterProducer()
+                protocol.transport.registerProducer(gate, streaming=True)
+            await send(message)
+            if message["type"] == "websocket.send":
+                await gate.room()
+
+        await self._application(scope, receive, paced)
+
+
 def _twisted_request(send: Send) -> Any:
-    """Daphne's request, to which its ``send`` is bound; None under another server."""
+    """Daphne's request or socket, to which ``send`` is bound; None under another server."""
     bound = getattr(send, "args", ())
     return bound[0] if bound and hasattr(bound[0], "registerProducer") else None
 

@@ -33,7 +33,7 @@ DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "aistempre.apps.LabAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -45,7 +45,7 @@ INSTALLED_APPS = [
     "template_partials",
     "ninja",  # for the assets of /api/docs, so that no browser asks another host
     "runs_app",
-    "aistempre",
+    "aistempre.apps.ProjectConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -74,6 +74,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "runs_app.context.navigation",
             ],
         },
     },
@@ -93,9 +94,13 @@ else:
     # Under ASGI each request may run in another thread, so a kept connection is one nobody reuses.
     _DATABASE["CONN_MAX_AGE"] = 0
     _DATABASE["CONN_HEALTH_CHECKS"] = True
+    # A server that cannot be reached is told to the page within seconds, not minutes.
+    _DATABASE.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     _DATABASE.setdefault("OPTIONS", {}).setdefault(
         "options",
-        "-c statement_timeout=60s -c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
+        # A worker that stands still in a transaction must not hold a run longer than its lease.
+        "-c statement_timeout=60s -c lock_timeout=20s "
+        f"-c idle_in_transaction_session_timeout={LEASE_SECONDS}s",
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -131,6 +136,23 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(ENV.beat_schedule)
 CELERY_TIMEZONE = "UTC"
+
+# Notifications
+NOTIFY_EMAIL_TO = ENV.notify_email_to if ENV.email_url else ()
+NOTIFY_WEBHOOK_URL = ENV.notify_webhook_url
+NOTIFY_WEBHOOK_SECRET = ENV.notify_webhook_secret
+NOTIFY_WEBHOOK_PRIVATE = ENV.notify_webhook_private
+PRODUCT_URL = f"http://{ENV.host}:{ENV.port}"
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.notify_email_from
+if ENV.email_url:
+    _EMAIL = environ.Env.email_url_config(ENV.email_url)
+    EMAIL_HOST, EMAIL_PORT = _EMAIL["EMAIL_HOST"], _EMAIL["EMAIL_PORT"]
+    EMAIL_HOST_USER = _EMAIL["EMAIL_HOST_USER"] or ""
+    EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_PASSWORD"] or ""
+    EMAIL_USE_TLS = _EMAIL.get("EMAIL_USE_TLS", False)
+    EMAIL_USE_SSL = _EMAIL.get("EMAIL_USE_SSL", False)
+    EMAIL_PORT = EMAIL_PORT or (465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
+EMAIL_TIMEOUT = 15
 
 # Pages
 TIME_ZONE = "UTC"
@@ -177,6 +199,8 @@ X_FRAME_OPTIONS = "DENY"
 # Cookies are shared by all ports of a host; two checkouts side by side need names of their own.
 SESSION_COOKIE_NAME = f"aistempre_session_{ENV.port}"
 SESSION_COOKIE_SAMESITE = "Lax"
+# Drafts of the builder live in the session, in the database: closing the browser loses none.
+SESSION_COOKIE_AGE = 365 * 24 * 3600
 CSRF_COOKIE_NAME = f"aistempre_csrf_{ENV.port}"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"

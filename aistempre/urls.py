@@ -9,9 +9,8 @@ from django.views.generic import RedirectView
 
 from runs_app.api import api
 
-admin.site.site_header = admin.site.site_title = "AiStemPre"
-admin.site.index_title = "Operation"
-
+handler400 = "aistempre.faults.bad_request"
+handler500 = "aistempre.faults.server_fault"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", api.urls),

@@ -1,4 +1,4 @@
-"""The admin site: runs with their actions, and what belongs to them, to read."""
+"""The admin's lists of runs, with their actions, and of groups."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from runs_app.choices import RunStatus
+from runs_app.admin_lists import DataSetFilter, ReasonFilter
+from runs_app.choices import Priority
 from runs_app.errors import RunError
+from runs_app.execution.queue import Move
 from runs_app.forecasting.errors import ConfigInvalid
-from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, RunGroup, TrainingRun
+from runs_app.models import Artifact, Checkpoint, RunGroup, TrainingRun
+from runs_app.services.branch import branch_run
 from runs_app.services.cancel import cancel_run
-from runs_app.services.delete import delete_run
+from runs_app.services.clone import clone_run
+from runs_app.services.queue import QueueChange, change_turn
 from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
+from runs_app.services.trash import purge_run, restore_run, trash_run
+from runs_app.templatetags.runs_format import sig, size
 
-BADGE_COLOURS: dict[str, str] = {
-    RunStatus.PENDING: "#667382",
-    RunStatus.RUNNING: "#066fd1",
-    RunStatus.COMPLETED: "#2fb344",
-    RunStatus.FAILED: "#d63939",
-    RunStatus.CANCELLED: "#b98900",
-}
-"""The admin site has no Tabler classes; these are its colours, yellow darkened to be readable."""
+HEAVY = ("config", "request", "metrics", "verdict", "leaks")
+"""Columns that no list shows."""
+
+
+def run_link(run: TrainingRun) -> SafeString:
+    """Link to a run's dashboard."""
+    return format_html('<a href="{}">{}</a>', reverse("runs:run_detail", args=[run.uid]), run)
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscripts at run time
@@ -54,7 +58,15 @@ class CheckpointLines(admin.TabularInline):  # type: ignore[type-arg]
     model = Checkpoint
     extra = 0
     can_delete = False
-    fields = readonly_fields = ("path", "epoch", "step", "val_loss", "size_bytes", "is_best")
+    fields = readonly_fields = (
+        "path",
+        "epoch",
+        "step",
+        "val_loss",
+        "size_bytes",
+        "is_best",
+        "pinned",
+    )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody."""
@@ -76,7 +88,7 @@ class ArtifactLines(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(ReadOnly):
-    """Runs: read, cancel, resume, retry, delete with files."""
+    """Runs: cancel or kill, resume, retry, branch, clone, trash, restore, delete for good."""
 
     list_display = (
         "uid",
@@ -85,55 +97,138 @@ class TrainingRunAdmin(ReadOnly):
         "outcome",
         "reason",
         "epoch",
-        "val_loss",
+        "loss",
+        "priority",
         "created_at",
         "page",
     )
-    list_filter = ("status", "outcome", "reason", "created_at")
-    search_fields = ("uid", "name", "message")
+    list_filter = (
+        "status", "outcome", ReasonFilter, "priority", DataSetFilter, "kinship",
+        ("trashed_at", admin.EmptyFieldListFilter), "created_at",
+    )  # fmt: skip
+    search_fields = ("uid", "name", "message", "worker")
+    search_help_text = "Id, name, message or worker."
+    show_full_result_count = False
     date_hierarchy = "created_at"
     inlines = (CheckpointLines, ArtifactLines)
-    actions = ("cancel", "resume", "retry", "delete_with_files")
+    actions = (
+        "cancel", "resume", "retry", "branch", "clone", "trash", "restore", "purge",
+        "to_top", "priority_high", "priority_normal", "priority_low",
+    )  # fmt: skip
     list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
+        """The list without what it does not show."""
+        runs: QuerySet[TrainingRun] = super().get_queryset(request)
+        match = request.resolver_match
+        listed = match is not None and (match.url_name or "").endswith("_changelist")
+        return runs.defer(*HEAVY) if listed else runs
+
+    @admin.display(description="validation loss", ordering="val_loss")
+    def loss(self, run: TrainingRun) -> str:
+        """Four digits."""
+        return sig(run.val_loss)
 
     @admin.display(description="status", ordering="status")
     def badge(self, run: TrainingRun) -> SafeString:
         """The state in the colour it has on the pages."""
         return format_html(
-            '<strong style="color: {}">{}</strong>',
-            BADGE_COLOURS[run.status],
-            run.get_status_display(),
+            '<span class="run-state {}">{}</span>', run.status, run.get_status_display()
         )
 
-    @admin.display(description="page")
+    @admin.display(description="pages")
     def page(self, run: TrainingRun) -> SafeString:
-        """Link to the run's dashboard."""
-        return format_html('<a href="{}">Open</a>', reverse("runs:run_detail", args=[run.uid]))
+        """Links to the run's dashboard and to its events here."""
+        return format_html(
+            '<a href="{}">Open</a> · <a href="{}?run__id__exact={}">Events</a>',
+            reverse("runs:run_detail", args=[run.uid]),
+            reverse("admin:runs_app_runevent_changelist"),
+            run.pk,
+        )
 
-    @admin.action(description="Cancel the selected runs", permissions=["view"])
+    @admin.action(
+        description="Cancel the selected runs; those being cancelled, kill now",
+        permissions=["view"],
+    )
     def cancel(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
-        """Cancel what has not ended yet."""
-        _each(request, runs, cancel_run, lambda run, _: f"{run.uid}: cancelled or stopping.")
+        """Cancel what has not ended yet; end what was asked before without waiting for it."""
+        _each(request, runs, cancel_run, lambda run, after: f"{run.uid}: {_cancelled(after)}.")
 
     @admin.action(description="Resume the selected runs", permissions=["view"])
     def resume(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
         """Go on with what was cancelled or failed."""
         _each(request, runs, resume_run, lambda run, _: f"{run.uid}: waits to go on.")
 
-    @admin.action(description="Retry the selected runs as new runs", permissions=["view"])
+    @admin.action(
+        description="Retry the selected runs that their machine ended", permissions=["view"]
+    )
     def retry(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
-        """Start again what has ended."""
-        _each(request, runs, retry_run, lambda run, new: f"{run.uid}: started again as {new.uid}.")
+        """Try once more, as the same runs."""
+        _each(request, runs, retry_run, lambda run, _: f"{run.uid}: waits to be tried again.")
 
-    @admin.action(description="Delete the selected runs with their files", permissions=["view"])
-    def delete_with_files(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
-        """Delete what has ended, and say how much that freed."""
+    @admin.action(description="Branch from the best weights of the selected", permissions=["view"])
+    def branch(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """New runs that start from the weights of these."""
         _each(
             request,
             runs,
-            delete_run,
-            lambda run, freed: f"{run.uid}: freed {filesizeformat(freed)}.",
+            branch_run,
+            lambda run, new: f"{run.uid}: branched as {new.uid}, {new.parent_checkpoint}.",
         )
+
+    @admin.action(description="Clone the selected runs", permissions=["view"])
+    def clone(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """New runs with the settings of these."""
+        _each(request, runs, clone_run, lambda run, new: f"{run.uid}: cloned as {new.uid}.")
+
+    @admin.action(description="Queue: move the selected runs to the top", permissions=["view"])
+    def to_top(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """The newest first, so that they keep their order."""
+        change = QueueChange(move=Move.TOP)
+        _each(
+            request,
+            runs.order_by("priority", "-rank", "-pk"),
+            lambda uid: change_turn(uid, change),
+            lambda run, _: f"{run.uid}: at the top of its priority.",
+        )
+
+    @admin.action(description="Queue: give high priority", permissions=["view"])
+    def priority_high(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """They start before the others."""
+        _prioritise(request, runs, Priority.HIGH)
+
+    @admin.action(description="Queue: give normal priority", permissions=["view"])
+    def priority_normal(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """They start in the order in which they came."""
+        _prioritise(request, runs, Priority.NORMAL)
+
+    @admin.action(description="Queue: give low priority", permissions=["view"])
+    def priority_low(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """They start after the others."""
+        _prioritise(request, runs, Priority.LOW)
+
+    @admin.action(description="Move the selected runs to the trash", permissions=["view"])
+    def trash(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Move what has ended to the trash."""
+        _each(request, runs, trash_run, lambda run, _: f"{run.uid}: moved to the trash.")
+
+    @admin.action(description="Restore the selected runs from the trash", permissions=["view"])
+    def restore(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Take runs out of the trash."""
+        _each(request, runs, restore_run, lambda run, _: f"{run.uid}: restored.")
+
+    @admin.action(
+        description="Delete the selected runs of the trash for good", permissions=["view"]
+    )
+    def purge(self, request: HttpRequest, runs: QuerySet[TrainingRun]) -> None:
+        """Delete what is in the trash, and say how much that freed."""
+        _each(request, runs, purge_run, lambda run, freed: f"{run.uid}: freed {size(freed)}.")
+
+
+def _cancelled(run: TrainingRun) -> str:
+    if run.is_final:
+        return "cancelled"
+    return "is killed" if run.kill_requested_at else "stops when it has saved"
 
 
 def _each(
@@ -150,6 +245,12 @@ def _each(
             messages.error(request, f"{run.uid}: {error}")
 
 
+def _prioritise(request: HttpRequest, runs: QuerySet[TrainingRun], priority: Priority) -> None:
+    change = QueueChange(priority=priority)
+    told = f"{priority.label} priority.".lower()
+    _each(request, runs, lambda uid: change_turn(uid, change), lambda run, _: f"{run.uid}: {told}")
+
+
 @admin.register(RunGroup)
 class RunGroupAdmin(ReadOnly):
     """Groups; they are cancelled and deleted on their own pages."""
@@ -161,48 +262,3 @@ class RunGroupAdmin(ReadOnly):
     def page(self, group: RunGroup) -> SafeString:
         """Link to the group's page."""
         return format_html('<a href="{}">Open</a>', reverse("runs:group_detail", args=[group.uid]))
-
-
-@admin.register(RunEvent)
-class RunEventAdmin(ReadOnly):
-    """The log of events; it only grows."""
-
-    list_display = ("run", "seq", "kind", "attempt", "at")
-    list_filter = ("kind",)
-    search_fields = ("run__uid",)
-    list_select_related = ("run",)
-    show_full_result_count = False
-
-
-@admin.register(Checkpoint)
-class CheckpointAdmin(ReadOnly):
-    """Checkpoints of all runs."""
-
-    list_display = ("run", "path", "epoch", "val_loss", "size_bytes", "is_best", "created_at")
-    search_fields = ("run__uid", "path")
-    list_select_related = ("run",)
-
-
-@admin.register(Artifact)
-class ArtifactAdmin(ReadOnly):
-    """Files of all runs."""
-
-    list_display = ("run", "path", "kind", "size_bytes", "created_at")
-    list_filter = ("kind",)
-    search_fields = ("run__uid", "path")
-    list_select_related = ("run",)
-
-
-@admin.register(DataSet)
-class DataSetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Data sets: only the name is a person's to choose, the rest was read from the file."""
-
-    list_display = ("name", "path", "timeframe", "bars", "first_open", "last_open", "problem")
-    search_fields = ("name", "path")
-    readonly_fields = tuple(
-        field.name for field in DataSet._meta.fields if field.name not in {"id", "name"}
-    )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Files in DATA_ROOT become data sets by themselves."""
-        return False

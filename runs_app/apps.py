@@ -11,5 +11,11 @@ class RunsAppConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from runs_app import checks  # noqa: F401
+        """Register the system checks and the admin's lists; Django itself imports ``admin``."""
+        from runs_app import (  # noqa: F401
+            checks,
+            notification_admin,
+            queue_admin,
+            record_admin,
+            work_admin,
+        )

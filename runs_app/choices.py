@@ -26,6 +26,9 @@ RESUMABLE = frozenset({RunStatus.FAILED, RunStatus.CANCELLED})
 INFRASTRUCTURE = frozenset({Reason.WORKER_LOST, Reason.KILLED, Reason.STALLED, Reason.DISK_FULL})
 """Ends that are nobody's fault in the run itself, so that the same may be tried again."""
 
+MAX_LOSSES = 3
+"""How often a run goes back to the queue by itself after its worker was lost."""
+
 COLOURS: dict[str, str] = {
     RunStatus.PENDING: "secondary",
     RunStatus.RUNNING: "blue",
@@ -78,6 +81,7 @@ class JobKind(models.TextChoices):
     PREDICTION = "prediction", "Prediction"
     LEAK_CHECK = "leak_check", "Leak check"
     EXPORT = "export", "Export of a model"
+    REHEARSAL = "rehearsal", "Dress rehearsal"
     FETCH = "fetch", "Candles of an exchange"
 
 
@@ -137,4 +141,45 @@ class ArtifactKind(models.TextChoices):
     LOG = "log", "Log"
     EVENTS = "events", "Events"
     REPORT = "report", "Report"
+    PASSPORT = "passport", "Passport"
+    ENVIRONMENT = "environment", "Environment"
     OTHER = "other", "Other"
+
+
+class NotificationKind(models.TextChoices):
+    """What a person is told of."""
+
+    FINISHED = "finished", "Run finished"
+    FAILED = "failed", "Run failed"
+    LOST = "lost", "Run interrupted"
+    NAN = "nan", "Loss not finite"
+    DISK_LOW = "disk_low", "Disk low"
+    WORKER_SILENT = "worker_silent", "Worker silent"
+    TEST = "test", "Test"
+
+
+NOTIFICATION_COLOURS: dict[str, str] = {
+    NotificationKind.FINISHED: "green",
+    NotificationKind.FAILED: "red",
+    NotificationKind.LOST: "orange",
+    NotificationKind.NAN: "orange",
+    NotificationKind.DISK_LOW: "red",
+    NotificationKind.WORKER_SILENT: "orange",
+    NotificationKind.TEST: "secondary",
+}
+"""Tabler colour of each kind's mark."""
+
+
+class Channel(models.TextChoices):
+    """Ways outwards; the names of the switches' columns too."""
+
+    EMAIL = "email", "E-mail"
+    WEBHOOK = "webhook", "Webhook"
+
+
+class DeliveryState(models.TextChoices):
+    """States of a delivery; the last two are final."""
+
+    WAITING = "waiting", "Waiting"
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Given up"

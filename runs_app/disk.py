@@ -36,14 +36,24 @@ class Disk:
         return self.share < settings.DISK_RESERVE_PERCENT / 100
 
     @property
+    def reserve(self) -> int:
+        """Bytes that are kept free, so that what runs can still save."""
+        return round(self.total * settings.DISK_RESERVE_PERCENT / 100)
+
+    @property
+    def spare(self) -> int:
+        """Bytes that may be used before nothing new begins."""
+        return max(self.free - self.reserve, 0)
+
+    @property
     def refusal(self) -> str:
         """Why nothing new begins, in a sentence; empty where it may."""
         if not self.is_full:
             return ""
         return (
-            f"Only {filesizeformat(self.free)} ({self.share:.1%}) of the disk that holds the runs "
-            f"are free; nothing starts below {settings.DISK_RESERVE_PERCENT:g} %. Empty the trash "
-            "or delete runs that are not needed."
+            f"Only {self.free / 1e9:,.1f} GB ({100 * self.share:.1f} %) of the disk that holds the "
+            f"runs are free; nothing starts below {settings.DISK_RESERVE_PERCENT:g} %. Empty the "
+            "trash or delete runs that are not needed."
         )
 
 

@@ -23,12 +23,52 @@ class RunNotResumable(RunError):
     """The run has nothing to go on from, or has not stopped."""
 
 
+class RunNotRetryable(RunError):
+    """The run did not end by a fault of the infrastructure."""
+
+
+class RunNotCopyable(RunError):
+    """The run lies in the trash, or the run that copies it cannot be made."""
+
+
 class RunStillLive(RunError):
-    """The run is pending or running, so it cannot be deleted or retried yet."""
+    """The run is pending or running, so it cannot be deleted yet."""
+
+
+class RunNotWaiting(RunError):
+    """The run has no place in the queue: it runs, or has ended."""
+
+
+class SlotNotFound(RunError):
+    """No host has this slot."""
+
+
+class RunInTrash(RunError):
+    """The run is in the trash: it can be restored or deleted for good, and nothing else."""
+
+
+class RunNotInTrash(RunError):
+    """The run is not in the trash, or is being deleted for good already."""
+
+
+class RunInUse(RunError):
+    """The run's files are in use, so it is deleted later."""
+
+
+class DiskFull(RunError):
+    """Too little of the disk is free, so that nothing new begins."""
 
 
 class NoCheckpoint(RunError):
     """The run has no checkpoint, so nothing can be done with its model."""
+
+
+class CheckpointNotFound(RunError):
+    """The run has no checkpoint of this name, or not any more."""
+
+
+class CheckpointUnusable(RunError):
+    """The checkpoint's file is gone or not what was saved, or it cannot be pinned."""
 
 
 class PredictionNotFound(RunError):
@@ -41,6 +81,10 @@ class ArtifactNotFound(RunError):
 
 class ReportMissing(RunError):
     """The run has no report that can be read."""
+
+
+class RehearsalNotFound(RunError):
+    """No rehearsal has this id."""
 
 
 class LeakCheckNotFound(RunError):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KT
 
 from runs_app.choices import LIVE, RunStatus
@@ -24,6 +24,7 @@ from runs_app.forecasting.evaluation.groups import (
 from runs_app.judgement import BADGES, NOT_JUDGED, SCORES, Badge, badge_of, leaks, stored
 from runs_app.models import RunGroup, TrainingRun
 from runs_app.queries import PAGE_SIZE, about, is_cancelling
+from runs_app.series import MOST_CURVES
 
 UNPROVEN = Badge("No claim", "secondary", "minus")
 """Every baseline is beaten by the runs that count, but not all of them do."""
@@ -95,6 +96,20 @@ class GroupPage:
     chart: dict[str, Any] = about("Skill of every run, for the chart.")
 
     @property
+    def _uids(self) -> list[str]:
+        return [row.run.uid for fold in self.folds for row in fold.rows if row.run]
+
+    @property
+    def compared(self) -> str:
+        """Ids of its runs for the address of a comparison; empty where there are not two."""
+        return ",".join(self._uids[:MOST_CURVES]) if len(self._uids) > 1 else ""
+
+    @property
+    def compared_all(self) -> bool:
+        """True where one comparison can hold all of its runs."""
+        return len(self._uids) <= MOST_CURVES
+
+    @property
     def done(self) -> int:
         """Planned runs that will not change any more."""
         return self.group.planned - self.counts.get("pending", 0) - self.counts.get("running", 0)
@@ -117,11 +132,18 @@ class GroupListPage:
     page: Page[RunGroup] = about("Numbers of this, the previous and the next page.")
 
 
+def listed_groups() -> QuerySet[RunGroup]:
+    """Groups that have a run outside the trash, the newest first, without their configurations."""
+    runs = TrainingRun.objects.visible().filter(group=OuterRef("pk"))
+    return RunGroup.objects.filter(Exists(runs)).defer("config")
+
+
 def group_list(number: int = 1) -> GroupListPage:
     """The groups, newest first; a page number past the end gives the last page."""
-    page = Paginator(RunGroup.objects.defer("config"), PAGE_SIZE).get_page(number)
+    page = Paginator(listed_groups(), PAGE_SIZE).get_page(number)
     counted = (
-        TrainingRun.objects.filter(group__in=[group.pk for group in page])
+        TrainingRun.objects.visible()
+        .filter(group__in=[group.pk for group in page])
         .values("group")
         .annotate(
             completed=Count("pk", filter=Q(status=RunStatus.COMPLETED)),
@@ -160,7 +182,7 @@ Places = dict[tuple[int | None, int | None], Any]
 
 def _places(group: RunGroup) -> Places:
     """The newest run of every place (fold, seed): a retried one stands for what it replaces."""
-    runs = group.runs.order_by("pk").only(*_COLUMNS)
+    runs = group.runs.visible().order_by("pk").only(*_COLUMNS)
     dated = runs.annotate(
         max_epochs=KT("config__train__max_epochs"),
         start=KT("config__data__start"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -117,6 +118,18 @@ def badge_of(run: TrainingRun) -> Badge | None:
 def leaks(run: TrainingRun) -> bool:
     """True where a leak check failed."""
     return run.leaks is not None and run.leaks.get("passed") is False
+
+
+def hardest_skill(verdict: Verdict) -> float | None:
+    """The skill against the baseline that is hardest to beat, as a share of its score.
+
+    By the first score of the verdict whose skill is such a share: one by NLL is in nats.
+    """
+    skills: dict[str, list[float]] = {}
+    for one in verdict.comparisons:
+        if one.score != "nll" and math.isfinite(one.skill):
+            skills.setdefault(one.score, []).append(one.skill)
+    return min(next(iter(skills.values()))) if skills else None
 
 
 def judgement(run: TrainingRun) -> Judgement | None:

@@ -15,7 +15,10 @@ from django.http import (
 )
 from django.utils.cache import patch_vary_headers
 
-SHARED = ("/runs", "/groups", "/datasets", "/leak-checks")
+SHARED = (
+    "/runs", "/groups", "/datasets", "/leak-checks", "/rehearsals", "/queue", "/trash",
+    "/notifications",
+)  # fmt: skip
 """Addresses that are both a page and a JSON resource."""
 
 PAGES_ONLY = ("/runs/new",)

@@ -6,24 +6,30 @@ import secrets
 
 from django.db import models
 
+from runs_app import notification_models  # noqa: F401  Django finds its tables here
 from runs_app.choices import (
     COLOURS,
-    DATA_SET_COLOURS,
     FINAL,
     JOB_FINAL,
     LIVE,
     ArtifactKind,
-    DataSetState,
     EventKind,
     JobKind,
     JobState,
     Judged,
     Kinship,
-    Origin,
     Priority,
     RunStatus,
 )
-from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
+from runs_app.curve_block import CurveBlock  # noqa: F401 - Django finds models here
+from runs_app.data_set_models import DataSet as DataSet
+from runs_app.queue_models import Queue as Queue
+from runs_app.queue_models import Slot as Slot
+from runs_app.queue_models import Worker as Worker
+from runs_app.run_sets import BEST_SCORES as BEST_SCORES
+from runs_app.run_sets import LISTED as LISTED
+from runs_app.run_sets import RunSet
+from runs_app.saved_views import SavedView as SavedView
 
 _UID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -31,68 +37,6 @@ _UID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 def new_uid() -> str:
     """A random public id of 10 characters (about 49 bits) without look-alike letters."""
     return "".join(secrets.choice(_UID_ALPHABET) for _ in range(10))
-
-
-class DataSet(models.Model):
-    """A candle file inside DATA_ROOT and what was found in it when it was last read."""
-
-    name = models.CharField(max_length=100, unique=True)
-    path = models.CharField(max_length=500, unique=True, help_text="Relative to DATA_ROOT.")
-    size_bytes = models.BigIntegerField(default=0)
-    modified_ns = models.BigIntegerField(default=0, help_text="Modification time of the file read.")
-    state = models.CharField(
-        max_length=16, choices=DataSetState.choices, default=DataSetState.WAITING, db_index=True
-    )
-    reading_since = models.DateTimeField(null=True, blank=True)
-    date_order = models.CharField(max_length=16, default=DateOrder.AUTO.value)
-    column_order = models.CharField(max_length=16, default=ColumnOrder.AUTO.value)
-    timeframe = models.CharField(max_length=8, blank=True, help_text="Bar of the file.")
-    bars = models.BigIntegerField(
-        null=True, blank=True, help_text="Candles; with repair where it takes repair."
-    )
-    first_open = models.DateTimeField(null=True, blank=True)
-    last_open = models.DateTimeField(null=True, blank=True)
-    problem = models.TextField(blank=True, help_text="Why the file cannot be used as it is.")
-    synthetic = models.BooleanField(default=False)
-    origin = models.CharField(
-        max_length=8, blank=True, choices=Origin.choices, default=Origin.FOUND
-    )
-    provenance = models.JSONField(
-        default=dict, help_text="Of a fetched file: exchange, symbol, timeframe, when, from, until."
-    )
-    tries = models.PositiveIntegerField(
-        default=0, help_text="Runs started on it, deleted ones too; a group counts once."
-    )
-    report = models.JSONField(default=dict, help_text="The DataReport of the file.")
-    store_key = models.CharField(max_length=64, blank=True, help_text="Folder of the import.")
-    source_sha256 = models.CharField(max_length=64, blank=True)
-    candles_sha256 = models.CharField(
-        max_length=64, blank=True, help_text="Fingerprint of the candles; runs name their data so."
-    )
-    parquet_sha256 = models.CharField(max_length=64, blank=True)
-    parquet_bytes = models.BigIntegerField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ("name",)
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def colour(self) -> str:
-        """Tabler colour of the state's badge."""
-        return DATA_SET_COLOURS[self.state]
-
-    @property
-    def is_removable(self) -> bool:
-        """True where the product brought the file to DATA_ROOT and so may remove it."""
-        return bool(self.origin)
-
-    @property
-    def is_pending(self) -> bool:
-        """True until the file has been read."""
-        return self.state in DataSetState.pending()
 
 
 class RunGroup(models.Model):
@@ -120,6 +64,9 @@ class RunGroup(models.Model):
         return self.folds * self.seeds
 
 
+RunManager = models.Manager.from_queryset(RunSet)
+
+
 class TrainingRun(models.Model):
     """One training run: its configuration, its state, and its latest figures."""
 
@@ -130,6 +77,19 @@ class TrainingRun(models.Model):
     )
     reason = models.CharField(max_length=32, blank=True, help_text="Why it ended, one word.")
     message = models.TextField(blank=True, help_text="Why it ended, one readable sentence.")
+    tags = models.CharField(
+        max_length=400, blank=True, help_text="In commas, those around it too: ,first,second,"
+    )
+    preset = models.CharField(max_length=32, blank=True, help_text="As in its config.")
+    data_set = models.ForeignKey(
+        DataSet,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        db_index=False,  # the index of the list has it; one of its own leads to the wide rows
+        related_name="runs",
+        help_text="Whose path its config names.",
+    )
     config = models.JSONField(help_text="The resolved RunConfig.")
     request = models.JSONField(default=dict, help_text="The flat payload it was made from.")
 
@@ -156,8 +116,17 @@ class TrainingRun(models.Model):
     kill_requested_at = models.DateTimeField(
         null=True, blank=True, help_text="When it was cancelled a second time: end it now."
     )
-    trashed_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    archived_at = models.DateTimeField(
+        null=True, blank=True, help_text="Out of sight in lists until they are asked for it."
+    )
+    trashed_at = models.DateTimeField(null=True, blank=True)
     trash_bytes = models.BigIntegerField(default=0, help_text="Bytes on disk when it was trashed.")
+    trash_wanted_at = models.DateTimeField(
+        null=True, blank=True, help_text="It goes to the trash as soon as it has ended."
+    )
+    purge_started_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its files are being deleted for good."
+    )
 
     priority = models.SmallIntegerField(
         default=Priority.NORMAL, choices=Priority.choices, help_text="Higher starts first."
@@ -178,26 +147,53 @@ class TrainingRun(models.Model):
     reading_attempt = models.PositiveIntegerField(
         default=0, help_text="Attempt whose output is being read; an older one is read out first."
     )
-    console_lines = models.BigIntegerField(
-        default=0, help_text="Console lines of that attempt that were read."
+    attempt_offset = models.BigIntegerField(
+        default=0, help_text="Bytes of events.jsonl when that attempt began."
     )
+    console_lines = models.BigIntegerField(
+        default=0, help_text="Console lines of that attempt that were stored."
+    )
+    console_kept = models.BigIntegerField(
+        null=True, blank=True, help_text="Where what is kept of console.log ends, at its limit."
+    )
+    console_left_out = models.BigIntegerField(
+        default=0, help_text="Lines counted beyond that and not stored."
+    )
+
+    curve_seq = models.BigIntegerField(default=0, help_text="Events up to it are in blocks.")
+    curve_number = models.BigIntegerField(default=0, help_text="Number of the next such block.")
+    curve_waiting = models.PositiveIntegerField(default=0, help_text="Events in no block yet.")
 
     epoch = models.PositiveIntegerField(null=True, blank=True)
     step = models.BigIntegerField(null=True, blank=True)
     train_loss = models.FloatField(null=True, blank=True)
-    val_loss = models.FloatField(null=True, blank=True, db_index=True)
+    val_loss = models.FloatField(null=True, blank=True)
     best_val_loss = models.FloatField(null=True, blank=True)
+    val_nll = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    val_crps = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    val_pinball = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    val_rmse = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    val_da = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    val_f1 = models.FloatField(null=True, blank=True, help_text="At the best epoch.")
+    skill = models.FloatField(
+        null=True, blank=True, help_text="On the test part, against the hardest baseline."
+    )
+    seconds = models.FloatField(
+        null=True, blank=True, help_text="From its start to its newest event, or to its end."
+    )
+    size_bytes = models.BigIntegerField(default=0, help_text="Of its registered files.")
     metrics = models.JSONField(default=dict, help_text="Latest value of every metric by name.")
 
     outcome = models.CharField(
         max_length=8,
         blank=True,
         choices=Judged.choices,
-        db_index=True,
         help_text="The verdict in one word; empty where the run was not judged.",
     )
     verdict = models.JSONField(null=True, blank=True, help_text="The core's Verdict.")
     leaks = models.JSONField(null=True, blank=True, help_text="The core's LeakCheck.")
+
+    objects = models.Manager.from_queryset(RunSet)()
 
     class Meta:
         ordering = ("-created_at", "-id")
@@ -206,10 +202,36 @@ class TrainingRun(models.Model):
                 condition=models.Q(status__in=[str(s) for s in RunStatus]), name="run_status_known"
             ),
         )
-        indexes = (models.Index(fields=("status", "-priority", "rank"), name="run_queue"),)
+        indexes = (
+            models.Index(fields=("status", "-priority", "rank"), name="run_queue"),
+            # Its rows are wide (a configuration each), so a list never reads them to search, filter
+            # or order: this index holds whatever it looks at.
+            models.Index(fields=LISTED, name="run_list"),
+            models.Index(
+                fields=("trashed_at",),
+                condition=models.Q(trashed_at__isnull=False),
+                name="run_trash",
+            ),
+            models.Index(
+                fields=("-finished_at",),
+                condition=models.Q(finished_at__isnull=False),
+                name="run_ended",
+            ),
+            models.Index(fields=("tags",), condition=~models.Q(tags=""), name="run_tags"),
+        )
 
     def __str__(self) -> str:
         return self.name or self.uid
+
+    @property
+    def tag_list(self) -> list[str]:
+        """Its tags, in alphabetical order."""
+        return [tag for tag in self.tags.split(",") if tag]
+
+    @property
+    def is_archived(self) -> bool:
+        """True while lists leave it out unless they are asked for it."""
+        return self.archived_at is not None
 
     @property
     def is_live(self) -> bool:
@@ -220,6 +242,11 @@ class TrainingRun(models.Model):
     def is_final(self) -> bool:
         """True once completed, failed or cancelled."""
         return self.status in FINAL
+
+    @property
+    def is_trashed(self) -> bool:
+        """True while it lies in the trash."""
+        return self.trashed_at is not None
 
     @property
     def colour(self) -> str:
@@ -267,63 +294,6 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}:{self.path}"
-
-
-class Queue(models.Model):
-    """The one row that all who start runs agree by."""
-
-    paused = models.BooleanField(default=False, help_text="Nothing new starts.")
-    next_rank = models.BigIntegerField(default=1, help_text="Rank of the next run that waits.")
-    swept_at = models.DateTimeField(null=True, blank=True, help_text="Last look for lost workers.")
-    judge_after = models.DateTimeField(
-        null=True, blank=True, help_text="No lease is judged before: the database was away."
-    )
-
-    def __str__(self) -> str:
-        return "paused" if self.paused else "open"
-
-
-class Worker(models.Model):
-    """One worker process that trains runs, by its own word every few seconds."""
-
-    name = models.CharField(max_length=200, unique=True)
-    host = models.CharField(max_length=200, db_index=True)
-    pid = models.PositiveIntegerField()
-    seen_at = models.DateTimeField(help_text="By the database's clock.")
-    heard_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the broker last brought it a message."
-    )
-    stopping = models.BooleanField(default=False)
-    disk_free = models.BigIntegerField(default=0)
-    disk_total = models.BigIntegerField(default=0)
-    blocked = models.TextField(blank=True, help_text="Why it starts nothing, in a sentence.")
-
-    class Meta:
-        ordering = ("host", "pid")
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Slot(models.Model):
-    """A place for one run on a host: a GPU, or a share of its processors."""
-
-    host = models.CharField(max_length=200)
-    name = models.CharField(max_length=100, help_text="gpu-UUID or cpu-NUMBER.")
-    gpu = models.CharField(max_length=100, blank=True, help_text="UUID of the device.")
-    label = models.CharField(max_length=200, blank=True, help_text="Name of the device.")
-    drained = models.BooleanField(default=False, help_text="Nothing new starts here.")
-    run = models.ForeignKey(
-        TrainingRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="slots"
-    )
-    seen_at = models.DateTimeField(help_text="By the database's clock.")
-
-    class Meta:
-        ordering = ("host", "name")
-        constraints = (models.UniqueConstraint(fields=("host", "name"), name="slot_of_host"),)
-
-    def __str__(self) -> str:
-        return f"{self.host} {self.name}"
 
 
 class Artifact(models.Model):

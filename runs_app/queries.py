@@ -2,142 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
-from django.core.paginator import Page, Paginator
-from django.db.models import F, OrderBy, Q, QuerySet
-from django.db.models.fields.json import KT
+from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.text import slugify
 
-from runs_app.choices import FINAL, LIVE, ArtifactKind, EventKind, Judged, RunStatus
+from runs_app import log_lines
+from runs_app.checkpoint_lines import CheckpointLine, checkpoint_lines
+from runs_app.choices import ArtifactKind, EventKind, RunStatus
 from runs_app.errors import RunNotFound
 from runs_app.forecasting.config.document import to_yaml, validate
 from runs_app.forecasting.errors import ConfigInvalid
-from runs_app.judgement import Badge, Judgement, badge_of, judgement
-from runs_app.machine import Machine, read_machine
-from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+from runs_app.judgement import Judgement, judgement
+from runs_app.log_lines import LogLine
+from runs_app.models import Artifact, TrainingRun
+from runs_app.next_steps import NextSteps, next_steps
+from runs_app.queueing.turns import Turn, turn_of
 from runs_app.resumption import resume_step
-from runs_app.series import CURVE_KINDS, Points, read_points
 from runs_app.standings import Standings, standings
 
 PAGE_SIZE = 25
-LOG_LINES = 1000
-"""Newest console lines that a page holds; the whole log is an artifact."""
+PREVIEWED = (".yaml", ".json", ".jsonl", ".log", ".txt", ".csv", ".parquet")
+"""Files whose beginning a page can show."""
+
+USUAL_POINTS = 100
+"""Newest metric points that tell how long the pause between two may be."""
+
+LATE_FACTOR = 2.0
+LATE_SECONDS = 15.0
+"""A shorter pause than this is nothing to look at."""
 
 FAILURE_LINES = 12
 """Console lines that a failed run shows beside its reason."""
-
-SORTS: dict[str, tuple[str, str]] = {
-    "name": ("name", "Run"),
-    "status": ("status", "Status"),
-    "epoch": ("epoch", "Epoch"),
-    "train_loss": ("train_loss", "Train loss"),
-    "val_loss": ("val_loss", "Val loss"),
-    "best": ("best_val_loss", "Best"),
-    "created": ("created_at", "Created"),
-}
-"""What the run table can be sorted by: word in the address, column, heading."""
-
-_LIST_COLUMNS = (
-    "uid", "name", "status", "reason", "message", "created_at", "started_at", "finished_at",
-    "cancel_requested_at", "epoch", "step", "train_loss", "val_loss", "best_val_loss", "metrics",
-    "outcome", "leaks",
-)  # fmt: skip
 
 
 def about(text: str) -> Any:
     """A field of a page's context, with what it means to the template's author."""
     return field(metadata={"help": text})
-
-
-@dataclass(frozen=True)
-class RunLine:
-    """One row of a run table."""
-
-    run: TrainingRun = about("The run, without its configuration.")
-    variant: str = about("Preset the network started from.")
-    loss_label: str = about("Kind of the regression loss, in words.")
-    source: str = about("Candle file, relative to DATA_ROOT.")
-    max_epochs: int | None = about("Epochs the run was asked for.")
-    val_da: float | None = about("Latest directional accuracy, 0 to 1.")
-    seconds: float | None = about("Running time so far or in all; None before it started.")
-    cancelling: bool = about("True from the wish to cancel until the run has ended.")
-    badge: Badge | None = about("The outcome of the verdict; None where it was not judged.")
-    group: str = about("Public id of its group; empty for a single run.")
-
-
-@dataclass(frozen=True)
-class RunFilter:
-    """What the user asked the run table for; always valid."""
-
-    search: str = ""
-    status: str = ""
-    outcome: str = ""
-    group: str = ""
-    sort: str = "created"
-    descending: bool = True
-    page: int = 1
-
-    @property
-    def is_default(self) -> bool:
-        """True when nothing narrows the table."""
-        return not (self.search or self.status or self.outcome or self.group)
-
-
-@dataclass(frozen=True)
-class RunListPage:
-    """Context of the run table."""
-
-    lines: list[RunLine] = about("The rows of this page of the table.")
-    page: Page[TrainingRun] = about("Numbers of this, the previous and the next page.")
-    wanted: RunFilter = about("Search, filter and order in force.")
-    headings: list[dict[str, Any]] = about(
-        "Sortable columns: key, label, active, descending, next."
-    )
-    total: int = about("Runs in the database, whatever the filter.")
-
-
-@dataclass(frozen=True)
-class HomePage:
-    """Context of the home page."""
-
-    live: list[RunLine] = about("Pending and running runs, the running ones first; 20 at most.")
-    running: int = about("Runs that train now.")
-    pending: int = about("Runs that wait.")
-    recent: list[RunLine] = about("The newest runs that have ended.")
-    total: int = about("Runs in the database.")
-    sample: DataSet | None = about("The bundled synthetic data set, where it is there.")
-    machine: Machine = about("What this machine has left.")
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """One line of the console."""
-
-    seq: int = about("Number of the event; the page keeps each once.")
-    text: str = about("The line, without its newline.")
-    level: str = about("warning, error or empty.")
-
-
-@dataclass(frozen=True)
-class CheckpointLine:
-    """One checkpoint of a run."""
-
-    path: str = about("Relative to the run directory; also its address.")
-    name: str = about("File name.")
-    key: str = about("Name fit for an element's id.")
-    epoch: int = about("Epoch it was saved after.")
-    val_loss: float | None = about("Validation loss then.")
-    size_bytes: int = about("Size on disk.")
-    created_at: datetime = about("When it was saved.")
-    is_best: bool = about("True for the lowest validation loss.")
-    is_last: bool = about("True for the newest.")
 
 
 @dataclass(frozen=True)
@@ -149,6 +54,11 @@ class ArtifactLine:
     size_bytes: int = about("Size on disk.")
     created_at: datetime = about("When it was registered.")
 
+    @property
+    def can_preview(self) -> bool:
+        """True where its beginning can be shown."""
+        return self.path.endswith(PREVIEWED)
+
 
 @dataclass(frozen=True)
 class DashboardPage:
@@ -159,75 +69,22 @@ class DashboardPage:
     max_epochs: int | None = about("Epochs the run was asked for.")
     progress: float = about("Share of the steps of all epochs that were taken, 0 to 1.")
     cancelling: bool = about("True from the wish to cancel until the run has ended.")
+    next: NextSteps = about("Where it comes from, and the ways on from it.")
     resume_step: int | None = about("Step a cancelled or failed run can go on from; else None.")
-    queue_position: int | None = about("Runs that start before this one; None unless pending.")
+    turn: Turn | None = about("Its turn in the queue; None where it does not wait.")
     seconds: float | None = about("Running time so far or in all.")
-    newest: datetime | None = about("When the newest event happened.")
+    newest: datetime | None = about("When the newest metric point was made; before it, any event.")
+    expected_seconds: float | None = about("How old it may get while the run runs; else None.")
     checkpoints: list[CheckpointLine] = about("Newest first; best.ckpt and last.ckpt on top.")
     artifacts: list[ArtifactLine] = about("Files other than checkpoints.")
-    last_lines: list[LogLine] = about("The end of the console, for a run that failed.")
+    last_lines: Sequence[LogLine] = about("The end of the console, for a run that failed.")
     judgement: Judgement | None = about("Verdict and leak check; None before the run has ended.")
     standings: Standings = about("The model and the baselines on the validation part.")
 
-    @property
-    def reason_label(self) -> str:
-        """The reason of the end as words: ``out of memory``."""
-        return self.run.reason.replace("_", " ")
-
-
-def filter_runs(wanted: RunFilter) -> QuerySet[TrainingRun]:
-    """The runs the filter asks for, in its order. A run without the value sorted by comes last."""
-    runs = TrainingRun.objects.all()
-    if wanted.search:
-        runs = runs.filter(Q(name__icontains=wanted.search) | Q(uid__icontains=wanted.search))
-    if wanted.status in RunStatus.values:
-        runs = runs.filter(status=wanted.status)
-    if wanted.outcome in Judged.values:
-        runs = runs.filter(outcome=wanted.outcome)
-    if wanted.group:
-        runs = runs.filter(group__uid=wanted.group)
-    column = SORTS[wanted.sort][0]
-    order = OrderBy(F(column), descending=wanted.descending, nulls_last=True)
-    if column == "created_at":
-        order = OrderBy(F(column), descending=wanted.descending)
-    return runs.order_by(order, "-id")
-
-
-def run_lines(ids: list[int]) -> list[RunLine]:
-    """Table rows of the runs with these keys, in the order given. One query, no configuration."""
-    found = {
-        run.pk: run
-        for run in TrainingRun.objects.filter(pk__in=ids)
-        .only(*_LIST_COLUMNS)
-        .annotate(
-            variant=KT("config__model__variant"),
-            loss=KT("config__loss__kind"),
-            source=KT("config__data__source"),
-            max_epochs=KT("config__train__max_epochs"),
-            group_uid=F("group__uid"),
-        )
-    }
-    return [_run_line(found[key]) for key in ids if key in found]
-
-
-def _run_line(run: Any) -> RunLine:
-    return RunLine(
-        run=run,
-        variant=run.variant or "",
-        loss_label=(run.loss or "").replace("_", " "),
-        source=run.source or "",
-        max_epochs=int(run.max_epochs) if run.max_epochs else None,
-        val_da=run.metrics.get("val_da"),
-        seconds=running_seconds(run),
-        cancelling=is_cancelling(run),
-        badge=badge_of(run),
-        group=run.group_uid or "",
-    )
-
 
 def running_seconds(run: TrainingRun) -> float | None:
-    """Seconds from the start to the end, or to now while it runs; None before it started."""
-    if run.started_at is None:
+    """Seconds from the start to the end, or to now while it runs; None while it waits."""
+    if run.started_at is None or run.status == RunStatus.PENDING:
         return None
     return ((run.finished_at or timezone.now()) - run.started_at).total_seconds()
 
@@ -235,49 +92,6 @@ def running_seconds(run: TrainingRun) -> float | None:
 def is_cancelling(run: TrainingRun) -> bool:
     """True while the wish to cancel is on record and the run has not ended."""
     return run.is_live and run.cancel_requested_at is not None
-
-
-def run_list(wanted: RunFilter) -> RunListPage:
-    """One page of the run table; a page number past the end gives the last page."""
-    paginator = Paginator(filter_runs(wanted).only("pk"), PAGE_SIZE)
-    page = paginator.get_page(wanted.page)
-    total = paginator.count if wanted.is_default else TrainingRun.objects.count()
-    return RunListPage(
-        lines=run_lines([run.pk for run in page.object_list]),
-        page=page,
-        wanted=wanted,
-        headings=[_heading(key, wanted) for key in SORTS],
-        total=total,
-    )
-
-
-def _heading(key: str, wanted: RunFilter) -> dict[str, Any]:
-    active = wanted.sort == key
-    # A first click shows the newest, the lowest loss, the first name.
-    first_descending = key in {"created", "epoch"}
-    descending = not wanted.descending if active else first_descending
-    return {
-        "key": key,
-        "label": SORTS[key][1],
-        "active": active,
-        "descending": wanted.descending,
-        "next": "desc" if descending else "asc",
-    }
-
-
-def home() -> HomePage:
-    """What runs now, what ended last, and where a newcomer can begin."""
-    live = TrainingRun.objects.filter(status__in=LIVE).order_by("-status", "created_at")
-    recent = TrainingRun.objects.filter(status__in=FINAL)
-    return HomePage(
-        live=run_lines(list(live.values_list("pk", flat=True)[:20])),
-        recent=run_lines(list(recent.values_list("pk", flat=True)[:8])),
-        running=live.filter(status=RunStatus.RUNNING).count(),
-        pending=live.filter(status=RunStatus.PENDING).count(),
-        total=TrainingRun.objects.count(),
-        machine=read_machine(),
-        sample=DataSet.objects.filter(synthetic=True, problem="").first(),
-    )
 
 
 def get_run(uid: str) -> TrainingRun:
@@ -290,30 +104,42 @@ def get_run(uid: str) -> TrainingRun:
 
 def dashboard(run: TrainingRun) -> DashboardPage:
     """Everything the panels of one run show, but its log and curves."""
-    ahead = None
-    if run.status == RunStatus.PENDING:
-        ahead = TrainingRun.objects.filter(
-            status=RunStatus.PENDING, created_at__lt=run.created_at
-        ).count()
-    newest = run.events.order_by("-seq").values_list("at", flat=True).first()
+    newest, expected = _newest_point(run)
     return DashboardPage(
         run=run,
         metrics=run.metrics,
         max_epochs=run.config.get("train", {}).get("max_epochs"),
         progress=_progress(run),
         cancelling=is_cancelling(run),
+        next=next_steps(run),
         resume_step=resume_step(run),
-        queue_position=ahead,
+        turn=turn_of(run),
         seconds=running_seconds(run),
         newest=newest,
-        checkpoints=_checkpoints(run),
+        expected_seconds=expected,
+        checkpoints=checkpoint_lines(run),
         artifacts=_artifacts(run),
-        last_lines=newest_log(run.pk, up_to=run.last_seq, limit=FAILURE_LINES)
+        last_lines=log_lines.newest(run.pk, up_to=run.last_seq, limit=FAILURE_LINES).lines
         if run.status == RunStatus.FAILED
         else [],
         judgement=judgement(run),
         standings=standings(run),
     )
+
+
+def _newest_point(run: TrainingRun) -> tuple[datetime | None, float | None]:
+    """When the newest point was made, and how many seconds until the next one are usual.
+
+    The longest pause among the newest points counts, so that a validation is not taken for a stop.
+    """
+    own = run.events.filter(kind=EventKind.METRICS, attempt=run.attempt).order_by("-seq")
+    times = list(own.values_list("at", flat=True)[:USUAL_POINTS])
+    if not times:
+        return run.events.order_by("-seq").values_list("at", flat=True).first(), None
+    if run.status != RunStatus.RUNNING:
+        return times[0], None
+    pauses = [(a - b).total_seconds() for a, b in zip(times, times[1:], strict=False)]
+    return times[0], max(LATE_FACTOR * max(pauses, default=0.0), LATE_SECONDS)
 
 
 def _progress(run: TrainingRun) -> float:
@@ -324,65 +150,10 @@ def _progress(run: TrainingRun) -> float:
     return min(run.step / (steps * epochs), 1.0)
 
 
-def _checkpoints(run: TrainingRun) -> list[CheckpointLine]:
-    rows: QuerySet[Checkpoint] = run.checkpoints.order_by("-epoch", "-step", "path")
-    return [
-        CheckpointLine(
-            path=row.path,
-            name=PurePosixPath(row.path).name,
-            key=slugify(row.path.replace(".", "-").replace("/", "-")),
-            epoch=row.epoch,
-            val_loss=row.val_loss,
-            size_bytes=row.size_bytes,
-            created_at=row.created_at,
-            is_best=row.is_best,
-            is_last=row.is_last,
-        )
-        for row in rows
-    ]
-
-
 def _artifacts(run: TrainingRun) -> list[ArtifactLine]:
     rows: QuerySet[Artifact] = run.artifacts.exclude(kind=ArtifactKind.CHECKPOINT)
     return [
         ArtifactLine(row.path, row.get_kind_display(), row.size_bytes, row.created_at)
-        for row in rows
-    ]
-
-
-def log_line(seq: int, data: Mapping[str, Any]) -> LogLine:
-    """The console line in the payload of a log event."""
-    level = str(data.get("level") or "").lower()
-    text = str(data.get("message", ""))
-    return LogLine(seq, text.rstrip("\n"), level if level in {"warning", "error"} else "")
-
-
-def newest_log(run_pk: int, *, up_to: int, limit: int = LOG_LINES) -> list[LogLine]:
-    """The newest console lines with ``seq`` up to a number, oldest first."""
-    rows = (
-        RunEvent.objects.filter(run_id=run_pk, kind=EventKind.LOG, seq__lte=up_to)
-        .order_by("-seq")
-        .values_list("seq", "payload")[:limit]
-    )
-    return [log_line(seq, data) for seq, data in reversed(rows)]
-
-
-def points(run: TrainingRun, *, up_to: int) -> Points:
-    """The run's curves from events with ``seq`` up to a number; no step is drawn twice."""
-    payloads = (
-        RunEvent.objects.filter(run_id=run.pk, kind__in=CURVE_KINDS, seq__lte=up_to)
-        .order_by("seq")
-        .values_list("payload", flat=True)
-        .iterator(chunk_size=5000)
-    )
-    return read_points(payloads)
-
-
-def events_after(run_pk: int, after: int) -> list[dict[str, Any]]:
-    """The run's events with a larger ``seq``, as stream messages without the run's id."""
-    rows = RunEvent.objects.filter(run_id=run_pk, seq__gt=after).order_by("seq")
-    return [
-        {"event_type": row.kind, "seq": row.seq, "timestamp": row.at, "data": row.payload}
         for row in rows
     ]
 

@@ -12,6 +12,6 @@ def resume_step(run: TrainingRun) -> int | None:
 
     A loss that was not finite twice would be so again: the same steps lead there.
     """
-    if run.status not in RESUMABLE or run.reason == Reason.NON_FINITE:
+    if run.is_trashed or run.status not in RESUMABLE or run.reason == Reason.NON_FINITE:
         return None
     return run.checkpoints.order_by("-step").values_list("step", flat=True).first()

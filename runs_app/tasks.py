@@ -8,13 +8,23 @@ from functools import cache
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
 
-from runs_app.execution import dispatch, fetching, jobs, queue, uploading, wakeups
+from runs_app.execution import (
+    deliveries,
+    dispatch,
+    fetching,
+    jobs,
+    queue,
+    trash,
+    uploading,
+    wakeups,
+)
 from runs_app.execution.intake import data_waits, import_waiting
 from runs_app.execution.pulse import Pulse
 from runs_app.execution.recovery import recover_lost
+from runs_app.execution.schema import wait_for_migrations
 from runs_app.execution.supervisor import Supervisor
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting.cores import threads_for
@@ -30,6 +40,7 @@ ONE_FETCH = threading.Lock()
 
 SWEEP_WAKES = 10
 _IMPORTING = threading.Lock()
+_DELIVERING = threading.Lock()
 
 
 @shared_task(name=wakeups.RUN_TRAINING, ignore_result=True, acks_late=False)
@@ -59,6 +70,7 @@ def train_next() -> None:
     finally:
         dispatch.give_back(taken)
         if not STOPPING.is_set():
+            jobs.wake_rehearsals()  # short, and somebody waits before a form for them
             wakeups.wake_oldest()
 
 
@@ -70,10 +82,15 @@ def sweep() -> None:
     wakeups.wake_oldest(SWEEP_WAKES)
     jobs.settle_lost()
     jobs.wake_waiting(SWEEP_WAKES)
+    jobs.wake_rehearsals()
+    trash.tidy()
     fetching.forget_old()
     uploading.remove_leftovers()
     if data_waits():
         wakeups.wake_import()
+    deliveries.forget_old()
+    if deliveries.is_due():
+        wakeups.wake_deliveries()
 
 
 @shared_task(name=wakeups.IMPORT_DATA, ignore_result=True)
@@ -86,13 +103,28 @@ def import_data() -> None:
             _IMPORTING.release()
 
 
+@shared_task(name=wakeups.DELIVER, ignore_result=True)
+def deliver() -> None:
+    """Send the notifications that are due, one after the other."""
+    if _DELIVERING.acquire(blocking=False):
+        try:
+            deliveries.send_due()
+        finally:
+            _DELIVERING.release()
+
+
 @shared_task(name=jobs.CARRY_OUT, ignore_result=True, acks_late=False)
 def carry_out(job_pk: int) -> None:
     """Do a job that waits; a message for any other does nothing.
 
     One at a time in this worker, because each may take gigabytes; whoever has done one wakes the
-    longest waiting.
+    longest waiting. A rehearsal has a slot for that, and then gives way to the next run.
     """
+    if not STOPPING.is_set() and jobs.needs_slot(job_pk):
+        if jobs.rehearse(job_pk):
+            jobs.wake_rehearsals()
+            wakeups.wake_oldest()
+        return
     lock = ONE_FETCH if jobs.is_fetch(job_pk) else ONE_JOB
     if STOPPING.is_set() or not lock.acquire(blocking=False):
         return
@@ -114,6 +146,12 @@ def trainer_server() -> TrainerServer:
 def pulse() -> Pulse:
     """What this worker process does unasked."""
     return Pulse(train_next, STOPPING)
+
+
+@worker_init.connect
+def _wait_for_tables(**_: Any) -> None:
+    """Messages and runs are taken once the database is as this code expects it."""
+    wait_for_migrations()
 
 
 @worker_ready.connect

@@ -100,7 +100,7 @@ def make_trading_check() -> TradingCheck:
 def write_report(run: TrainingRun, runs_root: Path, **metrics: Any) -> Path:
     """The run's directory with ``report.json`` and ``metrics.json``."""
     folder = runs_root / run.uid
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "report.json").write_text(make_report().model_dump_json())
     trading = make_trading_check().model_dump(mode="json")
     scores = {

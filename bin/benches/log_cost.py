@@ -45,7 +45,7 @@ def _cost(every: int) -> float:
             Throughput(1000, 1, 1.0),
             record=FitRecord(),
             every=every,
-            batch_size=32,
+            step_windows=32,
         )
         trainer = cast("Any", None)
         taken = []

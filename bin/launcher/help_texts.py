@@ -28,7 +28,13 @@ Environment:
   TRASH_DAYS      how long a deleted run can be restored (7)
   UPLOAD_MAX_MB   largest candle file that can be uploaded, in MiB (2048)
   EXCHANGE_MIRRORS  addresses instead of exchanges' own: binance=https://mirror.example,... (none)
-  LOG_LEVEL       DEBUG, INFO, WARNING or ERROR (INFO)"""
+  LOG_LEVEL       DEBUG, INFO, WARNING or ERROR (INFO)
+  EMAIL_URL       a mail server for notifications, smtp+tls://user:password@mail.example:587
+  NOTIFY_EMAIL_TO    who gets them, addresses with commas between
+  NOTIFY_EMAIL_FROM  who they come from (aistempre@localhost)
+  NOTIFY_WEBHOOK_URL      where notifications are posted as JSON, https://hooks.example/path
+  NOTIFY_WEBHOOK_SECRET   key of their signatures, at least 16 letters
+  NOTIFY_WEBHOOK_PRIVATE  yes: the webhook may be on a private network or this computer (no)"""
 
 _TEST = """\
 Usage: bin/test [pytest arguments]
@@ -50,6 +56,20 @@ _BENCH = """\
 Usage: bin/bench [NAME ...]
 
 Runs the named benches, or all, and prints each figure beside its budget."""
+
+_FAULTS = """\
+Usage: bin/faults [--seed N] [--minutes M] [--case NAME ...] [--database NAME] [--short]
+
+Starts whole products of its own with scripted trainers, does to them what can go wrong, and checks
+after each fault that nothing was lost and every status is true. Then a walk of random faults.
+docs/reliability.md names the cases. Without arguments: all cases and a walk of 3 minutes on each
+database, about half an hour on two cores.
+
+  --seed N         what random moments, actions and faults are drawn from (printed at the start)
+  --minutes M      length of the walk on each database; 30 is the full one, 0 leaves it out
+  --case NAME      only this case, or walk; may be given more than once
+  --database NAME  sqlite, postgres or both (both)
+  --short          fewer repetitions in each case, as in bin/test"""
 
 _SCREENSHOTS = """\
 Usage: bin/screenshots
@@ -84,6 +104,7 @@ TEXTS = {
     "test": _TEST,
     "lint": _LINT,
     "bench": f"{_BENCH}\n\n{_LIST}",
+    "faults": _FAULTS,
     "screenshots": _SCREENSHOTS,
     "results": _RESULTS,
 }

@@ -88,6 +88,9 @@ def main() -> None:
         for path, name in (
             ("/", "home"),
             ("/runs", "runs"),
+            ("/queue", "queue"),
+            ("/trash", "trash"),
+            ("/notifications", "notifications"),
             ("/datasets/1", "data-report"),
             (f"/runs/{judged['id']}/report", "report"),
             ("/runs/new/data?draft=picture", "builder-data"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from django.core.exceptions import RequestDataTooBig
@@ -43,6 +44,17 @@ def read_json(request: HttpRequest) -> Any:
         raise _refuse("is nested too deeply") from error
     except ValueError as error:  # not UTF-8, NaN, a number of thousands of digits
         raise _refuse(f"is not valid JSON: {error}") from error
+
+
+def read_changes(request: HttpRequest) -> dict[str, Any]:
+    """What a request to copy a run changes; nothing where it has no body. Raises ``BadRequest``."""
+    with suppress(RequestDataTooBig):  # which the next reading tells
+        if not request.body:
+            return {}
+    body = read_json(request)
+    if not isinstance(body, dict):
+        raise _refuse('must be an object such as {"batch_size": 16}')
+    return body
 
 
 def split_run_request(body: Any) -> tuple[Any, Any]:

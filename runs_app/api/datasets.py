@@ -9,19 +9,20 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from runs_app.api.body import read_json, split_run_request
-from runs_app.api.problems import BadRequest, Problems, Refusal, located
-from runs_app.api.representations import (
+from runs_app.api.data_set_shapes import (
     Answers,
     DataSetCreated,
     DataSetDetail,
     DataSetList,
     data_set,
 )
+from runs_app.api.problems import BadRequest, Problems, Refusal, located
 from runs_app.forecasting.data.chart_levels import Window
 from runs_app.forecasting.data.ledger_rows import RowLedger
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.services.chart import candle_window
 from runs_app.services.datasets import answer, find_data_set, list_data_sets, report_of
+from runs_app.services.footprint import room_for
 from runs_app.services.remove_dataset import remove_data_set
 from runs_app.services.rows import rows_of
 from runs_app.services.uploads import take_upload
@@ -44,6 +45,22 @@ class WindowWanted(Schema):
 def index(request: HttpRequest) -> dict[str, Any]:
     """The candle files inside DATA_ROOT and what was found in them."""
     return {"datasets": [data_set(row) for row in list_data_sets()]}
+
+
+class RoomOut(Schema):
+    """Bytes on disk: what a run would take at most, and what there is."""
+
+    expected_bytes: int
+    checkpoint_bytes: int
+    checkpoints: int
+    free_bytes: int
+    fits: bool
+
+
+class Rows(RowLedger):
+    """Where the rows of a run would go, and what it would take on disk."""
+
+    disk: RoomOut
 
 
 @router.post(
@@ -73,14 +90,22 @@ def upload(request: HttpRequest) -> Status[dict[str, Any]]:
 
 @router.post(
     "/datasets/rows",
-    response={200: RowLedger, 422: Problems},
+    response={200: Rows, 422: Problems},
     summary="Count the rows a run would use",
 )
-def rows(request: HttpRequest) -> RowLedger:
+def rows(request: HttpRequest) -> dict[str, Any]:
     """Takes the body of a request to create a run and creates none: where its rows would go."""
     config, _ = split_run_request(read_json(request))
     try:
-        return rows_of(config)
+        room = room_for(config)
+        disk = {
+            "expected_bytes": room.total,
+            "checkpoint_bytes": room.one.checkpoint,
+            "checkpoints": room.one.checkpoints,
+            "free_bytes": room.disk.free,
+            "fits": room.fits,
+        }
+        return {**rows_of(config).model_dump(), "disk": disk}
     except ConfigInvalid as invalid:
         raise BadRequest([located(error) for error in invalid.errors]) from invalid
 

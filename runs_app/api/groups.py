@@ -132,8 +132,9 @@ def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any
 @router.get("/groups", response={200: GroupList, 422: Problems}, summary="List groups")
 def index(request: HttpRequest, wanted: Query[GroupQuery]) -> dict[str, Any]:
     """The newest groups."""
-    groups = RunGroup.objects.defer("config")[wanted.offset : wanted.offset + wanted.limit]
-    return {"groups": [_summary(group) for group in groups], "total": RunGroup.objects.count()}
+    groups = group_queries.listed_groups()
+    page = groups[wanted.offset : wanted.offset + wanted.limit]
+    return {"groups": [_summary(group) for group in page], "total": groups.count()}
 
 
 @router.get("/groups/{uid}", response={200: GroupDetail, 404: Refusal}, summary="Read a group")
@@ -154,11 +155,15 @@ def cancel(request: HttpRequest, uid: str) -> dict[str, Any]:
 @router.delete(
     "/groups/{uid}",
     response={204: None, 404: Refusal, 409: Refusal},
-    summary="Delete a group with all its runs",
+    summary="Move all runs of a group to the trash",
 )
-def delete(request: HttpRequest, uid: str) -> Status[None]:
-    """Only a group whose runs have all ended can be deleted."""
-    delete_group(_find(uid).uid)
+def delete(
+    request: HttpRequest,
+    uid: str,
+    cancel: bool = False,  # noqa: FBT001, FBT002 - the framework reads a query parameter from it
+) -> Status[None]:
+    """Runs that have not ended are refused, or with ``cancel=true`` cancelled first."""
+    delete_group(_find(uid).uid, cancel=cancel)
     return Status(204, None)
 
 

@@ -11,19 +11,24 @@ from ninja.errors import ValidationError
 from runs_app.errors import (
     ArtifactNotFound,
     ChartMissing,
+    CheckpointNotFound,
     DataSetInUse,
     DataSetNotFound,
     DataSetNotOurs,
+    DiskFull,
     FetchNotFound,
     GroupNotFound,
     LeakCheckNotFound,
     PredictionNotFound,
+    RehearsalNotFound,
     ReportMissing,
     RunError,
     RunNotCancellable,
     RunNotFound,
     RunNotResumable,
+    RunNotWaiting,
     RunStillLive,
+    SlotNotFound,
     UploadRefused,
 )
 from runs_app.forecasting.config.faults import sentence
@@ -71,9 +76,14 @@ _STATUS: dict[type[RunError], int] = {
     DataSetNotOurs: 409,
     PredictionNotFound: 404,
     LeakCheckNotFound: 404,
+    RehearsalNotFound: 404,
+    CheckpointNotFound: 404,
+    SlotNotFound: 404,
     RunNotCancellable: 409,
     RunNotResumable: 409,
+    RunNotWaiting: 409,
     RunStillLive: 409,
+    DiskFull: 507,
 }
 
 

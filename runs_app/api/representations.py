@@ -1,4 +1,4 @@
-"""Runs, checkpoints, files and data sets as JSON, in the shapes the OpenAPI document shows."""
+"""Runs, checkpoints and files as JSON, in the shapes the OpenAPI document shows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ from urllib.parse import quote
 
 from ninja import Schema
 
-from runs_app.forecasting.data.report import DataReport
+from runs_app.checkpoint_lines import loss_words
+from runs_app.choices import EventKind
+from runs_app.endings import buttons, ending, reason_label
 from runs_app.forecasting.events import CONFIG_FILE
 from runs_app.judgement import judgement
 from runs_app.live.payloads import iso_utc
-from runs_app.models import Artifact, Checkpoint, DataSet, RunEvent, TrainingRun
+from runs_app.log_lines import entries_of
+from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
+from runs_app.queueing.turns import Turn, turn_of
+from runs_app.remedies import fields_at_fault, suggestion
 from runs_app.resumption import resume_step
 from runs_app.services.report import ReportPage
+
+LOG_PAGE_EVENTS = 32
+LOG_PAGE_CHARACTERS = 8 * 1024 * 1024
+"""Most text of one answer, but for the rest of the events read with it."""
 
 
 class CheckpointOut(Schema):
@@ -30,6 +39,7 @@ class CheckpointOut(Schema):
     sha256: str
     is_best: bool
     is_last: bool
+    pinned: bool
     created_at: str
     url: str
 
@@ -50,31 +60,81 @@ class PlaceOut(Schema):
     seed: int
 
 
+class ParentOut(Schema):
+    """The run a clone or a branch was made of; ``checkpoint`` says whose weights a branch took."""
+
+    id: str
+    kinship: str
+    checkpoint: str
+
+
+class ChildOut(Schema):
+    """A run that was made of this one."""
+
+    id: str
+    kinship: str
+
+
+class TurnOut(Schema):
+    """The place of a waiting run in the queue.
+
+    ``position`` is 1 for the next one. ``starts_at`` is an estimate, null where it is not known;
+    ``start`` says it in words, ``why`` why the run waits.
+    """
+
+    position: int
+    priority: str
+    queued_at: str
+    starts_at: str | None
+    start: str
+    why: str
+
+
 class RunSummary(Schema):
-    """A run as it stands in the list."""
+    """A run as it stands in the list; ``queue`` is null unless it waits.
+
+    ``losses`` counts attempts that its machine ended.
+    """
 
     id: str
     name: str
+    tags: list[str]
+    archived_at: str | None
     status: str
     reason: str
+    reason_label: str
     message: str
     created_at: str
     started_at: str | None
     finished_at: str | None
     attempt: int
+    losses: int
     metrics: dict[str, Any]
     last_seq: int
     outcome: str
     group: PlaceOut | None
+    queue: TurnOut | None
     url: str
 
 
 class RunDetail(RunSummary):
-    """A run with its verdict, its configuration and checkpoints."""
+    """A run with its verdict, its configuration and checkpoints.
 
+    ``actions`` are the buttons that fit now, the likeliest first. ``fields`` are those of the
+    configuration at fault; ``suggestion`` is a body for POST /runs/{uid}/clone that may cure it.
+    """
+
+    trashed_at: str | None
+    trash_wanted: bool
     verdict: dict[str, Any] | None
     not_judged: str
+    advice: str
+    actions: list[str]
+    fields: dict[str, str]
+    suggestion: dict[str, int] | None
     resume_step: int | None
+    parent: ParentOut | None
+    children: list[ChildOut]
     leaks: dict[str, Any] | None
     config: dict[str, Any]
     request: dict[str, Any]
@@ -138,63 +198,8 @@ class ReportOut(Schema):
     report: dict[str, Any]
 
 
-class DataSetOut(Schema):
-    """A candle file inside DATA_ROOT.
-
-    ``state`` is waiting, reading, usable, repairable, question or refused; ``origin`` is empty for
-    a file that was put there, else import, upload or fetch; ``provenance`` says of a fetched one
-    exchange, symbol, timeframe, and when and from when it was fetched; ``bars`` and the dates
-    are those with repair where it takes repair. ``candles_sha256`` is the fingerprint by which runs
-    name their data.
-    """
-
-    id: int
-    name: str
-    path: str
-    size_bytes: int
-    timeframe: str
-    bars: int | None
-    first_open: str | None
-    last_open: str | None
-    problem: str
-    synthetic: bool
-    state: str
-    date_order: str
-    column_order: str
-    source_sha256: str
-    candles_sha256: str
-    parquet_sha256: str
-    parquet_bytes: int | None
-    origin: str
-    provenance: dict[str, Any]
-
-
-class DataSetCreated(DataSetOut):
-    """An uploaded data set; ``note`` says where its file got another name."""
-
-    note: str
-
-
-class DataSetDetail(DataSetOut):
-    """The same with the data report; null until the file has been read."""
-
-    report: DataReport | None
-
-
-class Answers(Schema):
-    """What a person says about a file that leaves it open; ``auto`` lets the file tell."""
-
-    date_order: str = "auto"
-    column_order: str = "auto"
-
-
-class DataSetList(Schema):
-    """All data sets by name."""
-
-    datasets: list[DataSetOut]
-
-
-def _time(moment: datetime | None) -> str | None:
+def time_text(moment: datetime | None) -> str | None:
+    """An instant as ISO text in UTC, where there is one."""
     return None if moment is None else iso_utc(moment)
 
 
@@ -222,22 +227,41 @@ def _metrics(run: TrainingRun) -> dict[str, Any]:
     return {k: v for k, v in run.metrics.items() if k not in ("eta_seconds", "eta_minutes")}
 
 
-def run_summary(run: TrainingRun) -> dict[str, Any]:
-    """A run as it stands in the list."""
+def turn(found: Turn | None) -> dict[str, Any] | None:
+    """The place of a waiting run in the queue; None where it does not wait."""
+    if found is None:
+        return None
+    return {
+        "position": found.position,
+        "priority": str(found.run.priority.label).lower(),
+        "queued_at": iso_utc(found.run.queued_at),
+        "starts_at": time_text(found.starts_at),
+        "start": found.start,
+        "why": found.why,
+    }
+
+
+def run_summary(run: TrainingRun, waits: Turn | None) -> dict[str, Any]:
+    """A run as it stands in the list; ``waits`` is its turn, where it waits."""
     return {
         "id": run.uid,
         "name": run.name,
+        "tags": run.tag_list,
+        "archived_at": time_text(run.archived_at),
         "status": run.status,
         "reason": run.reason,
+        "reason_label": reason_label(run),
         "message": run.message,
         "created_at": iso_utc(run.created_at),
-        "started_at": _time(run.started_at),
-        "finished_at": _time(run.finished_at),
+        "started_at": time_text(run.started_at),
+        "finished_at": time_text(run.finished_at),
         "attempt": run.attempt,
+        "losses": run.losses,
         "metrics": _metrics(run),
         "last_seq": run.last_seq,
         "outcome": run.outcome,
         "group": {"id": run.group.uid, "fold": run.fold, "seed": run.seed} if run.group else None,
+        "queue": turn(waits),
         "url": f"/runs/{run.uid}",
     }
 
@@ -245,16 +269,45 @@ def run_summary(run: TrainingRun) -> dict[str, Any]:
 def run_detail(run: TrainingRun) -> dict[str, Any]:
     """A run with its verdict, its configuration and checkpoints."""
     judged = judgement(run)
+    ended = ending(run)
     return {
-        **run_summary(run),
+        **run_summary(run, turn_of(run)),
+        "trashed_at": time_text(run.trashed_at),
+        "trash_wanted": run.trash_wanted_at is not None,
+        "advice": ended.advice if ended else "",
+        "actions": [str(button) for button in buttons(run)],
+        "fields": fields_at_fault(run),
+        "suggestion": suggestion(run),
+        "parent": _parent(run),
+        "children": [
+            {"id": child.uid, "kinship": child.kinship}
+            for child in run.children.order_by("pk").only("uid", "kinship")
+        ],
         "verdict": run.verdict,
         "not_judged": judged.not_judged if judged else "",
         "resume_step": resume_step(run),
         "leaks": run.leaks,
         "config": run.config,
         "request": run.request,
-        "checkpoints": [checkpoint(row, run.uid) for row in run.checkpoints.all()],
+        "checkpoints": _checkpoints(run),
     }
+
+
+def _parent(run: TrainingRun) -> dict[str, Any] | None:
+    if run.parent is None:
+        return None
+    made_of = {"kinship": run.kinship, "checkpoint": run.parent_checkpoint}
+    return {"id": run.parent.uid, **made_of}
+
+
+def _checkpoints(run: TrainingRun) -> list[dict[str, Any]]:
+    rows = list(run.checkpoints.all())
+    words = loss_words(run, rows)
+    return [
+        checkpoint(row, run.uid)
+        | ({"val_loss": words[row.path]} if row.val_loss is None and row.path in words else {})
+        for row in rows
+    ]
 
 
 def checkpoint(row: Checkpoint, uid: str) -> dict[str, Any]:
@@ -269,6 +322,7 @@ def checkpoint(row: Checkpoint, uid: str) -> dict[str, Any]:
         "sha256": row.sha256,
         "is_best": row.is_best,
         "is_last": row.is_last,
+        "pinned": row.pinned,
         "created_at": iso_utc(row.created_at),
         "url": file_url(uid, row.path),
     }
@@ -319,31 +373,19 @@ def event_entry(event: RunEvent) -> dict[str, Any]:
     }
 
 
-def data_set(row: DataSet) -> dict[str, Any]:
-    """A data set with what was found in its file."""
-    return {
-        "id": row.pk,
-        "name": row.name,
-        "path": row.path,
-        "size_bytes": row.size_bytes,
-        "timeframe": row.timeframe,
-        "bars": row.bars,
-        "first_open": _time(row.first_open),
-        "last_open": _time(row.last_open),
-        "problem": row.problem,
-        "synthetic": row.synthetic,
-        **{
-            name: getattr(row, name)
-            for name in (
-                "state",
-                "date_order",
-                "column_order",
-                "source_sha256",
-                "candles_sha256",
-                "parquet_sha256",
-                "parquet_bytes",
-                "origin",
-                "provenance",
-            )
-        },
-    }
+def log_page(run: TrainingRun, after: int, limit: int) -> dict[str, Any]:
+    """Whole events after a number, until they hold ``limit`` lines or very much text."""
+    lines: list[dict[str, Any]] = []
+    last, size, complete = after, 0, False
+    events = run.events.filter(kind=EventKind.LOG).order_by("seq")
+    while not complete and len(lines) < limit and size < LOG_PAGE_CHARACTERS:
+        rows = list(events.filter(seq__gt=last)[:LOG_PAGE_EVENTS])
+        complete = len(rows) < LOG_PAGE_EVENTS
+        for row in rows:
+            if len(lines) >= limit:
+                complete = False
+                break
+            stamp = {"seq": row.seq, "timestamp": iso_utc(row.at), "attempt": row.attempt}
+            lines += [entry | stamp for entry in entries_of(row)]
+            last, size = row.seq, size + len(row.payload.get("message", ""))
+    return {"lines": lines, "last_seq": last, "complete": complete}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from runs_app.forecasting.config.request import FlatConfig
 from runs_app.forecasting.data.walk_forward import MAX_FOLDS, MAX_SEEDS, Scheme
@@ -59,9 +59,44 @@ def group_document() -> dict[str, Any]:
     return _document(CreateGroupRequest, EXAMPLE | {"folds": 5, "seeds": 3})
 
 
-def _document(request: type[Schema], example: dict[str, Any]) -> dict[str, Any]:
+def clone_document() -> dict[str, Any]:
+    """The ``requestBody`` of POST /runs/{uid}/clone."""
+    return _changes({"train.batch_size": 16, "train.accumulation": 2, "name": "half the batch"})
+
+
+def branch_document() -> dict[str, Any]:
+    """The ``requestBody`` of POST /runs/{uid}/branch."""
+    checkpoint = {
+        "type": "string",
+        "description": "Name of the checkpoint, or best, or last. Without it the best, else last.",
+    }
+    example = {"checkpoint": "checkpoint-epoch3.ckpt", "learning_rate": 0.00005}
+    return _changes(example, checkpoint=checkpoint)
+
+
+def _changes(example: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
+    """A body whose keys are the fields to change: flat keys, or schema paths, or parts."""
+    document = _document(FlatConfig, example)
+    body = document["requestBody"]
+    body["required"] = False
+    schema = body["content"]["application/json"]["schema"]
+    schema |= {
+        "description": "What differs from the run: flat keys as below, paths of its configuration "
+        "(`train.batch_size`) or whole parts (`train: {...}`). Everything else stays.",
+        "required": [],
+        "additionalProperties": True,
+    }
+    name = {"type": "string", "maxLength": 200, "description": "What the new run is called."}
+    schema["properties"] = {"name": name, **more} | {
+        key: {k: v for k, v in field.items() if k != "default"}
+        for key, field in schema["properties"].items()
+    }
+    return document
+
+
+def _document(request: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
     schema = request.model_json_schema()
-    definitions = schema.pop("$defs")
+    definitions = schema.pop("$defs", {})
     content = {"schema": _inlined(schema, definitions), "example": example}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 

@@ -29,6 +29,7 @@ MEMORY_BYTES = 2 * 1024**3
 
 SECONDS = 600.0
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
+LISTENED_BYTES = 4096
 POLL_SECONDS = 0.1
 WATCH_SECONDS = 1.0
 _TRACEBACK = "Traceback (most recent call last)"
@@ -58,14 +59,22 @@ class Command:
     arguments: tuple[str, ...]
     seconds: float = SECONDS
     memory_bytes: int = MEMORY_BYTES
+    threads: int = 0
+    """Cores it works on; 0: those that fits leave over."""
+    devices: str = ""
+    """Value of CUDA_VISIBLE_DEVICES; empty: as it is."""
 
 
-def ask_core(command: Command, *, wanted: Callable[[], bool] | None = None) -> dict[str, Any]:
+def ask_core(
+    command: Command,
+    *,
+    heard: Callable[[dict[str, Any]], object] | None = None,
+    wanted: Callable[[], bool] | None = None,
+) -> dict[str, Any]:
     """The JSON object that the command prints as its last line of stdout.
 
-    ``wanted`` is asked every second; once it says no, the process is ended.
-
-    The process sees none of this one's secrets and works on the cores that fits leave over. Raises
+    ``heard`` gets each newest object while it works. ``wanted`` is asked every second; once it says
+    no, the process is ended. The process sees none of this one's secrets. Raises
     ``CoreFailed`` when it ends with another status than 0 (its last line of stderr is the
     sentence), or goes beyond a limit.
     """
@@ -73,14 +82,14 @@ def ask_core(command: Command, *, wanted: Callable[[], bool] | None = None) -> d
         process = subprocess.Popen(
             (sys.executable, "-m", command.module, *command.arguments),
             cwd=PROJECT_ROOT,
-            env=child_environment(threads_for()),
+            env=_environment(command),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
             start_new_session=True,
         )
         try:
-            _wait(process, command, wanted)
+            _wait(process, command, _listener(out.fileno(), heard), wanted)
         except BaseException:
             _end(process)
             raise
@@ -101,8 +110,36 @@ def ask_core(command: Command, *, wanted: Callable[[], bool] | None = None) -> d
     )
 
 
+def _environment(command: Command) -> dict[str, str]:
+    own = {"CUDA_VISIBLE_DEVICES": command.devices} if command.devices else {}
+    return child_environment(command.threads or threads_for()) | own
+
+
+def _listener(out: int, heard: Callable[[dict[str, Any]], object] | None) -> Callable[[], None]:
+    """Look once at what was printed since; the child's own place in the file stays where it is."""
+    known = 0
+
+    def listen() -> None:
+        nonlocal known
+        size = os.fstat(out).st_size
+        if heard is None or size == known:
+            return
+        known = size
+        start = max(0, size - LISTENED_BYTES)
+        text = os.pread(out, size - start, start).decode("utf-8", "replace")
+        whole, _, _ = text.rpartition("\n")
+        said = _last_object(whole)
+        if said is not None:
+            heard(said)
+
+    return listen
+
+
 def _wait(
-    process: subprocess.Popen[bytes], command: Command, wanted: Callable[[], bool] | None
+    process: subprocess.Popen[bytes],
+    command: Command,
+    listen: Callable[[], None],
+    wanted: Callable[[], bool] | None,
 ) -> None:
     """Until it has ended; raises ``CoreFailed`` at a limit, or when it is not wanted any more."""
     seconds, memory_bytes = command.seconds, command.memory_bytes
@@ -115,6 +152,7 @@ def _wait(
             waited += POLL_SECONDS
         else:
             return
+        listen()
         if wanted is not None and waited - asked >= WATCH_SECONDS:
             asked = waited
             if not wanted():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runs_app.execution.console import clean, level_of
-from runs_app.execution.leases import Claim, held_by
+from runs_app.execution.console import Chunk, clean
+from runs_app.execution.console_feed import ConsoleFeed, Entries, Place, Reading
+from runs_app.execution.leases import Claim, held_by, was_settled
 from runs_app.execution.patience import Patience, patiently
 from runs_app.execution.recorder import (
     Batch,
@@ -24,7 +25,7 @@ from runs_app.execution.recorder import (
     record,
     system_entry,
 )
-from runs_app.execution.tail import Piece, Tail
+from runs_app.execution.tail import READ_BYTES, Piece, Tail
 from runs_app.execution.translation import Entry, translate
 from runs_app.forecasting.events import (
     CONSOLE_FILE,
@@ -37,16 +38,16 @@ from runs_app.models import TrainingRun
 
 logger = logging.getLogger(__name__)
 
+FLOOD = READ_BYTES // 2
+"""A batch with so much of the console has more waiting behind it."""
+
 BATCH_SECONDS = 0.05
 """Shortest time between two batches: a lone event is stored at once, a flood in large pieces."""
 
-LOG_TAIL_LINES = 20
 LAST_BYTES = 1024 * 1024
 """No event is larger."""
 
-CONSOLE = "console"
-
-Entries = list[tuple[datetime, Entry]]
+SUPERVISOR = "supervisor"
 
 
 class Feed:
@@ -61,35 +62,49 @@ class Feed:
         self._patience = patience
         self._waiting: Entries = []
         self._stored_at = 0.0
+        self._behind = False
         self.last_word: FitFinished | FitFailed | None = None
         """How the trainer says it ended."""
-        self.log_tail: deque[str] = deque(maxlen=LOG_TAIL_LINES)
-        """The newest console lines."""
         patiently(self._attach, patience)
 
     def pump(self) -> None:
-        """Store what was appended, unless the last batch was stored a moment ago."""
-        if time.monotonic() - self._stored_at >= BATCH_SECONDS:
+        """Store what was appended, one batch, unless the last was stored a moment ago."""
+        if self._behind or time.monotonic() - self._stored_at >= BATCH_SECONDS:
             self._store(self._console.read(), self._events.read())
 
     def begin(self) -> None:
         """From here on the output is our own attempt's; what came before has been read out."""
+        began = {"reading_attempt": self._held.attempt, "attempt_offset": self._events.offset}
         patiently(
-            lambda: held_by(self._held).update(reading_attempt=self._held.attempt, console_lines=0),
+            lambda: held_by(self._held).update(**began, console_lines=0),
             self._patience,
         )
-        self._attempt, self._lines = self._held.attempt, 0
+        self._attempt, self._began = self._held.attempt, self._events.offset
+        self._console.begin()
         self.last_word = None
-        self.log_tail.clear()
 
     def add_sample(self, sample: dict[str, Any]) -> None:
         """Put a sample of the machine into the next batch."""
         self._waiting.append(system_entry(sample))
 
-    def drain(self) -> None:
-        """Store everything up to the end of both files, once nobody writes any more."""
+    def add_note(self, sentence: str) -> None:
+        """Put a warning of the supervisor's own into the next batch of the log."""
+        self._waiting.append(log_entry(0, Chunk(1, sentence, "warning"), SUPERVISOR))
+
+    def drain(self, tick: Callable[[], object] = lambda: None) -> None:
+        """Store everything up to the end of both files, once nobody writes any more.
+
+        ``tick`` is called after each batch: a flood takes longer to store than a lease lasts.
+        """
         while self._store(self._console.read(to_the_end=True), self._events.read()):
-            pass
+            tick()
+        if cut := self._console.cut():
+            self._store(cut, self._events.read())
+
+    @property
+    def log_tail(self) -> Sequence[str]:
+        """The newest console lines."""
+        return tuple(self._console.last_lines)
 
     @property
     def bytes_of_events(self) -> int:
@@ -100,9 +115,14 @@ class Feed:
         """From here on wait for the database with another patience."""
         self._patience = patience
 
-    def newest_word(self) -> FitFinished | FitFailed | None:
-        """How the trainer says it ended, also where that was stored before it was obeyed."""
-        return self.last_word or _last_word(self._directory / EVENTS_FILE)
+    def word_left(self) -> FitFinished | FitFailed | None:
+        """How the attempt that was read out says it ended, where nobody has obeyed that yet.
+
+        A run that ended so, and was started again by a person, is not ended by it once more.
+        """
+        word = self.last_word or _last_word(self._directory / EVENTS_FILE, self._began)
+        settled = partial(was_settled, self._held.run_pk, self._attempt)
+        return None if word is None or patiently(settled, self._patience) else word
 
     def close(self) -> None:
         """Close the files."""
@@ -112,17 +132,31 @@ class Feed:
     def _attach(self) -> None:
         """Begin where the database says that the stored part ends."""
         run = TrainingRun.objects.only(
-            "events_offset", "console_offset", "console_lines", "reading_attempt"
+            "events_offset",
+            "console_offset",
+            "console_lines",
+            "console_kept",
+            "console_left_out",
+            "reading_attempt",
+            "attempt_offset",
         ).get(pk=self._held.run_pk)
         self._events = Tail(self._directory / EVENTS_FILE, run.events_offset)
-        self._console = Tail(self._directory / CONSOLE_FILE, run.console_offset)
-        self._attempt = run.reading_attempt or 1
-        self._lines = run.console_lines
+        place = Place(run.console_offset, run.console_lines, run.console_kept, run.console_left_out)
+        self._console = ConsoleFeed(self._directory / CONSOLE_FILE, place)
+        self._attempt, self._began = run.reading_attempt or 1, run.attempt_offset
 
-    def _store(self, console: Piece, events: Piece) -> bool:
+    def _store(self, console: Reading, events: Piece) -> bool:
         """Store one batch; False when there was nothing to store."""
-        entries = self._waiting + self._log_entries(console) + self._event_entries(events)
-        batch = Batch(entries, events=_span(events), console=_span(console), lines=self._lines)
+        place = console.place
+        batch = Batch(
+            self._waiting + console.entries + self._event_entries(events),
+            events=_span(events),
+            console=console.span,
+            lines=place.lines,
+            kept=place.kept,
+            left_out=place.left_out,
+        )
+        self._behind = console.span is not None and console.span.end - console.span.start >= FLOOD
         if batch.is_empty:
             return False
         try:
@@ -135,15 +169,6 @@ class Feed:
         self._waiting = []
         self._stored_at = time.monotonic()
         return True
-
-    def _log_entries(self, piece: Piece) -> Entries:
-        entries = []
-        for line in piece.lines:
-            text = clean(line)
-            self._lines += 1
-            self.log_tail.append(text)
-            entries.append(log_entry(self._lines, text, level_of(text), CONSOLE))
-        return entries
 
     def _event_entries(self, piece: Piece) -> Entries:
         entries: Entries = []
@@ -161,11 +186,11 @@ class Feed:
         return entries
 
 
-def _last_word(path: Path) -> FitFinished | FitFailed | None:
-    """The last line of a log, where it is one that ends a fit."""
+def _last_word(path: Path, began: int) -> FitFinished | FitFailed | None:
+    """The last line of a log from a byte on, where it is one that ends a fit."""
     try:
         with path.open("rb") as stream:
-            stream.seek(max(0, stream.seek(0, os.SEEK_END) - LAST_BYTES))
+            stream.seek(max(began, stream.seek(0, os.SEEK_END) - LAST_BYTES))
             lines = stream.read().splitlines()
         event = from_line(lines[-1])
     except (OSError, IndexError, ValidationError):
@@ -177,7 +202,7 @@ def _foreign(line: bytes, error: ValidationError) -> tuple[datetime, Entry]:
     """A warning in place of a line of ``events.jsonl`` that is no event."""
     shown = clean(line[:200])
     message = f"A line of {EVENTS_FILE} is no event ({error.error_count()} faults): {shown}"
-    return log_entry(0, message, "warning", "supervisor")
+    return log_entry(0, Chunk(1, message, "warning"), SUPERVISOR)
 
 
 def _span(piece: Piece) -> Span | None:

@@ -23,6 +23,7 @@ from importlib import import_module
 from typing import Any
 
 from runs_app.execution import trainer_child
+from runs_app.forecasting.provenance import code_state
 
 
 class ForkServer:
@@ -56,6 +57,7 @@ class ForkServer:
         finally:
             for pid in self._trainers.values():
                 _signal_group(pid, signal.SIGKILL)
+            signal.set_wakeup_fd(-1)  # their ends come when its socket is closed
 
     def report(self, **message: Any) -> None:
         """Send one line to the worker; a worker that is gone is noticed at the next read."""
@@ -126,6 +128,7 @@ def main(arguments: list[str]) -> None:
     began = time.monotonic()
     for module in preload:
         import_module(module)
+    code_state()  # what was imported just now, whatever becomes of the files later
     gc.collect()
     gc.disable()
     gc.freeze()  # children share these pages as long as no collection touches them

@@ -16,6 +16,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from runs_app.choices import DataSetState
+from runs_app.disk import read_disk
 from runs_app.execution.core_process import Command, CoreFailed, ask_core
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder, Reading
 from runs_app.forecasting.config.schema import RunConfig
@@ -38,13 +39,14 @@ POLL_SECONDS = 0.2
 
 
 def import_waiting() -> int:
-    """Import every data set that waits; returns how many."""
+    """Import every data set that waits, as long as the disk has room; returns how many."""
     done = 0
-    while True:
+    while not read_disk().is_full:
         row = DataSet.objects.filter(_unclaimed()).order_by("size_bytes", "pk").first()
         if row is None:
             return done
         done += import_claimed(row.pk)
+    return done
 
 
 def data_waits() -> bool:
@@ -73,9 +75,14 @@ def import_claimed(pk: int) -> bool:
 
 
 def wait_for(pk: int, seconds: float = SECONDS) -> DataSet:
-    """The data set once it has been read, by this process or by whoever is reading it."""
+    """The data set once it has been read, by this process or by whoever is reading it.
+
+    It still waits where the disk is full: it is read when there is room again.
+    """
     until = time.monotonic() + seconds
     while True:
+        if read_disk().is_full:
+            return DataSet.objects.get(pk=pk)
         import_claimed(pk)
         row = DataSet.objects.get(pk=pk)
         if row.state not in DataSetState.pending() or time.monotonic() > until:
@@ -110,15 +117,20 @@ def _read(row: DataSet) -> dict[str, Any]:
     """Field values of the row, from an import of this very content or from a new one."""
     path = _data_root() / row.path
     reading = Reading(DateOrder(row.date_order), ColumnOrder(row.column_order))
-    record = find_import(path, _store(), reading)
-    if record is None:
-        try:
-            answer = _ask([*_flags(reading), "import", str(path), str(_store())])
-            record = ImportRecord.model_validate(answer)
-        except (CoreFailed, ValidationError) as error:
-            logger.warning("%s was not imported: %s", row.path, error)
-            return _EMPTY | {"state": DataSetState.REFUSED, "problem": str(error)}
-    return values_of(record)
+    try:
+        return values_of(import_now(path, reading))
+    except (CoreFailed, ValidationError) as error:
+        logger.warning("%s was not imported: %s", row.path, error)
+        return _EMPTY | {"state": DataSetState.REFUSED, "problem": str(error)}
+
+
+def import_now(path: Path, reading: Reading) -> ImportRecord:
+    """The import of any candle file, made where there is none yet. Raises ``CoreFailed``."""
+    found = find_import(path, _store(), reading)
+    if found is not None:
+        return found
+    answer = _ask([*_flags(reading), "import", str(path), str(_store())])
+    return ImportRecord.model_validate(answer)
 
 
 def values_of(record: ImportRecord) -> dict[str, Any]:

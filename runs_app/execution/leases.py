@@ -11,8 +11,8 @@ from django.db.models import DateTimeField, ExpressionWrapper, Q, QuerySet
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-from runs_app.choices import RunStatus
-from runs_app.models import Queue, TrainingRun
+from runs_app.choices import FINAL, EventKind, RunStatus
+from runs_app.models import Queue, RunEvent, TrainingRun
 
 RENEWALS = 6
 """How often a lease is renewed before it would run out."""
@@ -51,6 +51,24 @@ def held_by(held: Claim) -> QuerySet[TrainingRun]:
     )
 
 
+def take_over(
+    run_pk: int, attempt: int, worker: str, by: str, *, expired: bool = False
+) -> Claim | None:
+    """The claim of a worker that is gone, now ours; None where it is not its run any more.
+
+    With ``expired`` only if its lease has run out.
+    """
+    run = TrainingRun.objects.filter(
+        pk=run_pk, attempt=attempt, worker=worker, status=RunStatus.RUNNING
+    )
+    if expired:
+        run = run.filter(lease_until__lt=Now())
+    if run.update(worker=by, lease_until=lease_end()) != 1:
+        return None
+    uid = TrainingRun.objects.values_list("uid", flat=True).get(pk=run_pk)
+    return Claim(run_pk, uid, attempt, by)
+
+
 def renew(held: Claim) -> bool:
     """Extend the lease by one period; False when the run is no longer ours."""
     return held_by(held).update(lease_until=lease_end()) == 1
@@ -63,6 +81,12 @@ def wish(held: Claim) -> Wish:
         raise LeaseLost(f"Run {held.uid} is not held by {held.worker} any more.")
     stop, now = row
     return Wish(stop=stop is not None, now=now is not None)
+
+
+def was_settled(run_pk: int, attempt: int) -> bool:
+    """Whether the run has ended in this attempt, so that a person started the next one."""
+    ends = RunEvent.objects.filter(run_id=run_pk, kind=EventKind.STATUS, attempt=attempt)
+    return ends.filter(payload__status__in=[str(status) for status in FINAL]).exists()
 
 
 def lease_seconds() -> float:
@@ -94,10 +118,15 @@ def expired() -> list[tuple[int, int, str]]:
     # A lease longer than one can be was given before the clock went back.
     live = TrainingRun.objects.filter(status=RunStatus.RUNNING)
     live.filter(lease_until__gt=from_now(2 * lease_seconds())).update(lease_until=lease_end())
-    if Queue.objects.filter(judge_after__gt=Now()).exists():
+    if is_blind():
         return []
     late = live.filter(lease_until__lt=Now()).order_by("pk")
     return list(late.values_list("pk", "attempt", "worker"))
+
+
+def is_blind() -> bool:
+    """Whether everybody has a fresh period now, because nobody could look for a while."""
+    return Queue.objects.filter(judge_after__gt=Now()).exists()
 
 
 def running_on(host: str) -> list[tuple[int, int, str]]:

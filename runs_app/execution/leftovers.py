@@ -10,7 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from runs_app.forecasting.fence import boot_id, read_lock
+from runs_app.forecasting.events import CHECKPOINT_DIR
+from runs_app.forecasting.fence import LockHolder, boot_id, read_lock
+from runs_app.forecasting.whole_file import TRAINER_SUFFIX
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +28,33 @@ def end_earlier_trainer(directory: Path) -> bool:
     a process that got the same number later is not taken for it.
     """
     holder = read_lock(directory)
-    if holder is None or holder.boot != boot_id() or holder.host != os.uname().nodename:
-        return False
+    return holder is not None and _is_here(holder) and _end(holder)
+
+
+def clear_lost(directory: Path, attempt: int) -> None:
+    """End what the attempt left running on this host when its worker was lost, remove its drafts.
+
+    Nobody else may ever look: a run that is lost too often, or cancelled before it goes on, has no
+    next attempt. Does nothing where a newer one has the directory already.
+    """
+    holder = read_lock(directory)
+    if holder is None or not _is_here(holder) or holder.attempt != attempt:
+        return
+    if not _end(holder) and not psutil.pid_exists(holder.pid):
+        # The leader is gone; as long as others of its group live, its number is nobody else's.
+        with suppress(ProcessLookupError):
+            os.killpg(holder.pid, signal.SIGKILL)
+    for folder in (directory, directory / CHECKPOINT_DIR):
+        # Drafts of a checkpoint carry the process id, so they are not those of a newer attempt.
+        for draft in folder.glob(f".*.{holder.pid}{TRAINER_SUFFIX}"):
+            draft.unlink(missing_ok=True)
+
+
+def _is_here(holder: LockHolder) -> bool:
+    return holder.boot == boot_id() and holder.host == os.uname().nodename
+
+
+def _end(holder: LockHolder) -> bool:
     try:
         process = psutil.Process(holder.pid)
         if abs(process.create_time() - holder.started) > CLOCK_SECONDS:

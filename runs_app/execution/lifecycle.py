@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from runs_app.choices import INFRASTRUCTURE, Kinship, Priority, RunStatus
-from runs_app.execution import artifacts, queue, run_directory, wakeups
+from runs_app.choices import INFRASTRUCTURE, MAX_LOSSES, Kinship, Priority, RunStatus
+from runs_app.execution import artifacts, notices, queue, run_directory, slot_rows, wakeups
 from runs_app.execution.leases import Claim, from_now, lease_end
+from runs_app.execution.passport import leave_passport
 from runs_app.execution.transitions import (
     ASK_TO_STOP,
     CLAIM,
@@ -38,10 +39,8 @@ from runs_app.forecasting.config.document import to_yaml
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.evaluation.documents import LeakCheck, Verdict
 from runs_app.forecasting.events import CONFIG_FILE, Reason
-from runs_app.models import Checkpoint, RunGroup, Slot, TrainingRun
-
-MAX_LOSSES = 3
-"""How often a run goes back to the queue by itself after its worker was lost."""
+from runs_app.judgement import hardest_skill
+from runs_app.models import Checkpoint, DataSet, RunGroup, TrainingRun
 
 DOUBLE_CLICK_SECONDS = 1.0
 """A second cancel within this time is the same one."""
@@ -60,6 +59,8 @@ class Outcome:
     log_tail: tuple[str, ...] = ()
     verdict: Verdict | None = None
     leaks: LeakCheck | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Schema path to message, where the trainer named the fields at fault."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ def create_run(
     with transaction.atomic():
         run = TrainingRun.objects.create(
             name=name,
+            preset=str(config.model.variant),
+            data_set=DataSet.objects.filter(path=config.data.source).first(),
             config=config.model_dump(mode="json"),
             request=dict(request),
             last_seq=1,
@@ -147,8 +150,7 @@ def claim(run_pk: int, worker: str, places: Sequence[str] = ()) -> Claim | None:
         )
         if run is None:
             return None
-        host = worker.partition(":")[0]
-        Slot.objects.filter(host=host, name__in=places).update(run=run)
+        slot_rows.occupy(run, worker.partition(":")[0], places)
     return Claim(run.pk, run.uid, run.attempt, worker)
 
 
@@ -235,7 +237,8 @@ def _queue_again(
 def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
     """End the run, once and by the holder of its claim only; None when it was not ours to end."""
     judgement = _judgement(outcome.verdict, outcome.leaks)
-    told = {name: value for name, value in judgement.items() if value}
+    told = {name: value for name, value in judgement.items() if value and name != "skill"}
+    told |= {"fields": dict(outcome.fields)} if outcome.fields else {}
     with transaction.atomic():
         run = move(
             SETTLE[outcome.status],
@@ -248,7 +251,9 @@ def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
             **judgement,
         )
         if run:
-            _leave_slots(run)
+            slot_rows.leave(run)
+            notices.tell_end(run)
+            leave_passport(run)
     return run
 
 
@@ -291,7 +296,11 @@ def lose(
             )
         )
         if run:
-            _leave_slots(run)
+            slot_rows.leave(run)
+            if counts:
+                notices.tell_loss(run)
+        if run and run.is_final:
+            leave_passport(run)
     return run
 
 
@@ -318,14 +327,11 @@ def _requeue(where: Mapping[str, Any], cause: str, *, counts: bool) -> TrainingR
     return run
 
 
-def _leave_slots(run: TrainingRun) -> None:
-    Slot.objects.filter(run=run).update(run=None)
-
-
 def _judgement(verdict: Verdict | None, leaks: LeakCheck | None) -> dict[str, Any]:
     """The columns that say what a fit was worth; JSON has no NaN, so it travels as a word."""
     return {
         "outcome": str(verdict.outcome) if verdict else "",
         "verdict": json.loads(verdict.model_dump_json()) if verdict else None,
         "leaks": json.loads(leaks.model_dump_json()) if leaks else None,
+        "skill": hardest_skill(verdict) if verdict else None,
     }

@@ -10,6 +10,7 @@ from runs_app.execution.lifecycle import Outcome
 from runs_app.execution.trainer_process import Exit
 from runs_app.forecasting.events import (
     EXIT_CODES,
+    HELD_EXIT,
     REPLACED_EXIT,
     FitFailed,
     FitFinished,
@@ -22,13 +23,13 @@ REASON_OF_CODE = {code: reason for reason, code in EXIT_CODES.items()}
 CANCELLED = "Cancelled on request."
 WORKER_STOPPED = "The worker was stopped while this run was training."
 SERVER_LOST = "The process that starts trainers ended and took this run with it."
-REPLACED = "The run's directory was taken over by another attempt."
+TAKEN = "The run's directory was in the hands of another attempt."
 SENTENCES: dict[Reason, str] = {
     Reason.CONFIG: "The configuration could not be used; the log says which field is at fault.",
     Reason.DATA: "The candle data could not be used; the log says which row is at fault.",
     Reason.OUT_OF_MEMORY: "Memory ran out. Choose a smaller batch size, context or network.",
     Reason.NON_FINITE: "The loss became NaN or infinite. Choose a lower learning rate.",
-    Reason.DISK_FULL: "The disk is full. Delete old runs, then start this run again with Retry.",
+    Reason.DISK_FULL: "The disk is full. Delete old runs, then go on with Retry.",
 }
 
 
@@ -62,9 +63,10 @@ def judge(evidence: Evidence) -> Outcome | Interrupted:
     if interrupted := _interrupted(evidence):
         return interrupted
     status, reason, message = _verdict(evidence)
-    if status is RunStatus.FAILED:
-        return Outcome(status, reason, message, evidence.log_tail)
     word = evidence.last_word
+    if status is RunStatus.FAILED:
+        fields = word.fields if isinstance(word, FitFailed) else {}
+        return Outcome(status, reason, message, evidence.log_tail, fields=fields)
     if status is RunStatus.COMPLETED and isinstance(word, FitFinished):
         return Outcome(status, reason, message, verdict=word.verdict, leaks=word.leaks)
     return Outcome(status, reason, message)
@@ -92,8 +94,8 @@ def _interrupted(evidence: Evidence) -> Interrupted | None:
         return Interrupted(WORKER_STOPPED, counts=False)
     if evidence.exit.lost:
         return Interrupted(SERVER_LOST)
-    if evidence.exit.code == REPLACED_EXIT:
-        return Interrupted(REPLACED)
+    if evidence.exit.code in (REPLACED_EXIT, HELD_EXIT):
+        return Interrupted(TAKEN)
     return None
 
 
@@ -119,7 +121,7 @@ def _verdict(evidence: Evidence) -> Verdict:
             Reason.KILLED,
             (
                 "Something on the worker's machine other than AiStemPre asked the trainer to stop. "
-                "Go on with Resume, or start again with Retry."
+                "Go on with Retry."
             ),
         )
     return _by_exit(evidence)
@@ -139,7 +141,7 @@ def _by_exit(evidence: Evidence) -> Verdict:
     if reason in SENTENCES:
         return RunStatus.FAILED, reason, SENTENCES[reason]
     last = next((line for line in reversed(evidence.log_tail) if line.strip()), "")
-    said = f" Its last line: {last}" if last else " It printed nothing."
+    said = f' Its last line: "{last}".' if last else " It printed nothing."
     return (
         RunStatus.FAILED,
         Reason.BUG,
@@ -164,8 +166,8 @@ def _by_signal(evidence: Evidence, number: int) -> Verdict:
             Reason.KILLED,
             (
                 f"The trainer was killed from outside (SIGKILL) after using {peak} of memory; this "
-                "machine counted no kill for lack of memory. Go on with Resume, or start again "
-                "with Retry. If it is killed again, look for a memory limit set elsewhere, or "
+                "machine counted no kill for lack of memory. Go on with Retry. "
+                "If it is killed again, look for a memory limit set elsewhere, or "
                 "choose a smaller batch size, context or network."
             ),
         )
@@ -173,10 +175,7 @@ def _by_signal(evidence: Evidence, number: int) -> Verdict:
         return (
             RunStatus.FAILED,
             Reason.KILLED,
-            (
-                f"The trainer was ended from outside ({_name(number)}). "
-                "Go on with Resume, or start again with Retry."
-            ),
+            (f"The trainer was ended from outside ({_name(number)}). Go on with Retry."),
         )
     return (
         RunStatus.FAILED,

@@ -20,13 +20,12 @@ CHECKPOINTS = ("best.ckpt", "last.ckpt")
 
 def command(job: Job) -> Command:
     """``arguments``: ``path`` (relative to DATA_ROOT), ``last``, ``repair``."""
-    if job.run is None:
-        raise CoreFailed("The run was deleted.")
+    run = _run_of(job)
     candles = Path(settings.DATA_ROOT).resolve() / job.arguments["path"]
-    out = run_directory.path_of(job.run.uid) / forecast_file(job)
+    out = run_directory.path_of(run.uid) / forecast_file(job)
     out.parent.mkdir(exist_ok=True)
     return command_of(
-        checkpoint_of(job.run),
+        checkpoint_of(run),
         candles,
         out,
         last=job.arguments["last"],
@@ -45,14 +44,22 @@ def command_of(checkpoint: Path, candles: Path, out: Path, *, last: int, repair:
 
 def export_job(job: Job) -> Command:
     """Write the run's model into its folder ``EXPORT_DIR``."""
-    if job.run is None:
-        raise CoreFailed("The run was deleted.")
-    return export_command(checkpoint_of(job.run), run_directory.path_of(job.run.uid) / EXPORT_DIR)
+    run = _run_of(job)
+    return export_command(checkpoint_of(run), run_directory.path_of(run.uid) / EXPORT_DIR)
 
 
 def export_command(checkpoint: Path, folder: Path) -> Command:
     """Write a checkpoint as safetensors and ONNX into a folder."""
     return Command(MODULE, ("export", str(checkpoint), str(folder)))
+
+
+def _run_of(job: Job) -> TrainingRun:
+    """The run of a job that was claimed. Whoever purges a run looks for claimed jobs first."""
+    if job.run is None:
+        raise CoreFailed("The run was deleted.")
+    if job.run.is_trashed:
+        raise CoreFailed("The run is in the trash. Restore it, then ask again.")
+    return job.run
 
 
 def forecast_file(job: Job) -> str:

@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from django.db import close_old_connections, connection, transaction
 from django.db.models.functions import Now
 
-from runs_app.choices import RunStatus
 from runs_app.disk import read_disk
-from runs_app.execution import leases, queue, slots, worker_process
+from runs_app.execution import alarms, leases, slot_rows, slots, worker_process
 from runs_app.execution.leases import from_now
 from runs_app.execution.patience import AWAY
 from runs_app.execution.recovery import recover_lost
 from runs_app.models import Slot, Worker
+from runs_app.queueing.order import is_paused, longest_wait_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ class Pulse:
         if time.monotonic() - self._swept >= leases.renewal_seconds():
             recover_lost()
             _tidy()
+            alarms.look_at_disk(slots.host_name(), read_disk())
+            alarms.look_for_silent()
             self._swept = time.monotonic()
         if not self._stopping.is_set() and self._is_overdue():
             threading.Thread(target=self._start, name="unasked").start()
@@ -89,8 +91,8 @@ class Pulse:
             connection.close()
 
     def _is_overdue(self) -> bool:
-        waited = queue.oldest_wait_seconds()
-        return waited is not None and waited > DEAF_SECONDS and not queue.is_paused()
+        waited = longest_wait_seconds()
+        return waited is not None and waited > DEAF_SECONDS and not is_paused()
 
     def _show(self) -> None:
         disk = read_disk()
@@ -107,15 +109,13 @@ class Pulse:
                 "blocked": disk.refusal,
             },
         )
-        for place in slots.places():
-            facts = {"gpu": place.gpu, "label": place.label, "seen_at": Now()}
-            Slot.objects.update_or_create(host=slots.host_name(), name=place.name, defaults=facts)
+        slot_rows.show()
 
 
 def _tidy() -> None:
     """Rows that say what is not so any more."""
     with transaction.atomic():
-        Slot.objects.exclude(run=None).exclude(run__status=RunStatus.RUNNING).update(run=None)
+        slot_rows.leave_ended()
         gone = [w.name for w in Worker.objects.all() if worker_process.is_gone(w.name)]
         Worker.objects.filter(name__in=gone).delete()
         long_ago = from_now(-FORGET_SECONDS)
@@ -123,3 +123,4 @@ def _tidy() -> None:
         Slot.objects.filter(seen_at__lt=long_ago, drained=False).delete()
     for name in gone:
         worker_process.forget(name)
+    worker_process.clear_old()

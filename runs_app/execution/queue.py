@@ -5,11 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Min
 from django.db.models.functions import Now
 
-from runs_app.choices import Priority, RunStatus
+from runs_app.choices import LIVE, Priority, RunStatus
+from runs_app.execution import slot_rows
 from runs_app.models import Queue, TrainingRun
+from runs_app.queueing.order import is_paused as is_paused
+from runs_app.queueing.order import waiting as waiting
 
 
 class Move(StrEnum):
@@ -20,22 +23,13 @@ class Move(StrEnum):
     TOP = "top"
 
 
-def waiting() -> QuerySet[TrainingRun]:
-    """The runs that wait, in the order in which they start."""
-    return TrainingRun.objects.filter(
-        status=RunStatus.PENDING, cancel_requested_at=None, trashed_at=None
-    ).order_by("-priority", "rank", "pk")
-
-
-def is_paused() -> bool:
-    """Whether nothing new starts."""
-    return Queue.objects.filter(pk=1, paused=True).exists()
-
-
 def pause(*, paused: bool) -> None:
     """Let nothing new start, or let it start again; runs that train go on in both cases."""
     Queue.objects.get_or_create(pk=1)
-    Queue.objects.filter(pk=1).update(paused=paused)
+    if paused:
+        Queue.objects.filter(pk=1, paused_at=None).update(paused_at=Now())
+    elif Queue.objects.filter(pk=1).exclude(paused_at=None).update(paused_at=None):
+        slot_rows.open_all()
 
 
 def take_rank() -> int:
@@ -57,9 +51,10 @@ def move(run_pk: int, where: Move) -> bool:
             return False
         peers = waiting().filter(priority=run.priority)
         if where is Move.TOP:
-            first = peers.first()
-            if first is not None and first.pk != run.pk:
-                _place(run.pk, first.rank - 1)
+            if peers.values_list("pk", flat=True).first() != run.pk:
+                # Before every rank in use, whatever its priority: no two are ever the same.
+                lowest = TrainingRun.objects.filter(status__in=LIVE).aggregate(Min("rank"))
+                _place(run.pk, lowest["rank__min"] - 1)
             return True
         before = where is Move.UP
         other = (
@@ -76,14 +71,6 @@ def move(run_pk: int, where: Move) -> bool:
 def prioritise(run_pk: int, priority: Priority) -> bool:
     """Give a waiting run another priority; False where it does not wait."""
     return waiting().filter(pk=run_pk).update(priority=priority) == 1
-
-
-def oldest_wait_seconds() -> float | None:
-    """How long the first in line has waited, by the database's clock; None where nothing waits."""
-    first = waiting().annotate(now=Now()).values_list("queued_at", "now").first()
-    if first is None or first[0] is None:
-        return None
-    return float((first[1] - first[0]).total_seconds())
 
 
 def _place(run_pk: int, rank: int) -> None:

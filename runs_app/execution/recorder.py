@@ -17,10 +17,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from runs_app.choices import ArtifactKind, EventKind, RunStatus
+from runs_app.execution import notices
+from runs_app.execution.console import Chunk
 from runs_app.execution.leases import Claim, LeaseLost
 from runs_app.execution.translation import Entry, finite
 from runs_app.live.publish import publish
-from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
+from runs_app.models import BEST_SCORES, Artifact, Checkpoint, RunEvent, TrainingRun
+from runs_app.points.sealing import seal
 
 INSERT_ROWS = 500
 
@@ -45,7 +48,11 @@ class Batch:
     events: Span | None = None
     console: Span | None = None
     lines: int = 0
-    """Console lines of the attempt read so far, this batch included."""
+    """Console lines of the attempt stored so far, this batch included."""
+    kept: int | None = None
+    """Where what is kept of the console ends, once it has reached its limit."""
+    left_out: int = 0
+    """Console lines counted since, and not stored."""
 
     @property
     def is_empty(self) -> bool:
@@ -82,15 +89,19 @@ def record(held: Claim, batch: Batch, *, attempt: int | None = None) -> int:
             for number, (at, entry) in enumerate(batch.entries, start=1)
         ]
         RunEvent.objects.bulk_create(events, batch_size=INSERT_ROWS)
+        curve = seal(run, events)
         _keep_checkpoints(run, batch)
+        for _, entry in batch.entries:
+            if entry.warning:
+                notices.tell_rollback(run, entry.warning)
         snapshot = _snapshot(run, batch)
         run.metrics = run.metrics | snapshot.metrics
         TrainingRun.objects.filter(pk=run.pk).update(
             last_seq=run.last_seq + len(events),
             metrics=run.metrics,
             events_offset=batch.events.end if batch.events else run.events_offset,
-            console_offset=batch.console.end if batch.console else run.console_offset,
-            console_lines=batch.lines if batch.console else run.console_lines,
+            **curve,
+            **_console(batch),
             **snapshot.fields,
         )
         transaction.on_commit(partial(publish, run, events), robust=True)
@@ -102,12 +113,31 @@ def system_entry(sample: dict[str, Any]) -> tuple[datetime, Entry]:
     return timezone.now(), Entry(EventKind.SYSTEM, sample, dict(sample))
 
 
-def log_entry(line: int, message: str, level: str | None, stream: str) -> tuple[datetime, Entry]:
-    """The entry of one console line, numbered from 1."""
-    payload: dict[str, Any] = {"line": line, "message": message, "stream": stream}
-    if level:
-        payload["level"] = level
+def log_entry(line: int, chunk: Chunk, stream: str) -> tuple[datetime, Entry]:
+    """The entry of consecutive lines, the first of which has this number from 1."""
+    payload: dict[str, Any] = {
+        "line": line,
+        "count": chunk.count,
+        "message": chunk.text,
+        "stream": stream,
+    }
+    if chunk.level:
+        payload["level"] = chunk.level
+    if chunk.continued:
+        payload["continued"] = True
     return timezone.now(), Entry(EventKind.LOG, payload)
+
+
+def _console(batch: Batch) -> dict[str, Any]:
+    """What a batch with a piece of the console changes in the run's row."""
+    if batch.console is None:
+        return {}
+    return {
+        "console_offset": batch.console.end,
+        "console_lines": batch.lines,
+        "console_kept": batch.kept,
+        "console_left_out": batch.left_out,
+    }
 
 
 def _locked(held: Claim) -> TrainingRun:
@@ -117,12 +147,16 @@ def _locked(held: Claim) -> TrainingRun:
         .only(
             "pk",
             "uid",
+            "name",
             "last_seq",
             "metrics",
             "best_val_loss",
             "events_offset",
             "console_offset",
-            "console_lines",
+            "curve_seq",
+            "curve_number",
+            "curve_waiting",
+            "started_at",
         )  # fmt: skip
         .first()
     )
@@ -142,6 +176,8 @@ def _check_offsets(run: TrainingRun, batch: Batch) -> None:
 
 def _snapshot(run: TrainingRun, batch: Batch) -> _Snapshot:
     snapshot = _Snapshot()
+    if run.started_at:
+        snapshot.fields["seconds"] = (timezone.now() - run.started_at).total_seconds()
     best = run.best_val_loss
     for _, entry in batch.entries:
         snapshot.metrics.update(entry.figures)
@@ -157,6 +193,7 @@ def _snapshot(run: TrainingRun, batch: Batch) -> _Snapshot:
         if loss is not None and (best is None or loss < best):
             snapshot.fields["best_val_loss"] = best = loss
             snapshot.metrics["best"] = _scores(entry.figures)
+            snapshot.fields |= {name: finite(entry.figures.get(name)) for name in BEST_SCORES}
     return snapshot
 
 

@@ -1,10 +1,21 @@
-"""Runs whose worker is gone go back to the queue, or end where that has happened too often."""
+"""Runs whose worker is gone go back to the queue, or end where that has happened too often.
+
+Whoever notices takes the claim over first. From then on nobody else writes the attempt, so that
+what its trainer had written can be read out to its last line before the run leaves it.
+"""
 
 from __future__ import annotations
 
 import logging
+from functools import partial
 
-from runs_app.execution import leases, lifecycle, worker_process
+from runs_app.execution import artifacts, leases, lifecycle, run_directory, worker_process
+from runs_app.execution.feed import Feed
+from runs_app.execution.leases import Claim, LeaseLost
+from runs_app.execution.leftovers import clear_lost
+from runs_app.execution.lifecycle import Outcome
+from runs_app.execution.outcome import said_last
+from runs_app.execution.patience import Patience
 from runs_app.execution.slots import host_name
 from runs_app.models import TrainingRun
 
@@ -25,10 +36,50 @@ def recover_lost() -> list[TrainingRun]:
     found = []
     for pk, attempt, worker in leases.running_on(host_name()):
         if worker_process.is_gone(worker):
-            found.append(lifecycle.lose(pk, attempt, worker, ENDED))
+            found.append(_recover(pk, attempt, worker, ENDED))
     for pk, attempt, worker in leases.expired():
-        found.append(lifecycle.lose(pk, attempt, worker, silent(), expired=True))
+        found.append(_recover(pk, attempt, worker, silent(), expired=True))
     lost = [run for run in found if run]
     for run in lost:
         logger.warning("Run %s: %s", run.uid, run.message)
     return lost
+
+
+def _recover(
+    run_pk: int, attempt: int, worker: str, cause: str, *, expired: bool = False
+) -> TrainingRun | None:
+    held = leases.take_over(run_pk, attempt, worker, worker_process.own_name(), expired=expired)
+    if held is None:
+        return None
+    clear_lost(run_directory.path_of(held.uid), attempt)
+    try:
+        ended = _read_out(held)
+    except LeaseLost as error:
+        logger.warning("%s", error)
+        return None
+    except OSError as error:
+        logger.warning("Run %s: what it wrote cannot be read out: %s", held.uid, error)
+        ended = None
+    if ended:
+        return lifecycle.settle(held, ended)
+    return lifecycle.lose(run_pk, attempt, held.worker, cause)
+
+
+def _read_out(held: Claim) -> Outcome | None:
+    """Store what the trainer wrote last; the outcome where it says that it had come to its end.
+
+    A database that goes away meanwhile is not waited for: the lease runs out, and the next look
+    goes on from there.
+    """
+    directory = run_directory.path_of(held.uid)
+    if not directory.is_dir():
+        return None
+    feed = Feed(held, directory, Patience(lambda: True))
+    try:
+        feed.drain()
+        ended = said_last(feed.word_left())
+    finally:
+        feed.close()
+    if ended:
+        artifacts.register_all(held.run_pk, directory, partial(leases.renew, held))
+    return ended

@@ -9,6 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +19,8 @@ from pathlib import Path
 from django.conf import settings
 
 from runs_app.execution.telemetry import gpu_label, gpu_uuids
+
+TURN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class HeldSlots:
     """Places that are ours until ``release``, or until this process ends."""
 
     places: tuple[Place, ...]
-    descriptors: tuple[int, ...]
+    locks: ExitStack
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,8 +56,7 @@ class HeldSlots:
 
     def release(self) -> None:
         """Give the places back."""
-        for descriptor in self.descriptors:
-            os.close(descriptor)
+        self.locks.close()
 
 
 @cache
@@ -68,28 +72,41 @@ def places() -> list[Place]:
     return [Place(f"cpu-{number}", "", "Processor") for number in range(settings.RUN_SLOTS)]
 
 
-def needed(devices: int) -> int:
-    """Places that a run on so many devices takes; processes of a CPU share one."""
-    return devices if gpu_uuids() else 1
+def has_gpus() -> bool:
+    """Whether a run takes a place per device here; processes of a CPU share one."""
+    return bool(gpu_uuids())
 
 
 def acquire(count: int = 1, *, drained: frozenset[str] = frozenset()) -> HeldSlots | None:
     """So many free places that are not drained, or None and nothing is held."""
     found: list[Place] = []
-    descriptors: list[int] = []
-    for place in places():
-        if place.name in drained:
-            continue
-        descriptor = _lock(place.name)
-        if descriptor is None:
-            continue
-        found.append(place)
-        descriptors.append(descriptor)
-        if len(found) == count:
-            return HeldSlots(tuple(found), tuple(descriptors))
-    for descriptor in descriptors:
-        os.close(descriptor)
+    with ExitStack() as held, _turn():
+        for place in places():
+            descriptor = None if place.name in drained else _lock(place.name)
+            if descriptor is None:
+                continue
+            held.callback(os.close, descriptor)
+            found.append(place)
+            if len(found) == count:
+                return HeldSlots(tuple(found), held.pop_all())
     return None
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """One taker at a time: of two that need all places each could hold what the other lacks.
+
+    It is not waited for long, for a taker may stand still; out of turn nothing worse happens than
+    that both go away with nothing and try again.
+    """
+    deadline = time.monotonic() + TURN_SECONDS
+    while (held := _lock("turn")) is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    try:
+        yield
+    finally:
+        if held is not None:
+            os.close(held)
 
 
 def _lock(name: str) -> int | None:

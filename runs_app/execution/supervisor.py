@@ -30,8 +30,9 @@ from runs_app.execution.tries import note_try
 from runs_app.forecasting.config.document import validate
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.errors import ConfigInvalid
-from runs_app.forecasting.events import Reason
+from runs_app.forecasting.events import CHECKPOINT_DIR, Reason
 from runs_app.forecasting.fence import write_attempt
+from runs_app.forecasting.whole_file import remove_unfinished
 from runs_app.models import TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Supervisor:
                 return
             self._trainer = self._spawn(config)
             how = self._watch(self._trainer, feed, config)
-            feed.drain()
+            feed.drain(self._tick)
             self._finish(how, feed, memory_kills.count() - kills_before)
         except LeaseLost as error:
             logger.warning("%s Its trainer is ended.", error)
@@ -110,9 +111,9 @@ class Supervisor:
             return None
         if self._held.attempt > 1:
             end_earlier_trainer(self._directory)
-            feed.drain()
-            if ended := said_last(feed.newest_word()):
-                self._patiently(self._register)
+            feed.drain(self._tick)
+            if ended := said_last(feed.word_left()):
+                self._register(feed)
                 self._settle(ended)
                 return None
         feed.begin()
@@ -129,6 +130,7 @@ class Supervisor:
             Path(settings.DATA_ROOT),
             self._slots.devices,
             attempt=self._held.attempt,
+            processes=config.train.devices,
         )
 
     def _watch(self, trainer: TrainerProcess, feed: Feed, config: RunConfig) -> Exit:
@@ -151,7 +153,7 @@ class Supervisor:
         return how
 
     def _finish(self, how: Exit, feed: Feed, kills: int) -> None:
-        self._patiently(self._register)
+        self._register(feed)
         outcome = judge(
             Evidence(
                 exit=how,
@@ -197,8 +199,8 @@ class Supervisor:
         try:
             if feed:
                 feed.wait_with(self._patience)
-                feed.drain()
-            self._patiently(self._register)
+                feed.drain(self._tick)
+                self._register(feed)
             self._interrupt(Interrupted(OUTAGE, counts=False))
         except LeaseLost as error:
             logger.warning("%s", error)
@@ -227,8 +229,19 @@ class Supervisor:
     def _wish(self) -> leases.Wish:
         return leases.wish(self._held)
 
-    def _register(self) -> None:
-        artifacts.register_all(self._held.run_pk, self._directory, self._tick)
+    def _register(self, feed: Feed) -> None:
+        """Of a trainer that has ended: make the records of the files true, remove its drafts.
+
+        What was not as recorded goes into the log.
+        """
+        held = self._held
+        remove_unfinished(self._directory)
+        remove_unfinished(self._directory / CHECKPOINT_DIR)
+        found = partial(artifacts.register_all, held.run_pk, self._directory, self._tick)
+        for sentence in self._patiently(found):
+            logger.warning("Run %s: %s", held.uid, sentence)
+            feed.add_note(sentence)
+        feed.drain(self._tick)
 
     def _renew_lease(self) -> None:
         if not self._patiently(partial(leases.renew, self._held)):
@@ -258,10 +271,10 @@ class Supervisor:
 
 def _broken(error: Exception) -> Outcome:
     """The outcome of a run whose supervisor failed, which is not the run's own fault."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Outcome(RunStatus.FAILED, Reason.DISK_FULL, SENTENCES[Reason.DISK_FULL])
     message = (
         f"The worker could not go on with this run: {type(error).__name__}: {error}. "
-        "Start the run again with Retry; if it happens again, report it with the worker's log."
+        "Go on with Resume or Clone; if it happens again, report it with the worker's log."
     )
     return Outcome(RunStatus.FAILED, Reason.BUG, message)

@@ -16,11 +16,21 @@ READ_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class Piece:
-    """Complete lines without their newline, and the offsets they stood between."""
+    """Complete lines, and the offsets they stood between."""
 
-    lines: tuple[bytes, ...]
+    data: bytes
     start: int
     end: int
+    continues: bool = False
+    """True where the first line goes on from the last one of the piece before."""
+
+    @property
+    def lines(self) -> tuple[bytes, ...]:
+        """The lines without their newline, a very long one in parts."""
+        if not self.data:
+            return ()
+        lines = self.data.removesuffix(b"\n").split(b"\n")
+        return tuple(part for line in lines for part in parts_of(line))
 
 
 class Tail:
@@ -31,6 +41,11 @@ class Tail:
         self._file: BinaryIO | None = None
         self.offset = offset
         """Bytes handed out so far."""
+        self._inside = offset > 0 and self.bytes_at(offset - 1, 1) not in (b"\n", b"")
+
+    def begin_line(self) -> None:
+        """What comes next is a line of its own, though the one before had no newline."""
+        self._inside = False
 
     def read(self, *, to_the_end: bool = False) -> Piece:
         """The complete lines after ``offset``, at most about ``READ_BYTES``; none: an empty piece.
@@ -38,15 +53,29 @@ class Tail:
         With ``to_the_end`` a last line without a newline counts as complete.
         """
         start = self.offset
-        data = self._bytes_after(start)
+        data = self.bytes_at(start, READ_BYTES)
         cut = data.rfind(b"\n") + 1
         if to_the_end and len(data) < READ_BYTES:
             cut = len(data)
         elif not cut and len(data) >= MAX_LINE_BYTES:
-            cut = MAX_LINE_BYTES
-        lines = _split(data[:cut])
-        self.offset = start + cut
-        return Piece(lines, start, self.offset)
+            cut = sum(len(part) for part in parts_of(data)[:-1])
+        return self.take(Piece(data[:cut], start, start + cut, self._inside))
+
+    def take(self, piece: Piece) -> Piece:
+        """Go on after this piece, which begins at ``offset``."""
+        self.offset = piece.end
+        if piece.data:
+            self._inside = not piece.data.endswith(b"\n")
+        return piece
+
+    def bytes_at(self, offset: int, count: int) -> bytes:
+        """Up to so many bytes from an offset; fewer at the end, none where there is no file."""
+        if self._file is None:
+            try:
+                self._file = self._path.open("rb", buffering=0)
+            except FileNotFoundError:
+                return b""
+        return os.pread(self._file.fileno(), count, offset)
 
     def close(self) -> None:
         """Close the file."""
@@ -54,21 +83,14 @@ class Tail:
             self._file.close()
             self._file = None
 
-    def _bytes_after(self, offset: int) -> bytes:
-        if self._file is None:
-            try:
-                self._file = self._path.open("rb", buffering=0)
-            except FileNotFoundError:
-                return b""
-        return os.pread(self._file.fileno(), READ_BYTES, offset)
 
-
-def _split(data: bytes) -> tuple[bytes, ...]:
-    if not data:
-        return ()
-    lines = data.removesuffix(b"\n").split(b"\n")
-    return tuple(
-        line[at : at + MAX_LINE_BYTES]
-        for line in lines
-        for at in range(0, max(len(line), 1), MAX_LINE_BYTES)
-    )
+def parts_of(line: bytes) -> list[bytes]:
+    """The line in parts of at most ``MAX_LINE_BYTES``, at least one; no UTF-8 letter is torn."""
+    parts = []
+    while len(line) > MAX_LINE_BYTES:
+        cut = MAX_LINE_BYTES
+        while cut > MAX_LINE_BYTES - 3 and line[cut] & 0xC0 == 0x80:
+            cut -= 1
+        parts.append(line[:cut])
+        line = line[cut:]
+    return [*parts, line]

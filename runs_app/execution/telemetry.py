@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 import psutil
 import pynvml
+
+from runs_app.disk import read_disk
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +70,10 @@ class Sampler:
             "ram_mb": round((memory.total - memory.available) / MIB),
             "ram_total_mb": round(memory.total / MIB),
         }
+        with suppress(OSError):
+            disk = read_disk()
+            figures["disk_free_mb"] = round(disk.free / MIB)
+            figures["disk_total_mb"] = round(disk.total / MIB)
         if pid is not None:
             figures["process_ram_mb"] = _tree_memory_mib(pid)
         return figures | self._gpu_figures()

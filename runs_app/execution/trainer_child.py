@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import gc
 import os
@@ -16,10 +15,13 @@ from importlib import import_module
 from pathlib import Path
 
 from runs_app.forecasting.events import CONSOLE_FILE, EXIT_CODES, Reason
+from runs_app.forecasting.parent import die_with
 
-PR_SET_PDEATHSIG = 1
 HELD_BACK = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that the fork server blocks, and its children with it until they can take them."""
+
+LAUNCH = "runs_app.forecasting.training.launch:launch"
+"""What trains on several devices; imported where it is asked for."""
 
 OOM_SCORE = 500
 """Where memory runs out, the kernel should take the trainer and not the worker."""
@@ -34,6 +36,8 @@ class Order:
     data_root: str
     environ: Mapping[str, str]
     attempt: int = 1
+    processes: int = 1
+    """With more than one, this process only starts and watches them."""
 
 
 def run(order: Order, entry: str, parent: int) -> int:
@@ -44,10 +48,15 @@ def run(order: Order, entry: str, parent: int) -> int:
     """
     try:
         _leave(order, parent)
-        fit = _resolve(entry)
         run_dir, data_root = Path(order.run_dir), Path(order.data_root)
-        resuming = order.attempt > 1
-        return fit(run_dir, data_root, progress=False, resuming=resuming, attempt=order.attempt)
+        resuming, attempt = order.attempt > 1, order.attempt
+        if order.processes > 1:
+            launch = _resolve(LAUNCH)
+            return launch(
+                run_dir, data_root, processes=order.processes, resuming=resuming, attempt=attempt
+            )
+        fit = _resolve(entry)
+        return fit(run_dir, data_root, progress=False, resuming=resuming, attempt=attempt)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else EXIT_CODES[Reason.BUG]
     except BaseException:  # noqa: BLE001 - the last frame of the process: report and end
@@ -67,9 +76,11 @@ def _resolve(entry: str) -> Callable[..., int]:
 
 def _leave(order: Order, parent: int) -> None:
     os.setsid()
-    _die_with(parent)
+    die_with(parent)
     for number in (*HELD_BACK, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    # Asks for the stacks; until the fit can show them it must not end the process.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
     os.umask(0o077)
     # A core dump of a process with a loaded data set can be larger than the disk.
@@ -82,13 +93,6 @@ def _leave(order: Order, parent: int) -> None:
     _redirect_output()
     faulthandler.enable()
     gc.enable()
-
-
-def _die_with(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(EXIT_CODES[Reason.BUG])  # it died between the fork and this line
 
 
 def _redirect_output() -> None:

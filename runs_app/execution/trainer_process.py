@@ -113,13 +113,18 @@ class TrainerServer:
         devices: str | None = None,
         *,
         attempt: int = 1,
+        processes: int = 1,
     ) -> TrainerProcess:
-        """Order a trainer for ``run_dir``. ``devices``: its CUDA_VISIBLE_DEVICES, if not None."""
+        """Order a trainer for ``run_dir``. ``devices``: its CUDA_VISIBLE_DEVICES, if not None;
+        ``processes``: the run's ``train.devices``.
+
+        ``attempt`` is the run's, from 1; every one after the first goes on from a checkpoint.
+        """
         environ = self._environ()
         environ["DATA_ROOT"] = str(data_root)
         if devices is not None:
             environ["CUDA_VISIBLE_DEVICES"] = devices
-        order = Order(str(run_dir), str(data_root), environ, attempt)
+        order = Order(str(run_dir), str(data_root), environ, attempt, processes)
         with self._lock:
             connection = self._ensure()
             identity = next(self._numbers)

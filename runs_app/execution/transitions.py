@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, When
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from runs_app.choices import RESUMABLE, EventKind, RunStatus
+from runs_app.choices import FINAL, RESUMABLE, EventKind, RunStatus
 from runs_app.live.publish import publish
 from runs_app.models import RunEvent, TrainingRun
 
@@ -45,8 +46,13 @@ def move(
 ) -> TrainingRun | None:
     """The run after the transition; None where it stood in none of its sources or not ``where``.
 
-    One conditional UPDATE and the ``status`` event with ``payload``, in one transaction.
+    One conditional UPDATE and the ``status`` event with ``payload``, in one transaction. A run that
+    was to go to the trash when it has ended is there with the same UPDATE.
     """
+    if transition.target in FINAL:
+        changes["trashed_at"] = Case(
+            When(trash_wanted_at__isnull=False, then=Now()), default=F("trashed_at")
+        )
     with transaction.atomic():
         moved = TrainingRun.objects.filter(status__in=transition.sources, **where).update(
             status=transition.target, last_seq=F("last_seq") + 1, **changes
@@ -54,8 +60,20 @@ def move(
         if not moved:
             return None
         run = TrainingRun.objects.get(pk=where["pk"])
+        if transition.target in FINAL:
+            _measure(run)
         append_status(run, **(payload or {}))
     return run
+
+
+def _measure(run: TrainingRun) -> None:
+    """Note how long an ended run took, and what its registered files take on disk."""
+    if run.started_at and run.finished_at:
+        run.seconds = max((run.finished_at - run.started_at).total_seconds(), 0.0)
+    # Two names of one file have one hash.
+    files = dict(run.artifacts.values_list("sha256", "size_bytes"))
+    run.size_bytes = sum(files.values())
+    run.save(update_fields=["seconds", "size_bytes"])
 
 
 def append_status(run: TrainingRun, **payload: Any) -> None:

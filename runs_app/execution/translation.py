@@ -21,6 +21,8 @@ class Entry:
     figures: dict[str, Any] = field(default_factory=dict)
     saved: core.CheckpointSaved | None = None
     removed: core.CheckpointRemoved | None = None
+    warning: str = ""
+    """What people are told of beside the page."""
 
 
 def translate(event: core.Event, attempt: int) -> Entry | None:
@@ -96,5 +98,8 @@ def _started(event: core.FitStarted, attempt: int) -> Entry:
 def _rolled_back(event: core.RolledBack, attempt: int) -> Entry:
     status = {"status": str(RunStatus.RUNNING), "attempt": attempt, "message": event.message}
     return Entry(
-        EventKind.STATUS, status | {BACK_TO_STEP: event.to_step}, {"rolled_back": event.message}
+        EventKind.STATUS,
+        status | {BACK_TO_STEP: event.to_step},
+        {"rolled_back": event.message},
+        warning=event.message,
     )

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-
-from celery import current_app
-from kombu.exceptions import OperationalError
-
-from runs_app.execution import queue
-
-logger = logging.getLogger(__name__)
+from runs_app.execution import messages, queue
 
 RUN_TRAINING = "runs_app.run_training"
 """Name of the task in ``tasks.py``, which stands above this file and so is called by name."""
@@ -17,24 +10,23 @@ RUN_TRAINING = "runs_app.run_training"
 IMPORT_DATA = "runs_app.import_data"
 """The same for the task that reads candle files."""
 
-EXPIRES_SECONDS = 60
-"""An older message would only repeat what the sweep has sent since."""
+DELIVER = "runs_app.deliver"
+"""The same for the task that sends notifications outwards."""
 
 
 def wake(run_pk: int) -> None:
     """Tell one worker that this run is waiting. Never raises when the broker is away."""
-    try:
-        current_app.send_task(RUN_TRAINING, args=[run_pk], expires=EXPIRES_SECONDS)
-    except (OperationalError, OSError) as error:
-        logger.warning("No worker could be woken for run %s yet: %s", run_pk, error)
+    messages.send(RUN_TRAINING, run_pk)
 
 
 def wake_import() -> None:
     """Tell one worker that candle files wait. Never raises when the broker is away."""
-    try:
-        current_app.send_task(IMPORT_DATA, expires=EXPIRES_SECONDS)
-    except (OperationalError, OSError) as error:
-        logger.warning("No worker could be woken to read candle files yet: %s", error)
+    messages.send(IMPORT_DATA)
+
+
+def wake_deliveries() -> None:
+    """Tell one worker that notifications wait to be sent. Never raises when the broker is away."""
+    messages.send(DELIVER)
 
 
 def wake_oldest(count: int = 1) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from django.conf import settings
 from runs_app.execution.slots import host_name, try_lock
 
 _SEPARATOR = ":"
+FORGET_SECONDS = 86_400.0
 
 
 @cache
@@ -46,12 +48,28 @@ def is_gone(worker: str) -> bool:
     return True
 
 
+def clear_old() -> None:
+    """Remove lock files that nobody has held for a day, those of commands among them."""
+    for path in _folder().glob("*.lock"):
+        try:
+            old = time.time() - path.stat().st_mtime > FORGET_SECONDS
+        except FileNotFoundError:
+            continue
+        if old and (descriptor := try_lock(path)) is not None:
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
 def forget(worker: str) -> None:
     """Remove the lock file of a worker that is gone and holds nothing any more."""
     _lock_file(worker).unlink(missing_ok=True)
 
 
 def _lock_file(worker: str) -> Path:
+    return _folder() / f"{worker.replace(_SEPARATOR, '-')}.lock"
+
+
+def _folder() -> Path:
     directory = Path(settings.ENV.home) / "workers"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return directory / f"{worker.replace(_SEPARATOR, '-')}.lock"
+    return directory

@@ -7,8 +7,12 @@ import os
 import sys
 from pathlib import Path
 
+from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forecasting.events import CONFIG_FILE
-from runs_app.forecasting.training.fit import run
+from runs_app.forecasting.training.fit import read_config, run
+from runs_app.forecasting.training.following import follow
+from runs_app.forecasting.training.group import is_inside, join
+from runs_app.forecasting.training.launch import launch
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
         "checkpoints, metrics.json and predictions.parquet into RUN_DIR. SIGTERM or Ctrl-C ends "
         "it after the running batch, with a checkpoint.",
         epilog="Exit status: 0 completed, 10 cancelled, 11 configuration, 12 data, 13 out of "
-        "memory, 14 non-finite loss, 15 disk full, 1 anything else.",
+        "memory, 14 non-finite loss, 15 disk full, 17 another trainer works in RUN_DIR, 1 anything "
+        "else.",
     )
     parser.add_argument(
         "run_dir", metavar="RUN_DIR", type=Path, help=f"folder that holds {CONFIG_FILE}"
@@ -29,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="go on from the newest checkpoint in RUN_DIR, if there is one (default: start over)",
     )
+    parser.add_argument("--attempt", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument(
         "--data-root",
         type=Path,
@@ -44,9 +50,26 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.run_dir.is_dir():
         parser.error(f"{options.run_dir} is no folder; give the folder that holds {CONFIG_FILE}")
-    return run(
-        options.run_dir, options.data_root, progress=options.progress, resuming=options.resume
-    )
+    where = options.run_dir, options.data_root
+    how = {
+        "progress": options.progress,
+        "resuming": options.resume,
+        "attempt": options.attempt,
+    }
+    if is_inside():
+        ranks = join()
+        return run(*where, **how, ranks=ranks) if ranks.leads else follow(*where, ranks)
+    if (processes := _devices(options.run_dir)) > 1:
+        return launch(*where, **how, processes=processes)
+    return run(*where, **how)
+
+
+def _devices(run_dir: Path) -> int:
+    """How many the run wants; 1 where its configuration cannot say, as the fit then tells."""
+    try:
+        return read_config(run_dir).train.devices
+    except ConfigInvalid:
+        return 1
 
 
 if __name__ == "__main__":

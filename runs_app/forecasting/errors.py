@@ -61,12 +61,39 @@ class NonFiniteLoss(ForecastingError):
 
 
 class OutOfMemory(ForecastingError):
-    """The device or the host ran out of memory; the message says what to make smaller."""
+    """The device or the host ran out of memory; the message says what to make smaller.
+
+    ``field`` is the one to change; of the bytes asked for and of those free either may be unknown.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        asked_bytes: int | None = None,
+        free_bytes: int | None = None,
+    ) -> None:
+        self.field = field
+        self.asked_bytes = asked_bytes
+        self.free_bytes = free_bytes
+        super().__init__(message)
 
 
 class CheckpointDamaged(ForecastingError):
-    """A checkpoint file cannot be read whole; the message names it."""
+    """A checkpoint file is not what was once written; the message names it and says why."""
+
+
+class DirectoryHeld(ForecastingError):
+    """Another trainer works in the run directory and does not leave it."""
 
 
 class ResumeImpossible(ForecastingError):
-    """What lies in the run directory cannot be continued; the message says why and what to do."""
+    """What lies in the run directory cannot be continued; the message says why and what to do.
+
+    ``field`` is the one of the configuration that was changed; None where files are at fault.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        self.field = field
+        super().__init__(message)

@@ -24,6 +24,8 @@ METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.parquet"
 REPORT_FILE = "report.json"
 CHECKPOINT_DIR = "checkpoints"
+INIT_FILE = "init.ckpt"
+"""A checkpoint of another run whose weights this one starts from, where there is one."""
 
 
 class Reason(StrEnum):
@@ -55,7 +57,9 @@ EXIT_CODES: dict[Reason, int] = {
 """Exit status of ``python -m runs_app.forecasting`` for each way it can end by itself."""
 
 REPLACED_EXIT = 16
-"""Exit status of a trainer that ended itself because a newer attempt took its place."""
+"""Of a trainer that found a newer attempt in its place: it wrote nothing more, no event either."""
+HELD_EXIT = 17
+"""Of a trainer that waited in vain for another one to leave the directory; it wrote no event."""
 
 
 class _Event(BaseModel):
@@ -84,6 +88,9 @@ class FitStarted(_Event):
     """Whether the fit ends with the same bits as if it had never stopped; None if not resumed."""
     resume_reason: str = ""
     """Why it is only approximate."""
+    started_from: str = ""
+    """Where the first weights are those of another run, which: ``weights after step 1,200, epoch
+    3``."""
 
 
 class BaselinesScored(_Event):
@@ -176,6 +183,10 @@ class FitFailed(_Event):
     message: str
     fields: dict[str, str] = {}
     """Field paths at fault, where the configuration is the cause."""
+    asked_bytes: int | None = None
+    """Where memory ran out: how much more was asked for, if that is known."""
+    free_bytes: int | None = None
+    """And how much there was."""
 
 
 Event = (

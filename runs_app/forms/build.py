@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +16,11 @@ from pydantic.fields import FieldInfo
 from runs_app.forecasting.config.fields import Timeframe
 from runs_app.forecasting.config.paths import FIELDS
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
+from runs_app.forecasting.config.reasons import REASONS
 from runs_app.forecasting.config.schema import Indicator, LossKind, Variant
 from runs_app.forecasting.config.timeframes import TIMEFRAMES
+
+_MIDNIGHT = re.compile(r".{10}T00:00(:00(\.0+)?)?(Z|\+00:00)?").fullmatch
 
 CHOICE_TITLES: dict[str, tuple[str, str]] = {
     Indicator.RSI: ("RSI", "Relative strength index, 14 bars"),
@@ -72,16 +76,32 @@ class BuilderField:
     choices: tuple[Choice, ...] = ()
     minimum: str = ""
     maximum: str = ""
+    above: str = ""
+    """The bound below where the value itself is not allowed."""
     step: str = ""
     optional: bool = False
     errors: tuple[str, ...] = field(default=())
+    unit: str = ""
+    """What the number counts."""
+    why: str = ""
+    """Why the preset has this value, one sentence."""
+    usual: str = ""
+    """The preset's value in words; empty where no preset has one."""
+    usual_value: str = ""
+    """The same as the form would send it, a list's items separated by commas."""
+    changed: bool = False
+    """True where the draft has another value than its preset."""
 
     @property
     def range(self) -> str:
-        """The bounds in words, such as ``1 to 65,536``; empty where one side is open."""
-        if not (self.minimum and self.maximum):
-            return ""
-        return f"{float(self.minimum):,.10g} to {float(self.maximum):,.10g}"
+        """The bounds with their unit, such as ``1 to 65,536 windows``; empty without bounds."""
+        low, high = (
+            f"{float(text):,.10g}" if text else "" for text in (self.minimum, self.maximum)
+        )
+        if self.above:
+            low = f"more than {float(self.above):,.10g}"
+        bounds = " to ".join(filter(None, (low, high)))
+        return f"{bounds} {self.unit}".strip() if bounds else ""
 
     @property
     def described_by(self) -> str:
@@ -94,11 +114,22 @@ def form_name(path: str) -> str:
     return path.replace(".", "-")
 
 
-def build_field(path: str, value: Any, errors: tuple[str, ...] = ()) -> BuilderField:
-    """The field of one schema path, showing ``value`` as it was typed or as the preset has it."""
+NONE: Any = object()
+"""No preset has a value for the field."""
+
+
+def build_field(
+    path: str, value: Any, errors: tuple[str, ...] = (), *, usual: Any = NONE
+) -> BuilderField:
+    """The field of one schema path, showing ``value`` as it was typed or as the preset has it.
+
+    ``usual`` is the preset's own value.
+    """
     info = FIELDS[path]
     kind, choices = _kind(info)
-    minimum, maximum = _bounds(info)
+    if kind == "date" and isinstance(value, str) and len(value) > 10 and not _MIDNIGHT(value):
+        kind = "text"  # a date input would lose the time of day
+    minimum, above, maximum = _bounds(info)
     several = isinstance(value, (list, tuple))
     chosen = {str(item) for item in value} if several else {"" if value is None else str(value)}
     return BuilderField(
@@ -113,10 +144,51 @@ def build_field(path: str, value: Any, errors: tuple[str, ...] = ()) -> BuilderF
         ),
         minimum=minimum,
         maximum=maximum,
+        above=above,
         step=_step(info, kind),
         optional=_unwrapped(info)[1],
         errors=errors,
+        unit=REASONS[path].unit,
+        why=REASONS[path].why,
+        **_compared(path, value, usual, kind),
     )
+
+
+def _compared(path: str, value: Any, usual: Any, kind: str) -> dict[str, Any]:
+    """What the preset has instead, in words and as the form sends it."""
+    if usual is NONE:
+        return {}
+    words = [CHOICE_TITLES.get(str(item), (str(item), ""))[0] for item in as_list(usual, kind)]
+    told = {True: "on", False: "off"}[usual] if kind == "checkbox" else ", ".join(words)
+    return {
+        "usual": told or (CHOICE_TITLES[""][0] if kind == "choice" else "empty"),
+        "usual_value": ",".join(map(str, as_list(usual, kind))),
+        "changed": not same_value(path, value, usual),
+    }
+
+
+def as_list(value: Any, kind: str) -> list[Any]:
+    """A value as the texts of its input: none, one or several."""
+    shown = _shown(value, kind)
+    if isinstance(shown, (list, tuple)):
+        return [str(item) for item in shown]
+    if isinstance(shown, bool):
+        return [str(shown).lower()]
+    return [shown] if shown != "" else []
+
+
+def same_value(path: str, value: Any, usual: Any) -> bool:
+    """Whether what was typed means what the preset has: 0.10 is 0.1."""
+    kind, _ = _kind(FIELDS[path])
+    if kind == "checkbox":
+        return bool(value) == bool(usual)
+    mine, theirs = as_list(value, kind), as_list(usual, kind)
+    if kind == "number" and len(mine) == len(theirs) == 1:
+        try:
+            return float(mine[0]) == float(theirs[0])
+        except ValueError:
+            return False
+    return mine == theirs
 
 
 def read_values(paths: tuple[str, ...], posted: Any) -> dict[str, Any]:
@@ -194,14 +266,17 @@ def _kind(info: FieldInfo) -> tuple[str, tuple[str, ...]]:
     return ("date" if kind is datetime else "text"), ()
 
 
-def _bounds(info: FieldInfo) -> tuple[str, str]:
-    low = high = ""
+def _bounds(info: FieldInfo) -> tuple[str, str, str]:
+    """The least value, the one it must be above, the largest; empty where there is none."""
+    low = above = high = ""
     for rule in info.metadata:
         if isinstance(rule, annotated_types.Ge):
             low = f"{rule.ge:g}" if isinstance(rule.ge, float) else str(rule.ge)
+        if isinstance(rule, annotated_types.Gt):
+            above = f"{rule.gt:g}"
         if isinstance(rule, annotated_types.Le):
             high = f"{rule.le:g}" if isinstance(rule.le, float) else str(rule.le)
-    return low, high
+    return low, above, high
 
 
 def _step(info: FieldInfo, kind: str) -> str:
@@ -217,7 +292,8 @@ def _shown(value: Any, kind: str) -> Any:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:g}"
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
     if kind == "date" and isinstance(value, str):
         return value[:10]
     return str(value)

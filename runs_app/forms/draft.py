@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
 
 from runs_app.forecasting.config.compose import preset_tree, preset_values
-from runs_app.forecasting.config.paths import get_path, set_path
+from runs_app.forecasting.config.paths import FIELDS, get_path, set_path
 from runs_app.forecasting.config.schema import LossKind, Variant
 from runs_app.forecasting.config.timeframes import TIMEFRAMES, duration_seconds
-from runs_app.forms.build import to_schema_value
+from runs_app.forms.build import NONE, BuilderField, build_field, same_value, to_schema_value
+from runs_app.forms.steps import STEP_KEYS
 
 KEY = "drafts"
+CHOSEN = frozenset({"model.variant", "loss.kind"})
+"""What chooses the preset, and so differs from none."""
 MAX_DRAFTS = 20
 """Drafts kept per browser; the oldest goes first."""
 MAX_TEXT = 20_000
@@ -37,15 +41,77 @@ class Draft:
     """Public id of the run that was started from the draft."""
     group: str = ""
     """Public id of the group that was started from the draft."""
+    parent: str = ""
+    """Public id of the run whose form was filled in."""
+    kinship: str = ""
+    """What the run will be to its parent; empty where there is none."""
+    checkpoint: str = ""
+    """Path of the parent's checkpoint whose weights a branch starts from."""
+    marks: dict[str, list[Any]] = field(default_factory=dict)
+    """By path: why the parent failed there, and the value it failed with."""
+    saved_at: str = ""
+    """When it was last saved, as an ISO instant."""
+
+    @property
+    def saved_time(self) -> datetime | None:
+        """The same as a time; None where it never was."""
+        return datetime.fromisoformat(self.saved_at) if self.saved_at else None
+
+    @property
+    def is_open(self) -> bool:
+        """True while nothing was started from it."""
+        return not (self.run or self.group)
+
+    @property
+    def resume_at(self) -> str:
+        """Key of the first step that was not left with Next yet."""
+        return next((key for key in STEP_KEYS if key not in self.visited), STEP_KEYS[-1])
+
+    @property
+    def title(self) -> str:
+        """What a list calls it."""
+        return self.name or str(self.values.get("data.source") or "") or "Without data yet"
+
+    @property
+    def still_marked(self) -> dict[str, str]:
+        """Path to message of the marks whose field has not been changed since."""
+        return {
+            path: message
+            for path, (message, value) in self.marks.items()
+            if path not in self.values or self.values[path] == value
+        }
 
     def shown(self, path: str) -> Any:
         """The value a field shows: what was typed, else the preset's."""
         if path in self.values:
             return self.values[path]
+        usual = self.usual(path)
+        return "" if usual is NONE else usual
+
+    def usual(self, path: str) -> Any:
+        """The preset's value; ``NONE`` for the candles, which no preset names."""
         try:
             return get_path(self._preset(), path)
         except KeyError:
-            return ""  # data.source: no preset names the candles
+            return NONE
+
+    def field(self, path: str, errors: tuple[str, ...] = ()) -> BuilderField:
+        """The field as the draft shows it, beside what the preset has."""
+        usual = NONE if path in CHOSEN else self.usual(path)
+        return build_field(path, self.shown(path), errors, usual=usual)
+
+    @property
+    def differing(self) -> list[str]:
+        """Paths on which the draft has another value than its preset, in the schema's order."""
+        return [
+            path
+            for path in FIELDS
+            if path in self.values
+            and (
+                self.usual(path) is NONE
+                or not same_value(path, self.values[path], self.usual(path))
+            )
+        ]
 
     def payload(self) -> dict[str, Any]:
         """The request: the nested configuration as typed, and the overrides on top."""
@@ -106,8 +172,23 @@ def load(session: SessionBase, draft_id: str) -> Draft:
     return Draft(**stored) if stored else Draft(id=draft_id[:32])
 
 
+def open_drafts(session: SessionBase, *, but: str = "") -> list[Draft]:
+    """Stored drafts from which nothing was started, the newest first."""
+    drafts = [Draft(**stored) for stored in reversed(session.get(KEY, {}).values())]
+    return [draft for draft in drafts if draft.is_open and draft.id != but]
+
+
+def forget(session: SessionBase, draft_id: str) -> bool:
+    """Delete a draft; False where there is none of this id."""
+    drafts = session.get(KEY, {})
+    found = drafts.pop(draft_id, None) is not None
+    session[KEY] = drafts
+    return found
+
+
 def save(session: SessionBase, draft: Draft) -> None:
-    """Store the draft; over the limit the oldest ones are dropped."""
+    """Store the draft; over the limit the used ones go first, then the oldest."""
+    draft.saved_at = datetime.now(UTC).isoformat(timespec="seconds")
     drafts = session.get(KEY, {})
     drafts.pop(draft.id, None)
     drafts[draft.id] = {
@@ -118,8 +199,14 @@ def save(session: SessionBase, draft: Draft) -> None:
         "visited": draft.visited,
         "run": draft.run,
         "group": draft.group,
+        "parent": draft.parent,
+        "kinship": draft.kinship,
+        "checkpoint": draft.checkpoint,
+        "marks": draft.marks,
+        "saved_at": draft.saved_at,
         "size": {key: text[:20] for key, text in draft.size.items()},
     }
     while len(drafts) > MAX_DRAFTS:
-        drafts.pop(next(iter(drafts)))
+        used = (key for key, kept in drafts.items() if kept.get("run") or kept.get("group"))
+        drafts.pop(next(used, next(iter(drafts))))
     session[KEY] = drafts

@@ -2,27 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
+
 from django.http import QueryDict
 
 from runs_app.choices import Judged, RunStatus
-from runs_app.queries import SORTS, RunFilter
+from runs_app.forecasting.config.schema import Variant
+from runs_app.queries import PAGE_SIZE
+from runs_app.run_table.columns import COLUMNS, DEFAULT, SORTS
+from runs_app.run_table.limits import read_limits
+from runs_app.run_table.wanted import ARCHIVED, HIDDEN, PAGE_SIZES, RunFilter
+from runs_app.services.labels import MAX_TAGS, is_tag
 
 MAX_SEARCH = 200
+MAX_PATH = 500
 
 
-def read_filter(params: QueryDict) -> RunFilter:
-    """The filter in a query string; what is unknown or unreadable falls back to the default."""
-    status = params.get("status", "")
-    outcome = params.get("verdict", "")
+def read_filter(params: QueryDict) -> tuple[RunFilter, tuple[str, ...]]:
+    """The filter in a query string, and what of it could not be read, in sentences.
+
+    What is unknown or unreadable falls back to the default.
+    """
     sort = params.get("sort", "")
-    group = params.get("group", "")
-    page = params.get("page", "1")
+    sort = sort if sort in SORTS else "created"
+    limits, problems = read_limits(params.get("where", ""))
     return RunFilter(
-        search=params.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH],
-        status=status if status in RunStatus.values else "",
-        outcome=outcome if outcome in Judged.values else "",
-        group=group if group.isascii() and group.isalnum() and len(group) < 17 else "",
-        sort=sort if sort in SORTS else "created",
-        descending=params.get("dir", "desc" if sort in ("", "created") else "asc") != "asc",
-        page=int(page) if page.isascii() and page.isdigit() and len(page) < 9 else 1,
-    )
+        search=_text(params.get("q", ""), MAX_SEARCH),
+        statuses=_known(params.getlist("status"), RunStatus.values),
+        outcomes=_known(params.getlist("verdict"), Judged.values),
+        group=_id(params.get("group", "")),
+        data=_text(params.get("data", ""), MAX_PATH),
+        preset=_one(params.get("preset", ""), [str(one) for one in Variant]),
+        tags=_tags(params.getlist("tag")),
+        created_from=_day(params.get("from", "")),
+        created_until=_day(params.get("until", "")),
+        limits=limits,
+        archived=_one(params.get("archived", ""), ARCHIVED) or HIDDEN,
+        sort=sort,
+        descending=params.get("dir", "desc" if SORTS[sort].first_descending else "asc") != "asc",
+        page=_number(params.get("page", "1")),
+        rows=rows if (rows := _number(params.get("rows", ""))) in PAGE_SIZES else PAGE_SIZE,
+        columns=read_columns(params),
+    ), problems
+
+
+def read_columns(params: QueryDict) -> tuple[str, ...]:
+    """The columns asked for, in the order of the table; the usual ones where none is."""
+    asked = set(",".join(params.getlist("cols")).split(","))
+    return tuple(key for key in COLUMNS if key in asked) or DEFAULT
+
+
+def _text(value: str, longest: int) -> str:
+    return value.replace("\x00", "").strip()[:longest]
+
+
+def _known(values: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    given = set(values)
+    return tuple(one for one in known if one in given)
+
+
+def _one(value: str, known: Iterable[str]) -> str:
+    return value if value in known else ""
+
+
+def _id(value: str) -> str:
+    return value if value.isascii() and value.isalnum() and len(value) < 17 else ""
+
+
+def _tags(values: Iterable[str]) -> tuple[str, ...]:
+    words = [word.strip().lower() for value in values for word in value.split(",")]
+    return tuple(dict.fromkeys(word for word in words if is_tag(word)))[:MAX_TAGS]
+
+
+def _day(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def _number(value: str) -> int:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 9 else 1
+
+
+def known_ids(values: Iterable[str]) -> list[str]:
+    """Ids of an address or a form, each once; what can be none is left out."""
+    words = [word.strip() for value in values for word in value.split(",")]
+    return list(dict.fromkeys(word for word in words if _id(word)))

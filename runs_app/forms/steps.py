@@ -64,10 +64,11 @@ STEPS: tuple[Step, ...] = (
             "train.seed", "train.early_stopping_patience",
         ),
         (
-            "train.steps_per_epoch", "train.warmup_steps", "train.gradient_clip",
+            "train.accumulation", "train.steps_per_epoch", "train.warmup_steps",
+            "train.gradient_clip",
             "train.checkpoint_every_epochs", "train.checkpoint_every_minutes",
             "train.keep_checkpoints", "train.log_every_steps", "train.accelerator",
-            "train.precision", "train.compile",
+            "train.devices", "train.precision", "train.compile", "train.stall_minutes",
         ),
     ),
 )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runs_app.forecasting.config.compose import preset_values
+from runs_app.forecasting.config.footprint import about_parameters
 from runs_app.forecasting.config.schema import Variant
 from runs_app.forecasting.errors import FieldError
 from runs_app.forms.build import BuilderField, build_field, errors_by_field, form_name
@@ -16,8 +17,10 @@ from runs_app.queries import about
 
 Errors = dict[str, tuple[str, ...]]
 
-USUAL_FEATURES = 19
-"""Features per timeframe with the default indicators and the calendar."""
+PREVIEWS = {
+    "features": "features", "horizons": "split", "model": "estimate", "loss": "losses",
+}  # fmt: skip
+"""Step to the preview that it shows."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,20 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class SummaryRow:
+    """One field on the last page."""
+
+    label: str = about("Its name.")
+    value: str = about("Its value in words.")
+    usual: str = about("What the preset has instead; empty where it is the same.")
+
+
+@dataclass(frozen=True)
 class SummaryPart:
     """What one step comes to, on the last page."""
 
     step: Step = about("The step.")
-    rows: list[tuple[str, str]] = about("Label and value of each field.")
+    rows: list[SummaryRow] = about("Each field of the step.")
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,8 @@ class BuilderPage:
     previous: Step | None = about("The step before, if any.")
     next: Step | None = about("The step after, if any.")
     saved: bool = about("True when the draft is stored in the session.")
+    preview: str = about("Which preview the page has; empty for none.")
+    loose_marks: list[str] = about("Why the run that was cloned failed, of fields on no page.")
 
 
 def group(errors: list[FieldError]) -> Errors:
@@ -85,15 +99,16 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
     """The page of one step. Errors of a step that was never left are not shown yet."""
     index = STEPS.index(step)
     last = index == len(STEPS) - 1
-    shown = errors if step.key in draft.visited else {}
+    marks = {path: (message,) for path, message in draft.still_marked.items()}
+    shown = marks | errors if step.key in draft.visited else {}
     own = errors_by_field(shown, step.all_paths)
-    fields = [build_field(path, draft.shown(path), own.get(path, ())) for path in step.paths]
-    more = [build_field(path, draft.shown(path), own.get(path, ())) for path in step.more]
+    fields = [draft.field(path, own.get(path, ())) for path in step.paths]
+    more = [draft.field(path, own.get(path, ())) for path in step.more]
     return BuilderPage(
         draft=draft,
         step=step,
         number=index + 1,
-        progress=_progress(draft, step, errors),
+        progress=_progress(draft, step, marks | errors),
         fields={item.name: item for item in fields},
         more=more,
         open_more=any(item.errors for item in more),
@@ -106,6 +121,12 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
         previous=STEPS[index - 1] if index else None,
         next=None if last else STEPS[index + 1],
         saved=bool(draft.values),
+        preview=PREVIEWS.get(step.key, ""),
+        loose_marks=[
+            f"{path}: {message}"
+            for path, message in draft.still_marked.items()
+            if step_of(path) is None
+        ],
     )
 
 
@@ -143,8 +164,8 @@ def _summary(draft: Draft) -> list[SummaryPart]:
     for step in STEPS:
         rows = []
         for path in step.all_paths:
-            item = build_field(path, draft.shown(path))
-            rows.append((item.label, _in_words(item)))
+            item = draft.field(path)
+            rows.append(SummaryRow(item.label, _in_words(item), item.usual if item.changed else ""))
         parts.append(SummaryPart(step, rows))
     return parts
 
@@ -176,14 +197,3 @@ def presets(draft: Draft) -> list[Preset]:
         )
         cards.append(Preset(str(variant), width, range(layers), size, fills))
     return cards
-
-
-def about_parameters(*, width: int, layers: int, patch: int, timeframes: int) -> int:
-    """Parameters of the network, within a few per cent: its large matrices, without the biases.
-
-    An encoder layer has 12 width², and one more layer fuses the timeframes. The rest is the patch
-    embeddings and the way past the encoders, for ``USUAL_FEATURES`` per timeframe.
-    """
-    layers_in_all = layers * timeframes + 1
-    embedded = USUAL_FEATURES * timeframes * (patch + 1)
-    return 12 * width * width * layers_in_all + width * (width + embedded)

@@ -14,11 +14,16 @@ HINT_BYTES = 60_000
 
 
 class StreamMessage(TypedDict):
-    """One event as the WebSocket and the history send it."""
+    """One event as the WebSocket sends it.
+
+    ``data`` of a ``log`` event holds ``count`` consecutive console lines in ``message``, with a
+    newline between two; the first has the number ``line``, from 1 in each attempt.
+    """
 
     event_type: str
     run_id: str
     seq: int
+    attempt: int
     timestamp: str
     data: dict[str, Any]
 
@@ -26,13 +31,15 @@ class StreamMessage(TypedDict):
 class Hint(TypedDict):
     """Channel-layer message: events ``first`` to ``last`` of a run are in the database.
 
-    ``messages`` holds them too, where they are few; it is None where they are not.
+    ``messages`` holds them too, where they are few; it is None where they are not. ``size`` is
+    that of the messages in bytes.
     """
 
     type: str
     first: int
     last: int
     messages: list[StreamMessage] | None
+    size: int
 
 
 def iso_utc(moment: datetime) -> str:
@@ -46,6 +53,7 @@ def stream_message(event: RunEvent, uid: str) -> StreamMessage:
         "event_type": event.kind,
         "run_id": uid,
         "seq": event.seq,
+        "attempt": event.attempt,
         "timestamp": iso_utc(event.at),
         "data": event.payload,
     }
@@ -54,11 +62,13 @@ def stream_message(event: RunEvent, uid: str) -> StreamMessage:
 def hint(events: Sequence[RunEvent], uid: str) -> Hint:
     """The hint for a batch of stored events with consecutive numbers, at least one."""
     messages: list[StreamMessage] | None = [stream_message(event, uid) for event in events]
-    if len(json.dumps(messages)) > HINT_BYTES:
-        messages = None
+    size = len(json.dumps(messages))
+    if size > HINT_BYTES:
+        messages, size = None, 0
     return {
         "type": "run.events",
         "first": events[0].seq,
         "last": events[-1].seq,
         "messages": messages,
+        "size": size,
     }

@@ -55,6 +55,7 @@ class Publisher:
 
     async def _send_forever(self) -> None:
         layer = channel_layers["default"]
+        away = False
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -62,8 +63,11 @@ class Publisher:
                 group, message = self._waiting.popleft()
                 try:
                     await asyncio.wait_for(layer.group_send(group, message), SEND_SECONDS)
+                    away = False
                 except Exception as error:  # noqa: BLE001 - whatever Redis raises, a hint may be lost
-                    logger.warning("A hint to %s was not sent: %s", group, error)
+                    if not away:  # said once in an outage
+                        logger.warning("Hints are not sent, from %s on: %s", group, error)
+                    away = True
             if not self._wake.is_set():
                 self._idle.set()
 

@@ -7,12 +7,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from runs_app.forecasting.config.document import parse_yaml
+from runs_app.errors import RunError
+from runs_app.forecasting.config.document import parse_yaml, to_tree
 from runs_app.forecasting.config.faults import show
 from runs_app.forecasting.config.paths import closest
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
+from runs_app.services.clone import changed, run_to_copy
 from runs_app.services.groups import MAX_RUNS, ONE, SIZE_KEYS, Size, plan_group, read_size
-from runs_app.services.launch import clean_name, resolve
+from runs_app.services.launch import check, clean_name, resolve
 
 _KEYS = ("runs", "base", "grid", "name")
 
@@ -24,6 +26,8 @@ class PlannedRun:
     payload: dict[str, Any]
     name: str
     size: Size = ONE
+    clone_of: str = ""
+    """Public id of the run from which ``payload`` differs; empty for a run of its own."""
 
     @property
     def runs(self) -> int:
@@ -36,7 +40,8 @@ def plan_batch(text: str) -> list[PlannedRun]:
 
     The text is a list of runs, ``{runs: [...]}``, or ``{base: {...}, grid: {key: [values]}}``: one
     run for every combination. A run is a flat payload, a configuration, or ``{name, config}``; with
-    ``folds``, ``seeds`` and ``scheme`` beside them it is a group.
+    ``folds``, ``seeds`` and ``scheme`` beside them it is a group; with ``clone_of`` it is a run
+    that differs from another one in the keys beside it.
     Raises ``ConfigInvalid`` naming the faults of every run; then nothing is created.
     """
     planned = _expand(parse_yaml(text))
@@ -44,7 +49,7 @@ def plan_batch(text: str) -> list[PlannedRun]:
     errors = []
     for number, run in enumerate(planned, 1):
         try:
-            plan_group(run.payload, run.size) if run.size.is_group else resolve(run.payload)
+            _check(run)
         except ConfigInvalid as invalid:
             where = f"run {number}" + (f" ({run.name})" if run.name else "")
             errors += [
@@ -54,6 +59,33 @@ def plan_batch(text: str) -> list[PlannedRun]:
     if errors:
         raise ConfigInvalid(errors)
     return planned
+
+
+def is_batch(text: str) -> bool:
+    """Whether a YAML text is a file of runs and not a configuration; ``ConfigInvalid``."""
+    tree = parse_yaml(text)
+    return isinstance(tree, list) or (isinstance(tree, dict) and bool(tree.keys() & {*_KEYS[:-1]}))
+
+
+def whole_payload(run: PlannedRun) -> dict[str, Any]:
+    """What a planned run is by itself: a clone with the fields that it takes over."""
+    if not run.clone_of:
+        return run.payload
+    return to_tree(check(changed(run_to_copy(run.clone_of), run.payload)))
+
+
+def _check(run: PlannedRun) -> None:
+    if run.clone_of and run.size.is_group:
+        raise _refuse("clone_of", "cannot stand beside folds or seeds: a clone is a single run")
+    if run.clone_of:
+        try:
+            check(changed(run_to_copy(run.clone_of), run.payload))
+        except RunError as error:
+            raise _refuse("clone_of", str(error)) from error
+    elif run.size.is_group:
+        plan_group(run.payload, run.size)
+    else:
+        resolve(run.payload)
 
 
 def _refuse(path: str, message: str) -> ConfigInvalid:
@@ -94,7 +126,10 @@ def _one(item: Any, number: int) -> PlannedRun:
         return PlannedRun(item["config"], clean_name(item.get("name") or ""), _size(item, number))
     payload = {key: value for key, value in item.items() if key not in SIZE_KEYS}
     name = clean_name(payload.pop("name", None) or "")
-    return PlannedRun(payload, name, _size(item, number))
+    clone_of = payload.pop("clone_of", "")
+    if not isinstance(clone_of, str):
+        raise _refuse(f"run {number}, clone_of", f"must be the id of a run, not {show(clone_of)}")
+    return PlannedRun(payload, name, _size(item, number), clone_of)
 
 
 def _size(item: dict[str, Any], number: int) -> Size:

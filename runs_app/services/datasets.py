@@ -93,6 +93,15 @@ def answer(row: DataSet, date_order: str, column_order: str) -> None:
     transaction.on_commit(wakeups.wake_import)
 
 
+def read_again(pk: int) -> bool:
+    """Have the file read anew; False where it is being read just now, or is not there."""
+    rows = DataSet.objects.filter(pk=pk).exclude(state=DataSetState.READING)
+    waits = rows.update(state=DataSetState.WAITING)
+    if waits:
+        transaction.on_commit(wakeups.wake_import)
+    return bool(waits)
+
+
 def report_of(row: DataSet) -> DataReport | None:
     """What was found in the file; None until it has been read."""
     return DataReport.model_validate(row.report) if row.report and not row.is_pending else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from runs_app.choices import LIVE
-from runs_app.errors import GroupNotFound, RunStillLive
+from runs_app.errors import GroupNotFound, RunInTrash, RunStillLive
 from runs_app.execution import run_directory, wakeups
 from runs_app.execution.lifecycle import Place, create_run, request_cancel
 from runs_app.forecasting.config.faults import show
@@ -26,8 +27,8 @@ from runs_app.forecasting.data.walk_forward import (
 )
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.models import RunGroup
-from runs_app.services.delete import delete_run
-from runs_app.services.launch import MAX_NAME, candle_facts, clean_name, resolve
+from runs_app.services.launch import MAX_NAME, candle_facts, clean_name, refuse_full, resolve
+from runs_app.services.trash import trash_run
 
 MAX_RUNS = 1000
 WAKES = 10
@@ -133,8 +134,9 @@ def _folds(config: RunConfig, size: Size) -> list[RunConfig]:
 def launch_group(payload: Any, *, size: Size, name: str = "") -> RunGroup:
     """Check a group and store its runs as pending, all or none; workers are woken on commit.
 
-    Raises ``ConfigInvalid``, and ``OSError`` where the runs' files cannot be written.
+    Raises ``ConfigInvalid``, ``DiskFull``, and ``OSError`` where the runs' files cannot be written.
     """
+    refuse_full()
     label = clean_name(name)
     planned = plan_group(payload, size)
     made: list[str] = []
@@ -183,16 +185,23 @@ def cancel_group(uid: str) -> int:
     return sum(request_cancel(pk) is not None for pk in list(live.values_list("pk", flat=True)))
 
 
-def delete_group(uid: str) -> int:
-    """Delete the group with all its runs and their files; returns the bytes freed on disk.
+def delete_group(uid: str, *, cancel: bool = False) -> int:
+    """Move all runs of the group to the trash; returns how many.
 
-    Interrupted, it can be called again. Raises ``GroupNotFound``, ``RunStillLive`` and ``OSError``.
+    The group itself goes when the last of them is deleted for good. With ``cancel`` runs that have
+    not ended are cancelled first. Interrupted, it can be called again. Raises ``GroupNotFound`` and
+    ``RunStillLive``.
     """
     group = find_group(uid)
     live = group.runs.filter(status__in=LIVE).count()
-    if live:
+    if live and not cancel:
         verb = "runs have" if live > 1 else "run has"
         raise RunStillLive(f"{live} {verb} not ended; cancel the group before you delete it.")
-    freed = sum(delete_run(run) for run in list(group.runs.values_list("uid", flat=True)))
-    group.delete()
-    return freed
+    moved = 0
+    # The waiting ones first, so that none starts in the place of one that stops.
+    visible = group.runs.visible().order_by("status", "pk")
+    for run in list(visible.values_list("uid", flat=True)):
+        with suppress(RunInTrash):
+            trash_run(run, cancel=cancel)
+            moved += 1
+    return moved

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from runs_app.errors import DataSourceNotFound
+from runs_app.disk import read_disk
+from runs_app.errors import DataSourceNotFound, DiskFull
 from runs_app.execution.core_process import CoreFailed
 from runs_app.execution.data_files import data_root
 from runs_app.execution.intake import examine_file
-from runs_app.execution.lifecycle import create_run
+from runs_app.execution.lifecycle import Kin, create_run
 from runs_app.forecasting.config.document import check_tree
 from runs_app.forecasting.config.paths import get_path, set_path
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
@@ -29,15 +30,23 @@ SOURCE = "data.source"
 MAX_NAME = 200
 
 
-def launch_run(payload: dict[str, Any], *, name: str = "") -> TrainingRun:
+def launch_run(payload: dict[str, Any], *, name: str = "", kin: Kin | None = None) -> TrainingRun:
     """Check a request and store it as a pending run; a worker is woken once it is committed.
 
-    ``payload`` is the flat payload of the API, or a nested resolved configuration. Raises
-    ``ConfigInvalid``: paths are flat keys, ``overrides``, ``name``, or dotted schema paths.
+    ``payload`` is the flat payload of the API, or a nested resolved configuration; ``kin`` is the
+    run whose form was filled in. Raises ``ConfigInvalid``: paths are flat keys, ``overrides``,
+    ``name``, or dotted schema paths; and ``DiskFull``.
     """
+    refuse_full()
     label = clean_name(name)
     config, request = resolve(payload)
-    return create_run(config, as_sent(payload, request, config), label)
+    return create_run(config, as_sent(payload, request, config), label, kin=kin)
+
+
+def refuse_full() -> None:
+    """Raise ``DiskFull`` where so little of the disk is free that nothing new may begin."""
+    if refusal := read_disk().refusal:
+        raise DiskFull(refusal)
 
 
 def resolve(payload: Any) -> tuple[RunConfig, RunRequest]:
@@ -46,6 +55,11 @@ def resolve(payload: Any) -> tuple[RunConfig, RunRequest]:
     Stores nothing but what was found in the data set. Raises ``ConfigInvalid``.
     """
     request = parse_request(payload)
+    return check(request), request
+
+
+def check(request: RunRequest) -> RunConfig:
+    """The same for a request that was taken apart already."""
     faults = _find_source(request)
     try:
         config = request.compose()
@@ -57,7 +71,7 @@ def resolve(payload: Any) -> tuple[RunConfig, RunRequest]:
     config, data_faults = _fitted_to_data(config)
     if data_faults:
         raise ConfigInvalid([request.own_name(error) for error in data_faults])
-    return config, request
+    return config
 
 
 def _find_source(request: RunRequest) -> list[FieldError]:
@@ -106,7 +120,8 @@ def candle_facts(config: RunConfig) -> CandleFacts:
     except CoreFailed as error:
         raise _refused(f"cannot be read: {error}") from error
     if report is None:
-        sentence = data_set.problem or "its file is still being read; try again in a moment"
+        sentence = data_set.problem or read_disk().refusal
+        sentence = sentence or "its file is still being read; try again in a moment"
         raise _refused(f"cannot be used: {sentence}")
     if report.problem and not config.data.repair:
         raise _refused(f"cannot be used as it is: {report.problem}")

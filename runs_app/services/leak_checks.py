@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +11,10 @@ from runs_app.execution.core_process import CoreFailed, ask_core
 from runs_app.execution.jobs import submit
 from runs_app.execution.leak_checking import command_of
 from runs_app.forecasting.config.document import to_tree
-from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.forecasting.evaluation.documents import LeakCheck
-from runs_app.models import DataSet, Job
+from runs_app.models import Job
+from runs_app.services.job_arguments import job_arguments
 from runs_app.services.launch import resolve
 
 
@@ -46,7 +44,7 @@ def ask_for_leak_check(payload: Any) -> StoredCheck:
     Raises ``ConfigInvalid`` with the request's own paths.
     """
     config, _ = resolve(payload)
-    arguments = _arguments(config)
+    arguments = job_arguments(config)
     same = Job.objects.filter(
         kind=JobKind.LEAK_CHECK,
         state__in=(JobState.WAITING, JobState.WORKING),
@@ -83,22 +81,11 @@ def newest_leak_check(payload: Any) -> StoredCheck | None:
     except ConfigInvalid:
         return None
     job = (
-        Job.objects.filter(kind=JobKind.LEAK_CHECK, arguments__key=_arguments(config)["key"])
+        Job.objects.filter(kind=JobKind.LEAK_CHECK, arguments__key=job_arguments(config)["key"])
         .order_by("-created_at", "-pk")
         .first()
     )
     return _stored(job) if job else None
-
-
-def _arguments(config: RunConfig) -> dict[str, Any]:
-    tree = to_tree(config)
-    file = (
-        DataSet.objects.filter(path=config.data.source)
-        .values_list("size_bytes", "modified_ns")
-        .first()
-    )
-    known = json.dumps([tree, file], sort_keys=True).encode()
-    return {"config": tree, "key": hashlib.sha256(known).hexdigest()}
 
 
 def _stored(job: Job) -> StoredCheck:

@@ -11,7 +11,9 @@ from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.forecasts import ForecastRow, read_rows, read_table
 from runs_app.models import Job, TrainingRun
 from runs_app.services.datasets import resolve_source
+from runs_app.services.launch import refuse_full
 from runs_app.services.run_files import open_run_file
+from runs_app.services.trash import refuse_trashed
 
 MAX_DECISIONS = 1000
 """Newest decisions of one prediction; the core's command line takes more."""
@@ -21,8 +23,11 @@ def request_prediction(run: TrainingRun, *, source: str, last: int, repair: bool
     """Record a prediction; a worker makes it in a process of its own.
 
     ``source`` names a data set or a file inside DATA_ROOT, ``last`` is how many of the newest
-    decisions. Raises ``NoCheckpoint``, and ``ConfigInvalid`` with the fields at fault.
+    decisions. Raises ``NoCheckpoint``, ``RunInTrash``, ``DiskFull``, and ``ConfigInvalid`` with the
+    fields at fault.
     """
+    refuse_trashed(run)
+    refuse_full()
     try:
         checkpoint_of(run)
     except CoreFailed as error:
@@ -42,7 +47,12 @@ def request_prediction(run: TrainingRun, *, source: str, last: int, repair: bool
 
 
 def request_export(run: TrainingRun) -> Job:
-    """Record that the model is to be written as safetensors and ONNX. Raises ``NoCheckpoint``."""
+    """Record that the model is to be written as safetensors and ONNX.
+
+    Raises ``NoCheckpoint``, ``RunInTrash`` and ``DiskFull``.
+    """
+    refuse_trashed(run)
+    refuse_full()
     try:
         checkpoint_of(run)
     except CoreFailed as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.db import transaction
 from django.db.models import Count, QuerySet
-from django.db.models.fields.json import KT
 
 from runs_app.choices import LIVE
 from runs_app.errors import DataSetInUse, DataSetNotOurs
@@ -15,19 +14,14 @@ from runs_app.models import DataSet, TrainingRun
 
 def runs_on(row: DataSet) -> QuerySet[TrainingRun]:
     """Runs on a data set, newest first, without those in the trash."""
-    return TrainingRun.objects.filter(config__data__source=row.path, trashed_at=None)
+    return TrainingRun.objects.visible().filter(data_set=row)
 
 
-def count_runs() -> dict[str, int]:
-    """Runs by the path of their data, without those in the trash."""
-    counted = (
-        TrainingRun.objects.filter(trashed_at=None)
-        .annotate(source=KT("config__data__source"))
-        .values("source")
-        .annotate(runs=Count("pk"))
-        .order_by()
-    )
-    return dict(counted.values_list("source", "runs"))
+def count_runs() -> dict[int, int]:
+    """Runs by the number of their data set, without those in the trash."""
+    runs = TrainingRun.objects.visible().exclude(data_set=None).order_by()
+    counted = runs.values("data_set").annotate(runs=Count("pk"))
+    return dict(counted.values_list("data_set", "runs"))
 
 
 def why_not_removable(row: DataSet) -> str:
@@ -37,7 +31,8 @@ def why_not_removable(row: DataSet) -> str:
             f"The file {row.path} was put into DATA_ROOT by hand; remove it there, and it is gone "
             "from this list."
         )
-    live = list(runs_on(row).filter(status__in=LIVE)[:3])
+    # By the path: a run may wait since before its file was noticed.
+    live = list(TrainingRun.objects.filter(status__in=LIVE, config__data__source=row.path)[:3])
     if live:
         names = ", ".join(str(run) for run in live)
         return f"It is needed by runs that wait or train ({names}); cancel them or wait for them."

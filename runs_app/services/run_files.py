@@ -38,6 +38,30 @@ def open_run_file(run: TrainingRun, path: str) -> RunFile:
     following links, and the file is checked after it is open, so that what was checked is what is
     read. Raises ``ArtifactNotFound``.
     """
+    parts, descriptor, state = _opened(run, path)
+    return RunFile(
+        file=os.fdopen(descriptor, "rb", buffering=0),
+        name=parts[-1],
+        size_bytes=state.st_size,
+        etag=_etag(run, "/".join(parts), state),
+    )
+
+
+def read_run_file(run: TrainingRun, path: str, *, most_bytes: int) -> bytes:
+    """The content of such a file without asking the database. Raises ``ArtifactNotFound``.
+
+    A file with more than ``most_bytes`` counts as none.
+    """
+    _, descriptor, _ = _opened(run, path)
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        content = file.read(most_bytes + 1) or b""
+    if len(content) > most_bytes:
+        raise ArtifactNotFound(_absent(run, path))
+    return content
+
+
+def _opened(run: TrainingRun, path: str) -> tuple[list[str], int, os.stat_result]:
+    """The parts of the path, a descriptor and the state of what was opened."""
     parts = path.split("/")
     if len(parts) == 1 and path.endswith(CHECKPOINT_SUFFIX):
         parts.insert(0, CHECKPOINT_DIR)
@@ -52,12 +76,7 @@ def open_run_file(run: TrainingRun, path: str) -> RunFile:
     if not stat.S_ISREG(state.st_mode) or not _all_links_inside(directory, state):
         os.close(descriptor)
         raise ArtifactNotFound(_absent(run, path))
-    return RunFile(
-        file=os.fdopen(descriptor, "rb", buffering=0),
-        name=parts[-1],
-        size_bytes=state.st_size,
-        etag=_etag(run, "/".join(parts), state),
-    )
+    return parts, descriptor, state
 
 
 def _absent(run: TrainingRun, path: str) -> str:

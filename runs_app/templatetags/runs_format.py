@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
+
+from runs_app.log_lines import LogLine
+from runs_app.models import TrainingRun
+from runs_app.retention import kept_until
 
 register = template.Library()
 
@@ -25,12 +30,19 @@ def as_float(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
 def not_finite(number: float) -> str:
     return "NaN" if math.isnan(number) else "∞" if number > 0 else "−∞"
+
+
+@register.filter
+def figure(run: TrainingRun, name: str) -> Any:
+    """A column of the run, or the NaN or infinity that the column cannot hold."""
+    value = getattr(run, name)
+    return run.metrics.get(name) if value is None else value
 
 
 @register.filter
@@ -75,7 +87,9 @@ def percent(value: Any, digits: int = 1) -> str:
 
 @register.filter
 def whole(value: Any) -> str:
-    """A whole number with thousands separated."""
+    """A whole number with thousands separated, exact however large."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     number = as_float(value)
     if number is None:
         return ABSENT
@@ -125,25 +139,43 @@ def minutes(value: Any) -> str:
 
 
 @register.filter
-def utc(value: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
-    """An instant in UTC, to the minute."""
-    return ABSENT if value is None else value.strftime(form)
+def utc(value: datetime | None, form: str = "%Y-%m-%d %H:%M") -> SafeString | str:
+    """An instant in UTC, to the minute, as a ``time`` element; its title has it to the second.
+
+    ``static/js/times.js`` adds the local time where it is pointed at.
+    """
+    if value is None:
+        return ABSENT
+    return _instant(value, value.strftime(form))
+
+
+register.filter("kept_until", kept_until)
 
 
 @register.filter
-def ago(value: datetime | None) -> SafeString | str:
+def ago(value: datetime | None, expected_seconds: float | None = None) -> SafeString | str:
     """An instant as a ``time`` element: how long ago, with the instant in UTC as its title.
 
-    The text is kept current by ``static/js/times.js``.
+    The text is kept current by ``static/js/times.js``, which also marks it as late where it is
+    older than ``expected_seconds``.
     """
     if value is None:
         return ABSENT
     seconds = max((timezone.now() - value).total_seconds(), 0)
+    more = [SafeString(" data-ago")]
+    if expected_seconds:
+        more.append(format_html(' data-expected="{}"', int(expected_seconds)))
+        more += [SafeString(' class="late"')] * (seconds > expected_seconds)
+    return _instant(value, ago_text(seconds), SafeString("".join(more)))
+
+
+def _instant(value: datetime, text: str, more: str = "") -> SafeString:
     return format_html(
-        '<time datetime="{}" title="{} UTC" data-ago>{}</time>',
+        '<time datetime="{}" title="{} UTC"{}>{}</time>',
         value.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         value.strftime("%Y-%m-%d %H:%M:%S"),
-        ago_text(seconds),
+        more,
+        text,
     )
 
 
@@ -155,6 +187,42 @@ def ago_text(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit} ago"
     return "just now"
+
+
+@register.simple_tag
+def console_lines(lines: Sequence[LogLine]) -> SafeString:
+    """An element for each console line. Not a loop of the template: a flood is many, for many."""
+    texts = escape("\n".join(line.text for line in lines)).split("\n") if lines else []
+    return SafeString(
+        "".join(
+            f'<div class="log-line{f" log-{line.level}" if line.level else ""}" '
+            f'data-seq="{line.seq}" data-place="{line.place}" '
+            f'data-line="{line.attempt}.{line.line}">{text}</div>'
+            for line, text in zip(lines, texts, strict=True)
+        )
+    )
+
+
+@register.filter
+def file_cell(value: Any) -> str:
+    """A value out of a file: five significant digits, times in UTC."""
+    if isinstance(value, float):
+        return f"{value:.5g}" if value else "0"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    return ABSENT if value is None else str(value)
+
+
+@register.filter
+def setting(value: Any) -> str:
+    """A value of a configuration in words."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
 
 
 @register.simple_tag
@@ -200,6 +268,12 @@ def to_json(value: Any) -> str:
 
 
 @register.filter
+def unlocal(value: float) -> str:
+    """A coordinate of a picture: never with a comma or an exponent."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+@register.filter
 def count(value: Any) -> str:
     """A large count in words' short form, two digits: ``330 k``, ``5.5 M``."""
     number = as_float(value)
@@ -216,3 +290,9 @@ def count(value: Any) -> str:
 def at(items: list[Any], index: int) -> Any:
     """The item at a position."""
     return items[index]
+
+
+@register.filter
+def cell(column: Any, run: TrainingRun) -> str:
+    """What a column of the run table shows of a run (``run_table.columns.Column``)."""
+    return str(column.show(run))

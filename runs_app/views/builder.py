@@ -10,26 +10,38 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from runs_app import queries
-from runs_app.errors import DataSetNotFound
+from runs_app.choices import Kinship
+from runs_app.errors import DataSetNotFound, DiskFull, RunError
+from runs_app.execution.lifecycle import Kin
 from runs_app.forecasting.config.schema import Variant
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.forms.build import form_name, read_values
-from runs_app.forms.draft import Draft, load, new_draft, save
+from runs_app.forms.draft import Draft, forget, load, new_draft, open_drafts, save
+from runs_app.forms.loss_picture import loss_page
 from runs_app.forms.steps import STEP_KEYS, STEPS, Step, get_step
 from runs_app.forms.wizard import Errors, builder_page, group, wrong_on
+from runs_app.home import sample as find_sample
+from runs_app.models import TrainingRun
+from runs_app.services.branch import check_branch, launch_branch, weights_of
+from runs_app.services.commands import commands
 from runs_app.services.datasets import find_data_set, list_data_sets
+from runs_app.services.footprint import room_for
 from runs_app.services.groups import SIZE_KEYS, Size, launch_group, plan_group, read_size
 from runs_app.services.launch import clean_name, launch_run, resolve
 from runs_app.services.leak_checks import ask_for_leak_check, newest_leak_check
+from runs_app.services.rehearsals import ask_for_rehearsal, newest_rehearsal, room_of
 from runs_app.views.request import HtmxRequest
 
 VARIANT = "model.variant"
+RESET = "reset:"
+"""Value of the button that gives a field its preset's value back; its path follows."""
+BRANCH_IS_ONE = "must be 1, and the seeds too: a branch is a single run"
 
 
-def _address(step_key: str, draft: Draft) -> str:
+def builder_address(step_key: str, draft: Draft) -> str:
+    """The page of one step of a draft."""
     return f"{reverse('runs:builder', args=[step_key])}?{urlencode({'draft': draft.id})}"
 
 
@@ -49,19 +61,19 @@ def new(request: HtmxRequest) -> HttpResponse:
         if "repair" in request.GET:
             draft.values["data.repair"] = True
         save(request.session, draft)
-        return redirect(_address("data", draft))
+        return redirect(builder_address("data", draft))
     if "sample" not in request.GET:
-        return redirect(_address("data", draft))
-    sample = queries.home().sample
+        return redirect(builder_address("data", draft))
+    sample = find_sample()
     if sample is None:
         messages.error(request, "The sample data set is not there; run manage.py make_sample_data.")
-        return redirect(_address("data", draft))
+        return redirect(builder_address("data", draft))
     draft.values["data.source"] = sample.path
     draft.choose_preset(Variant.TINY)
     draft.name = "First run on sample data"
     draft.visited = list(STEP_KEYS[:-1])
     save(request.session, draft)
-    return redirect(_address("train", draft))
+    return redirect(builder_address("train", draft))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -72,10 +84,18 @@ def builder(request: HtmxRequest, step: str) -> HttpResponse:
         raise Http404(f"The builder has no step {step}.")
     draft = load(request.session, request.GET.get("draft", ""))
     if not draft.id:
-        return redirect(_address(found.key, new_draft()))
+        return redirect(builder_address(found.key, new_draft()))
     if request.method == "POST":
         return _submitted(request, draft, found)
     return _show(request, draft, found, _faults(draft))
+
+
+@require_POST
+def draft_delete(request: HtmxRequest, draft_id: str) -> HttpResponse:
+    """Throw an open draft away, and go on with a new one."""
+    if not forget(request.session, draft_id):
+        messages.info(request, "That draft was deleted already.")
+    return redirect("runs:new")
 
 
 def _submitted(request: HtmxRequest, draft: Draft, step: Step) -> HttpResponse:
@@ -92,15 +112,20 @@ def _submitted(request: HtmxRequest, draft: Draft, step: Step) -> HttpResponse:
         draft.visited.append(step.key)
     save(request.session, draft)
     if go in STEP_KEYS:
-        return redirect(_address(go, draft))
+        return redirect(builder_address(go, draft))
+    if go.startswith(RESET):
+        path = go.removeprefix(RESET)
+        draft.values.pop(path, None)
+        save(request.session, draft)
+        return redirect(f"{builder_address(step.key, draft)}#{form_name(path)}")
     errors = _faults(draft)
     if step is STEPS[-1]:
         if errors:
-            return redirect(_address(step.key, draft))
-        return _check(draft, step) if go == "leaks" else _start(request, draft)
+            return redirect(builder_address(step.key, draft))
+        return AT_LAST[go](request, draft) if go in AT_LAST else _start(request, draft)
     # The draft holds what was typed, so the step's own page can say what is wrong with it.
     wrong = wrong_on(step, errors)
-    return redirect(_address(step.key if wrong else STEPS[STEPS.index(step) + 1].key, draft))
+    return redirect(builder_address(step.key if wrong else STEPS[STEPS.index(step) + 1].key, draft))
 
 
 def _take(draft: Draft, step: Step, posted: Any) -> None:
@@ -139,7 +164,38 @@ def _faults(draft: Draft) -> Errors:
 def _plan(draft: Draft) -> None:
     """Check what the draft would start: one run, or a group."""
     size = _size(draft)
-    plan_group(draft.payload(), size) if size.is_group else resolve(draft.payload())
+    if draft.kinship == Kinship.BRANCH:
+        if size.is_group:
+            raise ConfigInvalid([FieldError("folds", BRANCH_IS_ONE)])
+        config, request = resolve(draft.payload())
+        parent = _parent(draft)
+        if parent:
+            try:
+                check_branch(parent, config)
+            except ConfigInvalid as invalid:
+                raise request.renamed(invalid) from invalid
+    elif size.is_group:
+        plan_group(draft.payload(), size)
+    else:
+        resolve(draft.payload())
+
+
+def _parent(draft: Draft) -> TrainingRun | None:
+    """The run whose form was filled in; None where there is none, or none any more."""
+    return TrainingRun.objects.filter(uid=draft.parent).first() if draft.parent else None
+
+
+def _launch(draft: Draft, size: Size) -> None:
+    """Start what the draft asks for, and note in it what that is."""
+    if draft.kinship == Kinship.BRANCH:
+        made = launch_branch(draft.parent, draft.checkpoint, draft.payload(), name=draft.name)
+        draft.run = made.uid
+    elif size.is_group:
+        draft.group = launch_group(draft.payload(), size=size, name=draft.name).uid
+    else:
+        parent = _parent(draft)
+        kin = Kin(parent, Kinship.CLONE) if parent else None
+        draft.run = launch_run(draft.payload(), name=draft.name, kin=kin).uid
 
 
 def _size(draft: Draft) -> Size:
@@ -154,21 +210,49 @@ def _size(draft: Draft) -> Size:
         raise
 
 
-def _check(draft: Draft, step: Step) -> HttpResponse:
+def _check(request: HtmxRequest, draft: Draft) -> HttpResponse:
     """Ask for a leak check of what one run of the draft would be, and show it as it comes."""
     ask_for_leak_check(draft.payload())
-    return redirect(f"{_address(step.key, draft)}#leaks")
+    return redirect(f"{builder_address(STEPS[-1].key, draft)}#leaks")
+
+
+def _rehearse(request: HtmxRequest, draft: Draft) -> HttpResponse:
+    """Ask for a dress rehearsal of one run of the draft, and show it as it comes."""
+    ask_for_rehearsal(draft.payload())
+    return redirect(f"{builder_address(STEPS[-1].key, draft)}#rehearse")
+
+
+def _take_smaller(request: HtmxRequest, draft: Draft) -> HttpResponse:
+    """Fill in what the draft's rehearsal suggests."""
+    found = newest_rehearsal(draft.payload())
+    if found and found.suggestion:
+        draft.values.update({path: str(value) for path, value in found.suggestion.items()})
+        save(request.session, draft)
+    return redirect(f"{builder_address(STEPS[-1].key, draft)}#rehearse")
+
+
+AT_LAST: dict[str, Callable[[HtmxRequest, Draft], HttpResponse]] = {
+    "leaks": _check,
+    "rehearse": _rehearse,
+    "smaller": _take_smaller,
+}
+"""What the buttons of the last page do besides starting."""
 
 
 def _start(request: HtmxRequest, draft: Draft) -> HttpResponse:
     try:
-        size = _size(draft)
-        if size.is_group:
-            draft.group = launch_group(draft.payload(), size=size, name=draft.name).uid
-        else:
-            draft.run = launch_run(draft.payload(), name=draft.name).uid
+        _launch(draft, _size(draft))
     except ConfigInvalid as invalid:
         return _show(request, draft, STEPS[-1], group(invalid.errors), status=422)
+    except DiskFull as error:
+        messages.error(request, str(error))
+        return _show(request, draft, STEPS[-1], {}, status=507)
+    except RunError as error:
+        messages.error(request, str(error))
+        return redirect(builder_address(STEPS[-1].key, draft))
+    except OSError as error:
+        messages.error(request, f"The run's files cannot be written: {error.strerror}.")
+        return redirect(builder_address(STEPS[-1].key, draft))
     save(request.session, draft)
     if draft.group:
         return redirect("runs:group_detail", draft.group)
@@ -180,9 +264,22 @@ def _show(
 ) -> HttpResponse:
     page = builder_page(draft, step, errors)
     context: dict[str, Any] = {"page": page, "steps": STEPS, "form_name": form_name}
+    context["parent"] = parent = _parent(draft)
+    if parent and draft.kinship == Kinship.BRANCH:
+        context["weights"] = weights_of(parent, draft.checkpoint)
     if step is STEPS[-1] and not errors:
         context["leak_check"] = newest_leak_check(draft.payload())
+        context["rehearsal"] = rehearsal = newest_rehearsal(draft.payload())
+        context["rehearsal_room"] = room_of(rehearsal) if rehearsal else None
+        size = _size(draft)
+        context["room"] = room_for(draft.payload(), runs=size.folds * size.seeds)
+        if draft.kinship != Kinship.BRANCH:
+            address = request.build_absolute_uri("/")
+            context["commands"] = commands(draft.payload(), size, name=draft.name, address=address)
+    if step.key == "loss":
+        context["losses"] = loss_page(str(draft.shown("loss.kind")), None)
     if step.key == "data":
+        context["drafts"] = open_drafts(request.session, but=draft.id)
         context["data_sets"] = list_data_sets()
         context["known_paths"] = {data_set.path for data_set in context["data_sets"]}
     return render(request, "builder/step.html", context, status=status)

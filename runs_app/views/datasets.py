@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from runs_app.choices import JobState
+from runs_app.disk import read_disk
 from runs_app.errors import DataSetNotFound, RunError, UploadRefused
 from runs_app.forecasting.data.endings import SUFFIXES
 from runs_app.forecasting.errors import ConfigInvalid
@@ -69,6 +70,7 @@ def datasets(request: HtmxRequest) -> HttpResponse:
         "data_root": _short(settings.DATA_ROOT),
         "suffixes": SUFFIXES,
         "upload_max": settings.UPLOAD_MAX_BYTES,
+        "disk": read_disk(),
     }
     part = "#table" if request.htmx else ""
     return render(request, f"datasets/list.html{part}", context)
@@ -128,7 +130,7 @@ def _list_page(asked: str) -> DataSetsPage:
     word = search.casefold()
     found = [row for row in rows if word in f"{row.name} {row.path} {row.timeframe}".casefold()]
     return DataSetsPage(
-        rows=[DataSetRow(row, runs.get(row.path, 0)) for row in found],
+        rows=[DataSetRow(row, runs.get(row.pk, 0)) for row in found],
         total=len(rows),
         search=search,
         fetches=[

@@ -52,12 +52,12 @@ def group_cancel(request: HtmxRequest, uid: str) -> HttpResponse:
 
 @require_POST
 def group_delete(request: HtmxRequest, uid: str) -> HttpResponse:
-    """Delete the group with all its runs and their files."""
+    """Move all runs of the group to the trash."""
     group = _group_or_404(uid)
     try:
-        delete_group(uid)
+        delete_group(uid, cancel="cancel" in request.POST)
     except RunError as error:
         messages.error(request, str(error))
         return redirect("runs:group_detail", uid)
-    messages.success(request, f"Group {group} was deleted with all its runs.")
+    messages.success(request, f"The runs of group {group} were moved to the trash.")
     return redirect("runs:group_list")

@@ -20,6 +20,8 @@ from runs_app.views.request import HtmxRequest
 def rows(request: HtmxRequest) -> HttpResponse:
     """What the draft's file holds, and which rows a run would use of it as the draft stands."""
     draft = load(request.session, request.GET.get("draft", ""))
+    if chosen := request.GET.get("data-source"):  # as the page shows it, before it is saved
+        draft.values.setdefault("data.source", chosen)
     context: dict[str, Any] = {}
     try:
         data_set = refresh_one(resolve_source(str(draft.values.get("data.source", ""))))

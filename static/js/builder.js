@@ -13,7 +13,7 @@ async function save() {
     const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
     if (answer.ok && mark === changes) {
       saved.textContent = "Draft saved";
-      document.getElementById("rows")?.dispatchEvent(new Event("draft-saved"));
+      for (const part of document.querySelectorAll("[data-follows-draft]")) part.dispatchEvent(new Event("draft-saved"));
     }
     if (!answer.ok) saved.textContent = "Draft not saved";
   } catch {
@@ -24,13 +24,41 @@ async function save() {
 function changed() {
   changes += 1;
   saved.textContent = "";
-  document.getElementById("leaks-outdated")?.removeAttribute("hidden");
+  markChanges();
+  for (const note of document.querySelectorAll("[data-outdated]")) note.removeAttribute("hidden");
   clearTimeout(timer);
-  timer = setTimeout(save, SAVE_AFTER_MS);
+  timer = setTimeout(() => { timer = null; save(); }, SAVE_AFTER_MS);
+}
+
+// What a field's own input holds, as its preset's value is written beside it.
+function shownValue(name) {
+  const inputs = [...form.elements].filter((input) => input.name === name);
+  if (inputs.length === 1 && inputs[0].type === "checkbox" && inputs[0].role === "switch") return String(inputs[0].checked);
+  if (inputs[0]?.type === "checkbox") return inputs.filter((input) => input.checked).map((input) => input.value).join(",");
+  return inputs[0]?.value.trim() ?? "";
+}
+
+function same(mine, usual) {
+  if (mine === usual) return true;
+  return mine !== "" && usual !== "" && Number(mine) === Number(usual);
+}
+
+// Says beside each field whether it has another value than the preset; the line keeps its place.
+function markChanges() {
+  for (const line of form.querySelectorAll("[data-usual-of]")) {
+    const differs = !same(shownValue(line.dataset.usualOf), line.dataset.usual);
+    line.classList.toggle("changed", differs);
+    for (const part of line.querySelectorAll(".field-mark, .btn-reset")) part.hidden = !differs;
+  }
 }
 
 function fillPreset(radio) {
   for (const [name, value] of Object.entries(JSON.parse(radio.dataset.fills))) {
+    const line = form.querySelector(`[data-usual-of="${name}"]`);
+    if (line) {
+      line.dataset.usual = value ?? "";
+      line.querySelector("[data-usual-text]").textContent = value ?? "empty";
+    }
     const field = form.elements.namedItem(name);
     if (field instanceof HTMLInputElement && field.type !== "radio") field.value = value ?? "";
   }
@@ -58,7 +86,36 @@ form.addEventListener("input", (event) => {
   if (event.target.name === "data-source-path") document.getElementById("other-source")?.click();
   changed();
 });
-form.addEventListener("submit", () => clearTimeout(timer));
+form.addEventListener("submit", () => { clearTimeout(timer); timer = null; });
+
+// Leaving by the browser's own Back, or closing it, loses nothing that was typed a moment ago.
+function saveAtLast() {
+  if (timer === null) return;
+  clearTimeout(timer);
+  timer = null;
+  const body = new FormData(form);
+  body.set("go", "save");
+  fetch(form.action, { method: "POST", body, keepalive: true });
+}
+// The first comes before the next page is asked for, the second also where a phone skips the first.
+window.addEventListener("beforeunload", saveAtLast);
+window.addEventListener("pagehide", saveAtLast);
+// And a page that comes back out of the browser's memory shows what the draft holds by now.
+window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy]");
+  if (!button) return;
+  const text = document.getElementById(button.dataset.copy);
+  const said = document.getElementById("copy-said");
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+    said.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(text);
+    said.textContent = "Selected: copy it with your keyboard";
+  }
+});
 limitTimeframes(false);
 form.querySelector(".is-invalid")?.focus();
 

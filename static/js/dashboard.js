@@ -1,6 +1,7 @@
 // Wires one run's page: charts from the data in the page, then the socket that adds to everything.
 import { startCharts } from "./charts.js";
 import { startConsole } from "./console.js";
+import { startLogReader } from "./log_reader.js";
 import { startLive } from "./live.js";
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
@@ -24,11 +25,10 @@ setInterval(() => {
 }, 1000);
 
 const root = document.getElementById("live");
-const points = JSON.parse(document.getElementById("chart-points").textContent);
-const names = JSON.parse(document.getElementById("baseline-names").textContent);
-const onPoints = startCharts(points, names);
-const onLines = startConsole();
+const onPoints = startCharts(JSON.parse(document.getElementById("chart-facts").textContent));
+const log = startConsole();
+startLogReader(root.dataset.uid, log);
 startLive(root, (batch) => {
-  onPoints(batch);
-  onLines();
+  onPoints(batch.points);
+  log.update();
 });

@@ -1,10 +1,21 @@
 // One socket per dashboard. Its messages are the page's own panels as HTML (see live/fragments.py).
 // The shipped ws extension cannot change its address when it reconnects, and the address must carry
 // the newest seq, so that nothing is missed and nothing comes twice. Hence this small client; the
-// swapping is htmx's. While there is no socket, the same HTML is asked for every five seconds.
-const POLL_MS = 5000;
+// swapping is htmx's. While there is no socket, the same HTML is asked for every four seconds.
+const POLL_MS = 4000;
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 15000;
+// The page knows a later event than the server: its database was put back to an earlier state.
+const BEYOND_END = 4416;
+const BEYOND_END_HTTP = 416;
+const RELOAD_MS = 60000;
+
+function reload(address) {
+  const key = `reloaded ${address}`;
+  if (Date.now() - Number(sessionStorage.getItem(key)) < RELOAD_MS) return;
+  sessionStorage.setItem(key, Date.now());
+  location.reload();
+}
 
 export function startLive(root, onBatch) {
   const indicator = document.getElementById("live-state");
@@ -29,7 +40,7 @@ export function startLive(root, onBatch) {
     const seq = Number(batch.dataset.seq);
     if (seq <= state.seq) return;
     // A poll that was under way when the socket came back may have brought some of it already.
-    for (const line of holder.content.querySelectorAll(".log-line")) {
+    for (const line of holder.content.querySelectorAll(".log-line[data-seq]")) {
       if (Number(line.dataset.seq) <= state.seq) line.remove();
     }
     state.seq = seq;
@@ -39,7 +50,7 @@ export function startLive(root, onBatch) {
     onBatch({
       points: batch.dataset.points ? JSON.parse(batch.dataset.points) : null,
     });
-    if (batch.dataset.final === "yes") state.final = true;
+    state.final = batch.dataset.final === "yes";
   }
 
   // In order and one after another: a swap is asynchronous.
@@ -57,9 +68,10 @@ export function startLive(root, onBatch) {
       show("live", "● Live");
     });
     opened.addEventListener("message", (event) => enqueue(event.data));
-    opened.addEventListener("close", () => {
+    opened.addEventListener("close", ({ code }) => {
       socket = null;
       if (leaving) return;
+      if (code === BEYOND_END) reload(address);
       queue.then(() => {
         if (state.final) return show("ended", "");
         show("disconnected", "○ Disconnected");
@@ -69,13 +81,33 @@ export function startLive(root, onBatch) {
     });
   }
 
+  // The run was deleted for good meanwhile: say so, and offer nothing more.
+  function gone() {
+    state.final = true;
+    show("ended", "");
+    document.getElementById("run-gone").hidden = false;
+    for (const button of document.querySelectorAll("#run-header button")) button.disabled = true;
+  }
+
+  // A run that has ended has no socket, but may have been trashed, restored or resumed elsewhere.
+  async function lookAgain() {
+    const answer = await fetch(`${address}/live?after=${state.seq}`, {
+      headers: { Accept: "text/html", "HX-Request": "true" },
+    }).catch(() => null);
+    if (answer?.ok) await enqueue(await answer.text());
+    if (answer?.status === 404) gone();
+    if (!state.final) connect();
+  }
+
   async function poll() {
     if (state.final || leaving || socket?.readyState === WebSocket.OPEN) return;
     try {
       const answer = await fetch(`${address}/live?after=${state.seq}`, {
         headers: { Accept: "text/html", "HX-Request": "true" },
       });
+      if (answer.status === BEYOND_END_HTTP) reload(address);
       if (answer.ok) await enqueue(await answer.text());
+      if (answer.status === 404) gone();
     } catch {
       show("disconnected", "○ Disconnected"); // the server is away; the next tick asks again
     }
@@ -93,9 +125,10 @@ export function startLive(root, onBatch) {
     if (!state.final) connect();
   });
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && !socket && !state.final) connect();
+    if (document.hidden) return;
+    if (state.final) lookAgain();
+    else if (!socket) connect();
   });
-  if (state.final) return;
-  connect();
   setInterval(poll, POLL_MS);
+  if (!state.final) connect();
 }

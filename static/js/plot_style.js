@@ -29,7 +29,7 @@ function ticks(splits) {
 
 // Without the pointer on the chart the legend shows the newest values.
 export function legend(plot, value, index, at, write) {
-  const shown = at === null ? plot.data[index].findLast((known) => known !== null) : value;
+  const shown = at === null ? plot.data[index].findLast((known) => known !== null && known !== undefined) : value;
   return shown === null || shown === undefined ? "–" : write(shown);
 }
 

@@ -1,6 +1,6 @@
-// Draws the plots of a report from the numbers in the page, and hands them out as PNG and CSV.
+// Draws the plots of a report from the numbers in the page, and hands them out as PNG.
 import { breakdown, coverage, equity, fan, pit, reliability } from "./report_plots.js";
-import { saveCsv, savePng } from "./save_plot.js";
+import { savePng } from "./save_plot.js";
 
 const HEIGHT = { fan: 380 };
 const PLOTS = {
@@ -48,7 +48,5 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   const card = button.closest("[data-plot]");
   const { plot, made } = drawn.get(card);
-  const name = `${run}-${card.dataset.plot}`;
-  if (button.dataset.save === "csv") saveCsv(name, made);
-  else savePng(name, card.querySelector(".card-title").textContent, plot, made);
+  savePng(`${run}-${card.dataset.plot}`, card.querySelector(".card-title").textContent, plot, made);
 });

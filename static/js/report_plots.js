@@ -1,4 +1,4 @@
-// The plots of a report: what uPlot draws, and the same numbers as a table for the CSV file.
+// The plots of a report: what uPlot draws. Their tables come from the server (services/plot_tables).
 // Canvas hooks draw what uPlot has no series for: candles, bands of chance, error bars.
 import { DASHES, axis, colourOf, compact, css, format, legend } from "./plot_style.js";
 
@@ -152,12 +152,6 @@ export function fan({ fan: chart }) {
     data: [x, ...edges.map(({ values }) => at(values)), at(middle), at(chart.target_close)],
     bands: pairs.length ? [{ label: `${held} of the forecast`, show: true, stroke: `${band}55` }] : [],
     first: [chart.time.at(-SHOWN_FIRST) ?? x[0], x.at(-1)],
-    header: ["decided_at", "open", "high", "low", "close", "outcome_at", "outcome_close", "location", ...chart.levels.map((level) => `q${level}`)],
-    rows: chart.time.map((time, row) => [
-      iso(time), chart.open[row], chart.high[row], chart.low[row], chart.close[row],
-      iso(chart.target_time[row]), chart.target_close[row], chart.location[row],
-      ...chart.quantiles.map((values) => values[row]),
-    ]),
   };
 }
 
@@ -177,11 +171,6 @@ export function pit({ pit: section }, names) {
       hooks: { drawAxes: [shade(section.low / section.expected, section.high / section.expected, 1)] },
     },
     data: [middles, ...shares],
-    header: ["from", "to", "expected", "low", "high", ...section.histograms.map(({ forecaster }) => forecaster)],
-    rows: middles.map((_, bin) => [
-      bin / bins, (bin + 1) / bins, section.expected, section.low, section.high,
-      ...section.histograms.map(({ counts }) => counts[bin]),
-    ]),
   };
 }
 
@@ -208,8 +197,6 @@ export function coverage({ coverage: rows }, names) {
       hooks: { drawAxes: [shade(0, 0, 0)], draw: [errorBars(cells, places, forecasters)] },
     },
     data: [places, ...forecasters.map(points)],
-    header: ["forecaster", "nominal", "covered", "low", "high"],
-    rows: rows.map((row) => [row.forecaster, row.nominal, row.covered, row.low, row.high]),
   };
 }
 
@@ -255,8 +242,6 @@ export function reliability(direction) {
         ],
       },
       data: joined,
-      header: ["calibrated", "confidence", "accuracy", "rows"],
-      rows: ours.flatMap((curve) => curve.confidence.map((said, at) => [curve.calibrated, said, curve.accuracy[at], curve.rows[at]])),
     };
   };
 }
@@ -283,8 +268,6 @@ export function breakdown(by) {
         ],
       },
       data: [place, ...forecasters.map(values)],
-      header: [by, "rows", ...forecasters],
-      rows: part.labels.map((name, at) => [name, part.rows[at], ...forecasters.map((key) => part.scores[key][at])]),
     };
   };
 }
@@ -311,7 +294,5 @@ export function equity({ equity: curve }) {
       ],
     },
     data: [curve.time, ...rules.map((rule) => percent(curve.log_return[rule]))],
-    header: ["time", ...rules.map((rule) => `${rule}_log_return`)],
-    rows: curve.time.map((time, at) => [iso(time), ...rules.map((rule) => curve.log_return[rule][at])]),
   };
 }

@@ -1,4 +1,4 @@
-// Downloads of a plot: the canvas with its title and legend as PNG, its numbers as CSV.
+// Downloads of a plot: the canvas with its title and legend as PNG, what is drawn as CSV.
 const LINE = 20;
 
 function download(blob, name) {
@@ -14,9 +14,12 @@ function quoted(value) {
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-export function saveCsv(name, { header, rows }) {
-  const lines = [header, ...rows].map((row) => row.map(quoted).join(","));
-  download(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }), `${name}.csv`);
+export function csvText({ header, rows }) {
+  return [header, ...rows].map((row) => `${row.map(quoted).join(",")}\n`).join("");
+}
+
+export function saveCsv(name, table) {
+  download(new Blob([csvText(table)], { type: "text/csv" }), `${name}.csv`);
 }
 
 // Legend entries in rows as wide as the plot.

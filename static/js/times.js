@@ -1,4 +1,5 @@
-// Keeps every <time data-ago> current, and shows the local time beside UTC on hover.
+// Keeps every <time data-ago> current, and shows the local time beside UTC on hover. One that is older
+// than its data-expected seconds is late.
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
 export function agoText(seconds) {
@@ -12,7 +13,9 @@ function refresh() {
   for (const element of document.querySelectorAll("time[data-ago]")) {
     const at = Date.parse(element.dateTime);
     if (Number.isNaN(at)) continue;
-    const text = agoText(Math.max(now - at, 0) / 1000);
+    const seconds = Math.max(now - at, 0) / 1000;
+    if (element.dataset.expected) element.classList.toggle("late", seconds > Number(element.dataset.expected));
+    const text = agoText(seconds);
     if (element.textContent !== text) element.textContent = text;
   }
 }

@@ -35,6 +35,8 @@ def test_nothing_else_reads_the_environment() -> None:
         "runs_app/forecasting/__main__.py",  # DATA_ROOT of its command line
         "runs_app/forecasting/data/imports.py",  # where imports lie, told by what starts a process
         "runs_app/forecasting/training/device.py",  # the devices a trainer may see
+        "runs_app/forecasting/training/group.py",  # torchrun's own: which process of how many
+        "runs_app/forecasting/training/launch.py",  # what it passes on to these processes
     }
     found = {
         str(path.relative_to(ROOT))

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from launcher.client import call
 from launcher.product import Product
+from tests.execution.test_supervisor import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -39,4 +40,4 @@ def test_a_group_fills_in_without_a_reload(page: Page, live_product: Product) ->
     assert page.evaluate("window.notReloaded")
     page.set_viewport_size({"width": 390, "height": 800})
     # The chart follows one frame later.
-    page.wait_for_function("document.documentElement.scrollWidth <= 390")
+    wait_for(lambda: page.evaluate("document.documentElement.scrollWidth") <= 390)

@@ -10,7 +10,7 @@ from launcher.product import Product
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ADDRESSES = (
-    "/", "/runs", "/groups", "/datasets",
+    "/", "/runs", "/queue", "/groups", "/datasets", "/trash",
     "/runs/new/data?draft=look", "/runs/new/features?draft=look",
     "/runs/new/horizons?draft=look", "/runs/new/model?draft=look", "/runs/new/loss?draft=look",
     "/runs/new/train?draft=look",

@@ -45,9 +45,9 @@ def _start(product: Product) -> str:
     return run_id
 
 
-def _download(page: Page, card: Locator, button: str, target: Path) -> bytes:
+def _download(page: Page, control: Locator, target: Path) -> bytes:
     with page.expect_download() as started:
-        card.get_by_role("button", name=button).click()
+        control.click()
     started.value.save_as(target)
     return target.read_bytes()
 
@@ -81,12 +81,13 @@ def test_the_verdict_comes_by_itself_and_the_report_draws(
         assert painted > 0.005, f"{plot.get_attribute('data-plot')} is empty"
 
     fan = page.locator('[data-plot="fan"]')
-    rows = list(csv.reader(_download(page, fan, "CSV", tmp_path / "fan.csv").decode().splitlines()))
+    link = fan.get_by_role("link", name="CSV")
+    rows = list(csv.reader(_download(page, link, tmp_path / "fan.csv").decode().splitlines()))
     with urllib.request.urlopen(f"{live_product.url}/runs/{run_id}/report", timeout=30) as answer:
         stored = json.load(answer)["report"]["fan"]
     assert rows[0][:5] == ["decided_at", "open", "high", "low", "close"]
     assert [float(row[4]) for row in rows[1:]] == stored["close"]
-    image = _download(page, fan, "PNG", tmp_path / "fan.png")
+    image = _download(page, fan.get_by_role("button", name="PNG"), tmp_path / "fan.png")
     assert image.startswith(b"\x89PNG")
     width, height = struct.unpack(">II", image[16:24])
     assert width > 300

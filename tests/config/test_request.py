@@ -41,6 +41,8 @@ EVERYTHING: dict[str, Any] = {
     "loss_weights": {"next": 2.0, "short": 0.5, "long": 0.25},
     "max_epochs": 2,
     "batch_size": 16,
+    "accumulation": 2,
+    "devices": 3,
     "learning_rate": 0.001,
     "weight_decay": 0.1,
     "seed": 11,

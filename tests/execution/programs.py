@@ -85,7 +85,7 @@ def complete() -> int:
             step=3,
             val_loss=0.25,
             size_bytes=7,
-            sha256="9fbb5e0b4a9e52d0a5c2ea0a5f2fcbf8ab5ec7e7bd5cfd5b58ba3c63e3e1b3d1",
+            sha256="9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c",
             is_best=True,
         )
     )
@@ -158,6 +158,14 @@ def killed() -> int:
     return 0
 
 
+def killed_in_a_save() -> int:
+    """SIGKILL while a checkpoint has its temporary name."""
+    Path("checkpoints").mkdir()
+    Path("checkpoints/.last.ckpt.new").write_bytes(b"half of it")
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
 def segfault() -> int:
     """A crash in native code."""
     os.kill(os.getpid(), signal.SIGSEGV)
@@ -215,4 +223,48 @@ def surroundings() -> int:
     say("umask", oct(os.umask(0)))
     say("modules", sorted(m for m in ("django", "celery", "torch") if m in sys.modules))
     say("descriptors", sorted(entry.name for entry in Path("/proc/self/fd").iterdir()))
+    return finished()
+
+
+def tampered() -> int:
+    """A whole fit; then its checkpoint is changed, another one is torn, and one is gone."""
+    code = complete()
+    changed = Path("checkpoints/checkpoint-epoch1.ckpt")
+    for name in ("torn", "gone"):
+        write(
+            events.CheckpointSaved(
+                path=f"checkpoints/{name}.ckpt", epoch=1, step=2, val_loss=None, size_bytes=7,
+                sha256="0" * 64, is_best=False, is_last=False,
+            )
+        )  # fmt: skip
+    changed.write_bytes(b"WEIGHTS")
+    Path("checkpoints/torn.ckpt").write_bytes(b"PK\x03\x04 the first part of an archive")
+    return code
+
+
+def endless_flood() -> int:
+    """Lines as fast as they can be written, until SIGTERM; then a last word."""
+    asked = []
+    signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+    number = 0
+    while not asked:
+        sys.stdout.write("".join(f"flood {number + n}\n" for n in range(1000)))
+        number += 1000
+    say(f"wrote {number}")
+    return finished(Reason.CANCELLED)
+
+
+def families() -> int:
+    """A child writes, its own child writes later, and nobody waits for the last line's newline."""
+    if os.fork() == 0:
+        if os.fork() == 0:
+            time.sleep(0.2)
+            os.write(1, b"from the grandchild")
+            Path("done").touch()
+            time.sleep(60)
+        os.write(2, b"from the child\n")
+        os._exit(0)
+    os.wait()
+    while not Path("done").exists():
+        time.sleep(0.01)
     return finished()

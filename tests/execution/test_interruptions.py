@@ -7,24 +7,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
-import psutil
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
 from runs_app.choices import RunStatus
 from runs_app.execution import lifecycle, recorder, recovery, slots, worker_process
+from runs_app.execution.feed import Feed
 from runs_app.execution.leases import Claim
-from runs_app.execution.leftovers import end_earlier_trainer
+from runs_app.execution.patience import Patience
 from runs_app.execution.pulse import Pulse
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting import events
 from runs_app.forecasting.events import Reason
-from runs_app.forecasting.fence import LOCK_FILE, lock_text, read_attempt, this_process
+from runs_app.forecasting.fence import read_attempt
 from runs_app.models import Slot, TrainingRun, Worker
 from tests.execution import programs
 from tests.execution.conftest import Background, claim, directory, supervise
@@ -230,53 +229,6 @@ class _Away:
         return self._real(held, batch, attempt=attempt)
 
 
-@pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that leads a session, with a child, and sleeps."""
-    code = (
-        "import subprocess, time; subprocess.Popen(['sleep', '60']); print(1, flush=True);"
-        "time.sleep(60)"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    yield process
-    process.kill()
-    process.wait()
-
-
-def lock_of(process: subprocess.Popen[bytes], **changes: object) -> str:
-    started = psutil.Process(process.pid).create_time()
-    own = this_process(1).__dict__ | {"pid": process.pid, "started": started}
-    return lock_text(type(this_process(1))(**(own | changes)))
-
-
-def test_an_earlier_trainer_is_ended_with_its_children(
-    sleeper: subprocess.Popen[bytes], tmp_path: Path
-) -> None:
-    (child,) = psutil.Process(sleeper.pid).children()
-    (tmp_path / LOCK_FILE).write_text(lock_of(sleeper))
-
-    assert end_earlier_trainer(tmp_path)
-
-    assert not psutil.pid_exists(sleeper.pid)
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
-
-
-@pytest.mark.parametrize("changes", [{"started": 1.0}, {"boot": "other"}, {"host": "elsewhere"}])
-def test_a_process_that_is_not_the_trainer_is_never_touched(
-    sleeper: subprocess.Popen[bytes], tmp_path: Path, changes: dict[str, object]
-) -> None:
-    (tmp_path / LOCK_FILE).write_text(lock_of(sleeper, **changes))
-
-    assert not end_earlier_trainer(tmp_path)
-
-    assert sleeper.poll() is None
-    assert not end_earlier_trainer(tmp_path / "nowhere")
-
-
 def test_a_worker_that_ended_is_known_at_once(make_run: MakeRun) -> None:
     code = (
         "import django; django.setup();"
@@ -353,3 +305,35 @@ def test_a_stopped_worker_leaves_no_slot_behind(make_run: MakeRun, server: Train
     again = slots.acquire()
     assert again is not None
     again.release()
+
+
+def test_a_word_that_was_obeyed_once_ends_no_later_attempt(
+    make_run: MakeRun, server: TrainerServer
+) -> None:
+    run = make_run("bad_data")
+    supervise(claim(run), server)
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.FAILED, "data")
+    (directory(run) / "program").write_text("complete")
+    assert lifecycle.resume(run.pk, 0) is not None
+    second = claim(run, "worker-2")
+    lose(run, second)  # before its trainer wrote a word
+
+    supervise(claim(run, "worker-3"), server)
+
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == (RunStatus.COMPLETED, 3)
+
+
+def test_an_attempt_that_is_lost_before_its_first_word_is_not_ended_by_an_older_one(
+    make_run: MakeRun, server: TrainerServer
+) -> None:
+    run = make_run("bad_data")
+    supervise(claim(run), server)
+    lifecycle.resume(run.pk, 0)
+    held = claim(run, "nobody:1:x")
+    Feed(held, directory(run), Patience(lambda: False)).begin()
+    recovery.recover_lost()
+    TrainingRun.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    assert [lost.status for lost in recovery.recover_lost()] == [RunStatus.PENDING]

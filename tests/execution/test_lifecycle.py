@@ -21,8 +21,9 @@ from runs_app.forecasting.config.document import from_yaml
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.events import Reason
 from runs_app.models import Queue, TrainingRun
+from runs_app.remedies import fields_at_fault
 from tests.execution.conftest import claim, directory
-from tests.factories import as_stored, make_leak_check, make_verdict
+from tests.factories import as_stored, make_artifact, make_leak_check, make_verdict
 
 MakeRun = Callable[..., TrainingRun]
 DONE = Outcome(RunStatus.COMPLETED, Reason.COMPLETED, "Done.")
@@ -150,11 +151,39 @@ def test_the_verdict_is_stored_and_told_with_the_status(make_run: MakeRun) -> No
     run.refresh_from_db()
     assert (run.outcome, run.verdict) == ("beats", as_stored(verdict))
     assert run.leaks == as_stored(leaks)
+    assert run.skill == pytest.approx(0.0248), "by CRPS; the skill by NLL is in nats"
     last = run.events.order_by("seq").last()
     assert last is not None
     assert last.payload["status"] == "completed"
     assert last.payload["verdict"] == run.verdict
     assert last.payload["leaks"] == run.leaks
+
+
+def test_an_ended_run_knows_its_time_and_size(make_run: MakeRun) -> None:
+    run = make_run()
+    held = claim(run)
+    make_artifact(run, "best.ckpt", size_bytes=1000, sha256="a" * 64)
+    make_artifact(run, "last.ckpt", size_bytes=1000, sha256="a" * 64)
+    make_artifact(run, "metrics.json", size_bytes=24, sha256="b" * 64)
+
+    lifecycle.settle(held, Outcome(RunStatus.FAILED, Reason.CONFIG, "No."))
+
+    run.refresh_from_db()
+    config = run.artifacts.get(path="config.yaml").size_bytes
+    assert run.size_bytes == config + 1024, "two names of one file count once"
+    assert run.started_at
+    assert run.finished_at
+    assert run.seconds == pytest.approx((run.finished_at - run.started_at).total_seconds())
+
+
+def test_the_fields_at_fault_are_told_with_the_status(make_run: MakeRun) -> None:
+    run = make_run()
+    fields = {"model.heads": "Must divide the width."}
+
+    lifecycle.settle(claim(run), Outcome(RunStatus.FAILED, Reason.CONFIG, "No.", fields=fields))
+
+    run.refresh_from_db()
+    assert fields_at_fault(run) == fields
 
 
 def test_a_new_attempt_is_not_judged_yet(make_run: MakeRun) -> None:

@@ -13,6 +13,7 @@ from runs_app.execution.outcome import Evidence, Interrupted, judge, said_last
 from runs_app.execution.trainer_process import Exit
 from runs_app.forecasting.events import (
     EXIT_CODES,
+    HELD_EXIT,
     REPLACED_EXIT,
     FitFailed,
     FitFinished,
@@ -54,7 +55,7 @@ KILLED = Exit(-signal.SIGKILL, peak_bytes=2**30)
         (Evidence(Exit(-40), None), "failed", "bug", "signal 40"),
         (Evidence(Exit(12), None), "failed", "data", "candle data"),
         (Evidence(Exit(15), None), "failed", "disk_full", "disk is full"),
-        (Evidence(Exit(3), None, log_tail=("oh", " ")), "failed", "bug", "Its last line: oh"),
+        (Evidence(Exit(3), None, log_tail=("oh", " ")), "failed", "bug", 'Its last line: "oh".'),
         (Evidence(Exit(0), None), "failed", "bug", "exit code 0"),
     ],
 )
@@ -74,6 +75,7 @@ def test_one_verdict(evidence: Evidence, status: str, reason: str, words: str) -
         (Evidence(Exit(-9, lost=True), None), True),
         (Evidence(Exit(-9, lost=True), STOPPED), True),
         (Evidence(Exit(REPLACED_EXIT), None), True),
+        (Evidence(Exit(HELD_EXIT), None), True),
     ],
 )
 def test_what_is_not_the_runs_own_end_interrupts_it(evidence: Evidence, counts: bool) -> None:
@@ -118,3 +120,10 @@ def test_the_verdict_comes_with_a_completed_fit_only() -> None:
     assert (completed.verdict, completed.leaks) == (judged.verdict, judged.leaks)
     cancelled = judge(Evidence(Exit(10), STOPPED, cancel_requested=True))
     assert (cancelled.verdict, cancelled.leaks) == (None, None)
+
+
+def test_the_fields_at_fault_are_kept() -> None:
+    word = FitFailed(reason=Reason.CONFIG, message="No.", fields={"model.heads": "Must divide."})
+    outcome = judge(Evidence(Exit(11), word))
+    assert isinstance(outcome, Outcome)
+    assert outcome.fields == {"model.heads": "Must divide."}

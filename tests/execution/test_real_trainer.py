@@ -15,7 +15,7 @@ from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting.config.compose import compose_config
 from runs_app.forecasting.data.sample import FILE_NAME, write_sample
 from runs_app.models import TrainingRun
-from runs_app.queries import points
+from runs_app.points.reading import Window, read_curves
 from runs_app.services.resume import resume_run
 from tests.execution.conftest import Background, directory
 from tests.execution.test_supervisor import assert_gap_free, wait_for
@@ -47,6 +47,14 @@ def launch(epochs: int) -> TrainingRun:
         "train": {"max_epochs": epochs, "batch_size": 256},
     }
     return lifecycle.create_run(compose_config(tree), {})
+
+
+def curve(run: TrainingRun, metric: str) -> dict[int, float]:
+    """Every value of a metric by its step; a step that is drawn twice fails."""
+    (found,) = read_curves(run, [metric], Window(width=1_000_000))
+    steps = found.points["step"].tolist()
+    assert len(steps) == len(set(steps)) > 0
+    return dict(zip(steps, found.points["value"].tolist(), strict=True))
 
 
 @pytest.mark.usefixtures("candles", "transactional_db")
@@ -111,11 +119,11 @@ def test_a_cancelled_run_goes_on_and_ends_as_if_it_had_not_been(
     assert (run.status, run.attempt) == (RunStatus.COMPLETED, 2), run.message
     assert (run.metrics["resume"], run.metrics["resumed_from_step"]) == ("exact", stopped_at)
     assert_gap_free(run)
-    curve, other = (points(one, up_to=one.last_seq) for one in (run, whole))
-    steps = [step for step, _ in curve.steps]
-    assert steps == sorted(set(steps))
-    assert set(other.steps) <= set(curve.steps)
-    assert curve.epochs == other.epochs
+    for metric in ("train_loss", "val_loss"):
+        resumed, other = (curve(one, metric) for one in (run, whole))
+        assert list(resumed) == sorted(resumed)
+        # It reports at its last step before the stop, too.
+        assert other.items() <= resumed.items()
     ours, theirs = (
         torch.load(directory(one) / "checkpoints" / "last.ckpt", weights_only=True)["network"]
         for one in (run, whole)

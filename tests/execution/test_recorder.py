@@ -118,7 +118,10 @@ def test_a_second_reader_goes_on_where_the_first_was(run: TrainingRun, held: Cla
 
     assert steps(run) == [1, 2, 3]
     log = [e.payload for e in run.events.filter(kind="log").order_by("seq")]
-    assert [(e["line"], e["message"]) for e in log] == [(1, "one"), (2, "two"), (3, "three")]
+    assert [(e["line"], e["count"], e["message"]) for e in log] == [
+        (1, 2, "one\ntwo"),
+        (3, 1, "three"),
+    ]
 
 
 def test_a_commit_whose_confirmation_was_lost_is_not_repeated(
@@ -223,3 +226,6 @@ def test_the_scores_of_the_best_epoch_are_kept_together(run: TrainingRun, held: 
 
     run.refresh_from_db()
     assert run.metrics["best"] == {"epoch": 2, "val_loss": 0.25, "val_nll": -2.0}
+    assert (run.val_loss, run.best_val_loss, run.val_nll, run.val_crps) == (0.75, 0.25, -2.0, None)
+    assert run.seconds is not None
+    assert run.seconds >= 0

@@ -14,9 +14,11 @@ import pytest
 from runs_app.choices import EventKind, RunStatus
 from runs_app.execution import lifecycle
 from runs_app.execution.trainer_process import TrainerServer
+from runs_app.log_lines import entries_of
 from runs_app.models import RunEvent, TrainingRun
 from tests.execution import programs
 from tests.execution.conftest import Background, claim, directory, supervise
+from tests.factories import make_checkpoint
 
 Train = Callable[[str], TrainingRun]
 
@@ -27,7 +29,7 @@ def events(run: TrainingRun, kind: str | None = None) -> list[RunEvent]:
 
 
 def log_lines(run: TrainingRun) -> list[str]:
-    return [event.payload["message"] for event in events(run, EventKind.LOG)]
+    return [line["message"] for event in events(run, EventKind.LOG) for line in entries_of(event)]
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
@@ -74,6 +76,7 @@ def test_what_a_fit_leaves_is_registered(train: Train) -> None:
         "events.jsonl",
         "console.log",
         "metrics.json",
+        "passport.json",
         "checkpoints/checkpoint-epoch1.ckpt",
         "checkpoints/best.ckpt",
     }
@@ -110,6 +113,13 @@ def test_a_fit_that_fails(train: Train, program: str, reason: str, words: str) -
     assert_gap_free(run)
 
 
+def test_what_a_killed_trainer_was_writing_goes(train: Train) -> None:
+    run = train("killed_in_a_save")
+
+    assert run.status == RunStatus.FAILED
+    assert list((directory(run) / "checkpoints").iterdir()) == []
+
+
 def test_a_failure_keeps_the_last_log_lines(train: Train) -> None:
     run = train("exit_one")
 
@@ -136,6 +146,8 @@ def test_a_very_long_line_comes_in_pieces(train: Train) -> None:
 
     lines = log_lines(run)
     assert [len(line) for line in lines] == [64 * 1024] * 3 + [8 * 1024]
+    marks = [event.payload.get("continued", False) for event in events(run, EventKind.LOG)]
+    assert marks == [False, True, True, True]
 
 
 def test_a_flood_is_stored_whole_and_in_order(train: Train) -> None:
@@ -143,7 +155,9 @@ def test_a_flood_is_stored_whole_and_in_order(train: Train) -> None:
 
     assert run.status == RunStatus.COMPLETED
     assert log_lines(run) == [f"line {number}" for number in range(programs.FLOOD_LINES)]
-    numbers = [event.payload["line"] for event in events(run, EventKind.LOG)]
+    stored = events(run, EventKind.LOG)
+    assert len(stored) < programs.FLOOD_LINES / 20
+    numbers = [line["line"] for event in stored for line in entries_of(event)]
     assert numbers == list(range(1, programs.FLOOD_LINES + 1))
     steps = [event.payload["step"] for event in events(run, EventKind.METRICS)]
     assert steps == list(range(1, 2001))
@@ -323,3 +337,18 @@ def test_trainers_die_with_their_fork_server(
     run.refresh_from_db()
     assert (run.status, run.losses) == (RunStatus.PENDING, 1)
     doomed.close()
+
+
+def test_a_fault_that_was_reported_and_settled_is_not_obeyed_twice(
+    train: Callable[[str], TrainingRun], server: TrainerServer
+) -> None:
+    run = train("bad_data")
+    assert (run.status, run.reason) == (RunStatus.FAILED, "data")
+    make_checkpoint(run, step=2)
+    (directory(run) / "program").write_text("complete")
+
+    assert lifecycle.resume(run.pk, 2) is not None
+    supervise(claim(run), server)
+
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == (RunStatus.COMPLETED, 2), run.message

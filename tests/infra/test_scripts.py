@@ -62,7 +62,7 @@ def run(script: Path, environment: dict[str, str], *arguments: str) -> tuple[int
     return result.returncode, result.stdout.strip()
 
 
-@pytest.mark.parametrize("name", ["start", "test", "lint", "bench"])
+@pytest.mark.parametrize("name", ["start", "test", "lint", "bench", "faults"])
 def test_every_script_has_a_help(name: str, bare_checkout: Path) -> None:
     status, text = run(bare_checkout / "bin" / name, dict(os.environ), "--help")
     assert status == 0

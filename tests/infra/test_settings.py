@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,24 @@ def test_a_database_path_may_hold_spaces(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_the_test_server_answers(valkey: str) -> None:
     with redis.Redis.from_url(valkey) as client:
         assert client.ping()
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"EMAIL_URL": "http://mail.example"}, "EMAIL_URL must begin with smtp://"),
+        ({"EMAIL_URL": "smtp://mail.example"}, "set NOTIFY_EMAIL_TO too"),
+        ({"NOTIFY_EMAIL_TO": "nobody"}, "NOTIFY_EMAIL_TO must be e-mail addresses"),
+        ({"NOTIFY_WEBHOOK_URL": "ftp://x"}, "NOTIFY_WEBHOOK_URL must be an address"),
+        ({"NOTIFY_WEBHOOK_URL": "https://u:p@x"}, "without user and password"),
+        ({"NOTIFY_WEBHOOK_URL": "https://x"}, "set NOTIFY_WEBHOOK_SECRET too"),
+        ({"NOTIFY_WEBHOOK_PRIVATE": "maybe"}, "NOTIFY_WEBHOOK_PRIVATE must be one of YES, NO"),
+    ],
+)
+def test_a_bad_way_outwards_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], sentence: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        environment.read()

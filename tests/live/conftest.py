@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.db import transaction
+from pytest_django import Settings
 
 from aistempre.asgi import application
 from runs_app.choices import EventKind, RunStatus
@@ -33,13 +35,14 @@ def run() -> TrainingRun:
 
 def append(
     run: TrainingRun,
-    count: int = 1,
+    events_made: int = 1,
+    /,
     *,
     kind: EventKind = EventKind.LOG,
     announce: bool = True,
     **payload: Any,
 ) -> list[RunEvent]:
-    """Store ``count`` events as the recorder does, and tell the viewers unless told not to."""
+    """Store so many events as the recorder does, and tell the viewers unless told not to."""
     with transaction.atomic():
         run.refresh_from_db()
         events = [
@@ -49,16 +52,24 @@ def append(
                 attempt=run.attempt,
                 kind=kind,
                 at=MOMENT,
-                payload=payload or {"line": number, "message": f"line {number}"},
+                payload=payload or {"line": number, "count": 1, "message": f"line {number}"},
             )
-            for number in range(1, count + 1)
+            for number in range(1, events_made + 1)
         ]
         RunEvent.objects.bulk_create(events)
-        run.last_seq += count
+        run.last_seq += events_made
         run.save()
         if announce:
             transaction.on_commit(partial(publish, run, events))
     return events
+
+
+@pytest.fixture
+def runs_root(tmp_path: Path, settings: Settings) -> Path:
+    """An empty folder for run directories."""
+    settings.RUNS_ROOT = tmp_path / "runs"
+    (tmp_path / "runs").mkdir()
+    return tmp_path / "runs"
 
 
 def end(run: TrainingRun, status: RunStatus = RunStatus.COMPLETED) -> None:
@@ -85,6 +96,21 @@ async def connected(run: TrainingRun, query: str = "") -> WebsocketCommunicator:
     accepted, _ = await client.connect(timeout=5)
     assert accepted
     return client
+
+
+async def close_code(client: WebsocketCommunicator) -> int:
+    """The code with which the server closes now."""
+    message = await client.receive_output(timeout=5)
+    assert message["type"] == "websocket.close"
+    await client.disconnect()
+    return int(message["code"])
+
+
+async def attempt_of(client: WebsocketCommunicator) -> tuple[bool, int | None]:
+    """Whether a client was let in, and with which code it was refused; hangs up again."""
+    accepted, code = await client.connect(timeout=5)
+    await client.disconnect()
+    return accepted, None if accepted else code
 
 
 async def numbers(client: WebsocketCommunicator, count: int) -> list[int]:

@@ -14,21 +14,17 @@ from runs_app.live import backlog
 from runs_app.live.payloads import hint
 from runs_app.live.publish import publish
 from runs_app.models import TrainingRun
-from tests.live.conftest import HOST, append, connected, end, later, numbers, socket
-
-
-async def close_code(client: WebsocketCommunicator) -> int:
-    message = await client.receive_output(timeout=5)
-    assert message["type"] == "websocket.close"
-    await client.disconnect()
-    return int(message["code"])
-
-
-async def attempt(client: WebsocketCommunicator) -> tuple[bool, int | None]:
-    """Whether the client was let in, and with which code it was refused; hangs up again."""
-    accepted, code = await client.connect(timeout=5)
-    await client.disconnect()
-    return accepted, None if accepted else code
+from tests.live.conftest import (
+    HOST,
+    append,
+    attempt_of,
+    close_code,
+    connected,
+    end,
+    later,
+    numbers,
+    socket,
+)
 
 
 async def test_a_message_says_what_the_api_promises(run: TrainingRun) -> None:
@@ -39,6 +35,7 @@ async def test_a_message_says_what_the_api_promises(run: TrainingRun) -> None:
         "event_type": "metrics",
         "run_id": run.uid,
         "seq": 1,
+        "attempt": 1,
         "timestamp": "2026-01-02T03:04:05.000Z",
         "data": {"epoch": 1, "val_loss": "NaN"},
     }
@@ -48,7 +45,7 @@ async def test_a_message_says_what_the_api_promises(run: TrainingRun) -> None:
 @pytest.mark.parametrize("path", ["/", "/runs", "/runs/a/b/stream", "/else?after=1"])
 async def test_any_other_address_is_refused_in_the_handshake(path: str) -> None:
     client = WebsocketCommunicator(application, path, headers=[HOST])
-    accepted, code = await attempt(client)
+    accepted, code = await attempt_of(client)
     assert (accepted, code) == (False, consumers.UNKNOWN_RUN)
 
 
@@ -172,12 +169,12 @@ async def test_html_is_rendered_from_the_pages_own_partials(run: TrainingRun) ->
 
 
 async def test_an_unknown_run_is_refused() -> None:
-    assert await attempt(socket("nosuchrun")) == (False, 4404)
+    assert await attempt_of(socket("nosuchrun")) == (False, 4404)
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "1.5", "9" * 30, "%C2%B2"])
 async def test_a_senseless_number_is_refused(run: TrainingRun, after: str) -> None:
-    accepted, _ = await attempt(socket(run, f"after={after}"))
+    accepted, _ = await attempt_of(socket(run, f"after={after}"))
 
     assert not accepted
 
@@ -202,7 +199,7 @@ async def test_only_our_own_pages_may_listen(
 ) -> None:
     headers = (HOST,) if origin is None else (HOST, (b"origin", origin))
 
-    accepted, _ = await attempt(socket(run, headers=headers))
+    accepted, _ = await attempt_of(socket(run, headers=headers))
 
     assert accepted is allowed
 
@@ -211,7 +208,7 @@ async def test_a_rebound_host_name_is_refused(run: TrainingRun) -> None:
     evil = b"evil.example:8000"
     headers = ((b"host", evil), (b"origin", b"http://" + evil))
 
-    accepted, _ = await attempt(socket(run, headers=headers))
+    accepted, _ = await attempt_of(socket(run, headers=headers))
 
     assert not accepted
 

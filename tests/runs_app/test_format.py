@@ -76,3 +76,10 @@ def test_skills_have_a_sign(value: Any, name: str, text: str) -> None:
 )
 def test_p_values_are_bounded_below(p: Any, text: str) -> None:
     assert scores_format.p_value(p) == text
+
+
+def test_whole_numbers_are_exact_however_large() -> None:
+    assert write.whole(2**53 + 1) == "9,007,199,254,740,993"
+    assert write.whole(12.0) == "12"
+    assert write.whole(True) == "–"
+    assert write.sig(10**400) == "–"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runs_app.forecasting.config.compose import preset_tree
+from runs_app.forecasting.config.footprint import USUAL_FEATURES, about_parameters
 from runs_app.forecasting.config.schema import LossKind, ModelConfig, Variant
 from runs_app.forecasting.network.forecaster import Forecaster
-from runs_app.forms.wizard import USUAL_FEATURES, about_parameters
 
 
 @pytest.mark.parametrize("timeframes", [1, 3])

@@ -17,6 +17,7 @@ from scipy.signal import lfilter
 from scipy.special import expit, logit
 
 from runs_app.forecasting.evaluation.predictive import FloatArray
+from runs_app.forecasting.progress import advance
 
 MOST_RETURNS = 400_000
 """The fit takes at most the newest so many training returns: a second's work."""
@@ -49,6 +50,7 @@ def fit_garch(returns: FloatArray) -> GarchParameters | None:
     size = math.sqrt(start)
     model = ZeroMean(recent / size, volatility=GARCH(p=1, q=1), distribution=StudentsT())
     fitted = model.fit(disp="off", show_warning=False)
+    advance()
     best = _by_simplex(recent[-MOST_SIMPLEX_RETURNS:] / size, fitted.params.tolist())
     return None if best is None else GarchParameters(best[0] * start, best[1], best[2], start)
 
@@ -100,6 +102,7 @@ def _parameters(point: FloatArray) -> tuple[float, float, float, float]:
 
 def _surprise(point: FloatArray, returns: FloatArray) -> float:
     """Mean negative log density of the returns after the first."""
+    advance()
     omega, alpha, beta, df = _parameters(point)
     variance = next_variance(GarchParameters(omega, alpha, beta, 1.0), returns)[:-1]
     square = np.maximum(variance, LEAST_VARIANCE) * ((df - 2.0) / df)

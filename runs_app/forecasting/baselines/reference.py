@@ -24,6 +24,7 @@ from runs_app.forecasting.data.volatility import ewma_volatility, floor_of, log_
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.evaluation.directions import class_prior
 from runs_app.forecasting.evaluation.predictive import Family, FloatArray, Predictive
+from runs_app.forecasting.progress import advance
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -116,11 +117,14 @@ def fit_baselines(data: PreparedData, *, next_bars: int) -> Baselines:
     ewma = fit_student_t(
         target / ewma_deviation(returns, floor, next_bars)[decisions], free_location=False
     )
+    advance()
     garch = fit_garch(returns[1:])
+    advance()
     garch_shape, notes = ewma, [_no_convergence()]
     if garch is not None:
         deviation = garch_deviation(garch, returns, next_bars)[decisions]
         garch_shape, notes = fit_student_t(target / deviation, free_location=False), []
+    advance()
     return Baselines(
         next_bars=next_bars,
         target_size=float(np.sqrt(np.square(target).mean())),

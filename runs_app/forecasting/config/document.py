@@ -108,8 +108,13 @@ def to_tree(config: RunConfig) -> Tree:
 
 def to_yaml(config: RunConfig) -> str:
     """The configuration as YAML text; ``from_yaml`` gives an equal one back."""
-    text = yaml.dump(to_tree(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-    return f"{_HEADER}{text}"
+    return f"{_HEADER}{dump_yaml(to_tree(config))}"
+
+
+def dump_yaml(tree: Any) -> str:
+    """Plain values as YAML text, in their own order."""
+    text: str = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def parse_yaml(text: str) -> Any:

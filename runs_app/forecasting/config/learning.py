@@ -138,7 +138,15 @@ class TrainConfig(Section):
         ge=1,
         le=65_536,
         title="Batch size",
-        description="Windows per optimizer step.",
+        description="Windows per forward pass, on each device; what bounds the memory.",
+    )
+    accumulation: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        title="Accumulation (passes)",
+        description="Forward passes per optimizer step. Half the batch size and twice the "
+        "accumulation learn the same in half the memory.",
     )
     learning_rate: float = Field(
         default=2e-4,
@@ -197,15 +205,16 @@ class TrainConfig(Section):
         gt=0.0,
         le=1440.0,
         title="Checkpoint every (minutes)",
-        description="How often last.ckpt is written inside an epoch: a run that is killed and "
+        description="How often a checkpoint is written inside an epoch: a run that is killed and "
         "resumed loses no more than this.",
     )
     keep_checkpoints: int = Field(
         default=3,
         ge=1,
         le=1000,
-        title="Checkpoints kept",
-        description="Epoch checkpoints kept on disk, besides the best and the last.",
+        title="Best checkpoints kept",
+        description="How many checkpoints with the lowest validation losses are kept on disk, "
+        "besides the last one and those you pin.",
     )
     log_every_steps: int = Field(
         default=10,
@@ -233,6 +242,14 @@ class TrainConfig(Section):
         title="Accelerator",
         description="Auto takes a GPU when one is there, else the CPU.",
     )
+    devices: int = Field(
+        default=1,
+        ge=1,
+        le=16,  # of one machine; no host has more GPUs
+        title="Devices",
+        description="GPUs the run trains on; on a CPU, processes. A step's windows are batch size "
+        "x accumulation x devices.",
+    )
     precision: Precision = Field(
         default=Precision.FLOAT32,
         title="Precision",
@@ -244,3 +261,8 @@ class TrainConfig(Section):
         description="torch.compile: slow to start, then faster, above all on a GPU; on a CPU it "
         "needs a C++ compiler.",
     )
+
+    @property
+    def windows_per_step(self) -> int:
+        """Windows of one optimizer step, over all passes and devices."""
+        return self.batch_size * self.accumulation * self.devices

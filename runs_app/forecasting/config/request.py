@@ -13,7 +13,12 @@ from typing import Any
 from hydra.core.override_parser.types import Quote, QuotedString
 from pydantic import BaseModel, ConfigDict, create_model
 
-from runs_app.forecasting.config.compose import compose_config, preset_tree
+from runs_app.forecasting.config.compose import (
+    DEFAULT_LOSS,
+    DEFAULT_VARIANT,
+    compose_config,
+    preset_tree,
+)
 from runs_app.forecasting.config.document import check_tree, to_tree
 from runs_app.forecasting.config.faults import show
 from runs_app.forecasting.config.overrides import PATH as OVERRIDES
@@ -45,6 +50,8 @@ FLAT_PATHS: dict[str, str] = {
     "loss_weights": "loss.weights",
     "max_epochs": "train.max_epochs",
     "batch_size": "train.batch_size",
+    "accumulation": "train.accumulation",
+    "devices": "train.devices",
     "learning_rate": "train.learning_rate",
     "weight_decay": "train.weight_decay",
     "seed": "train.seed",
@@ -165,17 +172,74 @@ def _unknown(key: str) -> str:
     return f"is not a known key; the keys are {', '.join([*FLAT_PATHS, OVERRIDES])}"
 
 
+def parse_changes(payload: Any) -> RunRequest:
+    """Take apart what a copy of a run changes of its configuration.
+
+    Beside what ``parse_request`` takes, keys may be whole schema paths (``train.batch_size``), and
+    null is a value: it empties a field that may be empty. Raises ``ConfigInvalid``.
+    """
+    if not isinstance(payload, dict):
+        raise ConfigInvalid([FieldError("", f"must be a group of keys, not {show(payload)}")])
+    dotted = {key: value for key, value in payload.items() if "." in str(key)}
+    unknown = [
+        FieldError(key, _unknown_path(key)) for key in dotted if key not in {*FIELDS, *FLAT_PATHS}
+    ]
+    empty = {k for k, value in payload.items() if value is None and k in {*FLAT_PATHS, *SECTIONS}}
+    others = {k: v for k, v in payload.items() if k not in dotted and k not in empty}
+    try:
+        request = parse_request(others)
+        check_tree(dotted)
+    except ConfigInvalid as invalid:
+        raise ConfigInvalid([*unknown, *invalid.errors]) from invalid
+    if unknown:
+        raise ConfigInvalid(unknown)
+    for key in empty:
+        set_path(request.values, FLAT_PATHS.get(key, key), None)
+    for path, value in dotted.items():
+        set_path(request.values, path, value)
+    return RunRequest(request.values, request.nested or bool(dotted), request.overridden)
+
+
+def _unknown_path(path: str) -> str:
+    nearest = closest(path, FIELDS)
+    hint = f"did you mean {nearest}?" if nearest else "GET the run to see its fields"
+    return f"is not a field of a configuration; {hint}"
+
+
+def override_line(path: str, value: Any) -> str:
+    """``path=value`` in the override grammar."""
+    return f"{path}={_override_text(value)}"
+
+
 def flat_from_config(config: RunConfig) -> dict[str, Any]:
     """The flat payload that gives ``config``; what has no flat key becomes an override."""
     tree = to_tree(config)
     flat = {key: get_path(tree, path) for key, path in FLAT_PATHS.items()}
     preset = preset_tree(config.model.variant, config.loss.kind)
     flat[OVERRIDES] = [
-        f"{path}={_override_text(get_path(tree, path))}"
+        override_line(path, get_path(tree, path))
         for path in FIELDS
         if not _has_flat_key(path) and get_path(tree, path) != get_path(preset, path)
     ]
     return flat
+
+
+def brief_from_config(config: RunConfig) -> dict[str, Any]:
+    """The same without what the preset has anyway: the shortest payload that gives ``config``."""
+    flat = flat_from_config(config)
+    overrides = flat.pop(OVERRIDES)
+    preset = preset_tree(config.model.variant, config.loss.kind)
+    set_path(preset, FLAT_PATHS["variant"], str(DEFAULT_VARIANT))
+    set_path(preset, FLAT_PATHS["regression_loss"], str(DEFAULT_LOSS))
+    brief = {
+        key: value
+        for key, value in flat.items()
+        if key == "data_source" or value != get_path(preset, FLAT_PATHS[key])
+    }
+    if "loss_weights" in brief:
+        usual = get_path(preset, FLAT_PATHS["loss_weights"])
+        brief["loss_weights"] = {k: v for k, v in flat["loss_weights"].items() if v != usual[k]}
+    return brief | ({OVERRIDES: overrides} if overrides else {})
 
 
 def _has_flat_key(path: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from runs_app.forecasting.progress import advance
 from runs_app.forecasting.config.reading import AS_WRITTEN, Reading
 from runs_app.forecasting.config.timeframes import (
     TIMEFRAMES,
@@ -78,7 +79,9 @@ def read_candles(
     stays: an unfinished candle is often followed by the final one) and the notes say how many.
     """
     table = read_candle_table(path, reading)
+    advance()
     instants = read_instants(table.time, reading.date_order)
+    advance()
     candles, notes = clean_candles(Rows(table, instants), path.name, repair=repair)
     return candles, (*table.notes, *instants.notes, *notes)
 
@@ -88,6 +91,7 @@ def clean_candles(rows: Rows, name: str, *, repair: bool) -> tuple[Candles, tupl
     table = rows.table
     notes: list[str] = []
     notes += settle(rows, row_faults(rows), repair=repair)
+    advance()
     duplicates = duplicate_fault(rows)
     notes += settle(rows, duplicates, repair=repair)
     open_time = rows.sorted_times()

@@ -33,11 +33,15 @@ from runs_app.forecasting.errors import DataInvalid
 
 @dataclass(frozen=True)
 class Loaded:
-    """Candles, lines for the log, and the fingerprint that names the data of a run."""
+    """Candles, lines for the log, and what names the data of a run.
+
+    ``fingerprint`` is of the candles, ``source_sha256`` of the bytes of the file they came from.
+    """
 
     candles: Candles
     notes: tuple[str, ...]
     fingerprint: str
+    source_sha256: str
 
 
 def import_file(path: Path, store: Path, reading: Reading = AS_WRITTEN) -> ImportRecord:
@@ -84,7 +88,7 @@ def load_candles(
     if found is not None:
         return found
     candles, notes = read_candles(path, repair=repair, reading=reading)
-    return Loaded(candles, notes, fingerprint(candles))
+    return Loaded(candles, notes, fingerprint(candles), file_sha256(path))
 
 
 def _from_import(path: Path, store: Path, *, repair: bool, reading: Reading) -> Loaded | None:
@@ -101,7 +105,7 @@ def _from_import(path: Path, store: Path, *, repair: bool, reading: Reading) -> 
         candles = read_canonical(parquet)
     except (OSError, pa.ArrowInvalid):
         return None
-    return Loaded(candles, record.notes, kept.fingerprint)
+    return Loaded(candles, record.notes, kept.fingerprint, record.source_sha256)
 
 
 def _keep(path: Path, examined: Examined) -> CanonicalFile | None:

@@ -24,6 +24,7 @@ from runs_app.forecasting.data.inputs import (
     volatility_per_bar,
 )
 from runs_app.forecasting.data.ledger import chosen_time, lay_out
+from runs_app.forecasting.data.ledger_rows import RowLedger
 from runs_app.forecasting.data.loading import load_candles
 from runs_app.forecasting.data.resample import Bars
 from runs_app.forecasting.data.scaling import Scaler, scale_columns
@@ -32,6 +33,7 @@ from runs_app.forecasting.data.volatility import floor_of
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.data.windows import feature_tensor
 from runs_app.forecasting.errors import ConfigInvalid, DataInvalid
+from runs_app.forecasting.progress import advance
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
@@ -53,7 +55,8 @@ class PreparedData:
     zero; ``volatility_floor``: the least one of a single bar, learnt on the train part. ``short_label``, ``long_label``:
     int64 [N], 0 down, 1 flat, 2 up. ``splits``: per part int64 indices into N; a decision near a
     border is in none. ``scalers``: plain data for the checkpoint. ``notes``: lines for the log.
-    ``fingerprint``: SHA-256 of all candles of the file, empty for candles that came from none.
+    ``ledger``: where every row went. ``fingerprint``: SHA-256 of all candles of the file, and
+    ``source_sha256`` of its bytes; both empty for candles that came from none.
     """
 
     timeframes: tuple[str, ...]
@@ -73,7 +76,9 @@ class PreparedData:
     scalers: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     candles: Candles
+    ledger: RowLedger
     fingerprint: str = ""
+    source_sha256: str = ""
 
 
 def prepare(config: RunConfig, data_root: Path) -> PreparedData:
@@ -88,12 +93,17 @@ def prepare(config: RunConfig, data_root: Path) -> PreparedData:
         repair=config.data.repair,
         reading=config.data.reading,
     )
+    advance()
     errors = check_against(config, facts_of(loaded.candles))
     if errors:
         raise ConfigInvalid(errors)
     notes = (*loaded.notes, f"the candles of the file have the SHA-256 {loaded.fingerprint}")
     return prepare_candles(
-        config, chosen_time(config, loaded.candles), notes, fingerprint=loaded.fingerprint
+        config,
+        chosen_time(config, loaded.candles),
+        notes,
+        fingerprint=loaded.fingerprint,
+        source_sha256=loaded.source_sha256,
     )
 
 
@@ -104,9 +114,11 @@ def prepare_candles(
     notes: tuple[str, ...] = (),
     *,
     fingerprint: str = "",
+    source_sha256: str = "",
 ) -> PreparedData:
     """``prepare`` for candles in memory; all of them are used."""
     made = lay_out(config, candles)
+    advance()
     if made.ledger.problem:
         raise DataInvalid(made.ledger.problem)
     inputs, labels, valid, parts = made.inputs, made.labels, made.valid, made.parts
@@ -138,7 +150,9 @@ def prepare_candles(
             *_span_notes(parts, made.time),
         ),
         candles=candles,
+        ledger=made.ledger,
         fingerprint=fingerprint,
+        source_sha256=source_sha256,
     )
 
 
@@ -156,6 +170,7 @@ def _scaled_features(
         )
         scalers.append(scaler)
         tensors.append(feature_tensor(torch.from_numpy(values)))
+        advance()
     return tuple(tensors), scalers
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
+from runs_app.forecasting.progress import advance
 from runs_app.forecasting.config.timeframes import WEEK_ANCHOR_SECONDS, duration_seconds
 from runs_app.forecasting.data.candles import MS, Candles
 from runs_app.forecasting.errors import DataInvalid
@@ -69,6 +70,7 @@ def resample(candles: Candles, timeframe: str) -> Bars:
 
 
 def _resample(candles: Candles, timeframe: str, shared: dict[int, FloatArray]) -> Bars:
+    advance()
     seconds = duration_seconds(timeframe)
     if seconds % candles.bar_seconds:
         raise DataInvalid(

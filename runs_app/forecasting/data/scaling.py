@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from runs_app.forecasting.progress import advance
 from runs_app.forecasting.data.features import Columns, Features
 
 CLIP = 10.0
@@ -79,6 +80,7 @@ def scale_columns(
     group = np.empty((_GROUP, columns.bars), np.float32)
     buffer = np.empty(columns.bars)
     for place, (name, values, bounded) in enumerate(columns):
+        advance()
         names.append(name)
         moments.append(_moments(values[first:end], bounded=bounded))
         group[place % _GROUP] = _scaled(values, *moments[-1], buffer)

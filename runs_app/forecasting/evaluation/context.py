@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from runs_app.forecasting.evaluation.documents import Record
+from runs_app.forecasting.whole_file import write_shared
 
 CONTEXT_FILE = "context.json"
 
@@ -27,5 +28,5 @@ def read_context(run_dir: Path) -> RunContext:
 
 
 def write_context(run_dir: Path, context: RunContext) -> None:
-    """Write the file before the fit starts. Raises ``OSError``."""
-    (run_dir / CONTEXT_FILE).write_text(f"{context.model_dump_json()}\n", encoding="utf-8")
+    """Write the file, whole or not at all, before the fit starts. Raises ``OSError``."""
+    write_shared(run_dir / CONTEXT_FILE, f"{context.model_dump_json()}\n")

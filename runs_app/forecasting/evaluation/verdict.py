@@ -26,6 +26,7 @@ from runs_app.forecasting.evaluation.words import (
     p_words,
     percent,
 )
+from runs_app.forecasting.progress import advance
 
 POINT_BASELINES = ("random_walk", "constant")
 """The others differ from these in their spread alone, which a point forecast has none of."""
@@ -89,6 +90,7 @@ def _compared(
     test = diebold_mariano(own, other, horizon_bars=horizon_bars)
     skill_of = skill_difference if name == "nll" else skill_ratio
     skill = skill_of(own, other, horizon_bars=horizon_bars)
+    advance()
     return Comparison(
         baseline=baseline,
         score=name,

@@ -22,6 +22,7 @@ from runs_app.forecasting.data.scaling import Scaler, fit_scaler
 from runs_app.forecasting.data.volatility import floor_of
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.leaks.evidence import Evidence, Float32Array, ended_at
+from runs_app.forecasting.progress import advance
 
 RELATIVE = 1e-9
 """The same numbers added in another order; anything learnt from later rows differs by far more."""
@@ -54,6 +55,7 @@ def learn_again(evidence: Evidence) -> Learnt:
         changed = _changed(used, features, evidence.features[slot], end)
         faults += _scaler_faults(used, features, end, leaving_out=changed)
         different += [f"{name} of {bars.timeframe}" for name in changed]
+        advance()
         columns += len(used.names)
         values += len(used.names) * (end - WARMUP_BARS)
     faults += _volatility_faults(evidence, inputs, trained)

@@ -16,6 +16,7 @@ from runs_app.forecasting.leaks.intervals import Intervals, look_at_labels
 from runs_app.forecasting.leaks.joins import Joins, look_at_joins
 from runs_app.forecasting.leaks.learnt import Learnt, learn_again
 from runs_app.forecasting.leaks.windows import START_SHARE, Seen, look_through_windows
+from runs_app.forecasting.progress import advance
 
 SHOWN = 3
 """Faults that a sentence names before it counts the rest."""
@@ -26,8 +27,11 @@ def find_leaks(evidence: Evidence, *, seed: int) -> tuple[LeakFinding, ...]:
     rng = np.random.default_rng([seed, 1])
     learnt = learn_again(evidence)  # before the inputs are made anew: each takes as much memory
     inputs = collect_inputs(evidence.config, evidence.candles)
+    advance()
     joins = look_at_joins(evidence, inputs)
+    advance()
     intervals = look_at_labels(evidence, inputs.decisions, rng)
+    advance()
     seen = look_through_windows(evidence, inputs, rng)
     return (
         _features(seen, learnt),

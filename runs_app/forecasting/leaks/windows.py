@@ -27,6 +27,7 @@ from runs_app.forecasting.data.resample import Bars
 from runs_app.forecasting.data.scaling import Scaler
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.leaks.evidence import Evidence, closed_by, ends_at, with_other_future
+from runs_app.forecasting.progress import advance
 
 PROBES = 24
 """Decisions looked at per timeframe; fewer where one window is very long."""
@@ -65,6 +66,7 @@ def look_through_windows(evidence: Evidence, inputs: Inputs, rng: np.random.Gene
     for slot, bars in enumerate(inputs.all_bars):
         for decision in _probes(evidence, bars, rng):
             _compare(evidence, slot, bars, decision, rng, seen)
+            advance()
     return seen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 import torch
@@ -13,20 +13,26 @@ from runs_app.forecasting.baselines.reference import Baselines, fit_baselines
 from runs_app.forecasting.config.timeframes import duration_seconds
 from runs_app.forecasting.network.forecaster import Forecaster
 from runs_app.forecasting.network.heads import StudentTHead
+from runs_app.forecasting.training.agreement import SharedEpochEnd, StepFollower
 from runs_app.forecasting.training.checkpoint import CheckpointWriter
 from runs_app.forecasting.training.checkpoint_store import CheckpointStore
 from runs_app.forecasting.training.epochs import EpochCloser
 from runs_app.forecasting.training.evaluation import Evaluator
 from runs_app.forecasting.training.feed import DecisionTable, TrainingFeed
+from runs_app.forecasting.training.group import Group
 from runs_app.forecasting.training.module import ForecastModule
 from runs_app.forecasting.training.origin import origin_of
+from runs_app.forecasting.training.pieces import PiecewiseFeed, PiecewiseModule
 from runs_app.forecasting.training.progress_bar import ProgressBar
+from runs_app.forecasting.training.ranks import ALONE, Ranks
 from runs_app.forecasting.training.record import FitRecord
 from runs_app.forecasting.training.reporting import StepReporter
 from runs_app.forecasting.training.saving import PeriodicSaver
+from runs_app.forecasting.training.sharing import AgreedStop, SharedModule
 from runs_app.forecasting.training.throughput import Throughput
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor
@@ -50,6 +56,7 @@ class Fit:
     device: torch.device
     log: EventLog
     stop: StopSignal
+    ranks: Ranks
     table: DecisionTable
     feed: TrainingFeed
     module: ForecastModule
@@ -80,28 +87,24 @@ def assemble(
     log: EventLog,
     stop: StopSignal,
     progress: bool,
+    before_naming: Callable[[], None] = lambda: None,
+    ranks: Ranks = ALONE,
 ) -> Fit:
-    """Put the parts together. Seeds torch, so that equal configurations give equal weights."""
+    """Put the parts together. Seeds torch, so that equal configurations give equal weights.
+
+    ``before_naming`` is called before a checkpoint gets its name, and may end the process.
+    """
     torch.manual_seed(config.train.seed)
     table = DecisionTable.on_device(data, context_bars=config.model.context_bars, device=device)
     train = config.train
-    feed = TrainingFeed(
-        table,
-        data.splits["train"],
-        batch_size=train.batch_size,
-        seed=train.seed,
-        max_steps=train.steps_per_epoch,
-    )
     record = FitRecord()
-    module = ForecastModule(
-        config,
-        build_network(config, data, table),
-        record=record,
-        planned_steps=len(feed) * train.max_epochs,
-        decision_time=data.decision_time,
-    )
+    agreed = AgreedStop(stop) if ranks.size > 1 else stop
+    feed = _feed(config, data, table, ranks)
+    module = _module(config, data, table, len(feed), record, ranks, agreed)
     evaluator = Evaluator(config, table, stop)
-    store = CheckpointStore(run_dir, keep=train.keep_checkpoints, announce=log.put)
+    store = CheckpointStore(
+        run_dir, keep=train.keep_checkpoints, log=log, before_naming=before_naming
+    )
     validation, test = len(data.splits["validation"]), len(data.splits["test"])
     throughput = Throughput(len(feed), train.max_epochs, (validation + test) / validation)
     writer = CheckpointWriter(
@@ -110,11 +113,11 @@ def assemble(
     )  # fmt: skip
     steps = StepReporter(
         log,
-        stop,
+        agreed,
         throughput,
         record=record,
         every=train.log_every_steps,
-        batch_size=train.batch_size,
+        step_windows=train.windows_per_step,
     )
     saver = PeriodicSaver(
         train.checkpoint_every_minutes,
@@ -122,7 +125,6 @@ def assemble(
         writer=writer,
         record=record,
         throughput=throughput,
-        log=log,
     )
     closer = EpochCloser(
         train,
@@ -134,11 +136,57 @@ def assemble(
         throughput=throughput,
         record=record,
     )
+    callbacks: tuple[pl.Callback, ...] = (steps, saver, closer)
+    if ranks.size > 1:
+        ending = SharedEpochEnd(closer, ranks, record)
+        callbacks = (
+            (steps, saver, ending) if ranks.leads else (StepFollower(agreed, record), ending)
+        )
+    if progress:
+        callbacks = (ProgressBar(), *callbacks)
     return Fit(
         run_dir, config, data, fit_baselines(data, next_bars=config.horizons.next_bars), device,
-        log, stop, table, feed, module, evaluator, store, writer, saver, record, throughput,
-        (*([ProgressBar()] if progress else []), steps, saver, closer),
+        log, stop, ranks, table, feed, module, evaluator, store, writer, saver, record, throughput,
+        callbacks,
     )  # fmt: skip
+
+
+def _feed(
+    config: RunConfig, data: PreparedData, table: DecisionTable, ranks: Ranks
+) -> TrainingFeed:
+    train, rows = config.train, data.splits["train"]
+    if train.accumulation * ranks.size > 1:
+        return PiecewiseFeed(table, rows, train, rank=ranks.rank, ranks=ranks.size)
+    return TrainingFeed(
+        table,
+        rows,
+        batch_size=train.batch_size,
+        seed=train.seed,
+        max_steps=train.steps_per_epoch,
+    )
+
+
+def _module(
+    config: RunConfig,
+    data: PreparedData,
+    table: DecisionTable,
+    steps: int,
+    record: FitRecord,
+    ranks: Ranks,
+    stop: StopSignal,
+) -> ForecastModule:
+    """The module that takes a step the way that ``_feed`` gives it; ``steps``: of one epoch."""
+    network = build_network(config, data, table)
+    named: dict[str, Any] = {
+        "record": record,
+        "planned_steps": steps * config.train.max_epochs,
+        "decision_time": data.decision_time,
+    }
+    if isinstance(ranks, Group) and isinstance(stop, AgreedStop):
+        return SharedModule(config, network, ranks=ranks, stop=stop, **named)
+    if config.train.accumulation > 1:
+        return PiecewiseModule(config, network, **named)
+    return ForecastModule(config, network, **named)
 
 
 def build_network(config: RunConfig, data: PreparedData, table: DecisionTable) -> Forecaster:
@@ -173,7 +221,7 @@ def build_trainer(fit: Fit) -> pl.Trainer:
     validation. It goes on after the epochs that are finished."""
     trainer = pl.Trainer(
         accelerator="gpu" if fit.device.type == "cuda" else "cpu",
-        devices=1,
+        devices=1 if fit.device.index is None else [fit.device.index],
         max_epochs=fit.config.train.max_epochs,
         callbacks=list(fit.callbacks),
         default_root_dir=fit.run_dir,

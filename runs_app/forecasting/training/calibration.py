@@ -13,6 +13,7 @@ from runs_app.forecasting.evaluation.calibration import (
     scaled,
 )
 from runs_app.forecasting.evaluation.verdict import MODEL
+from runs_app.forecasting.progress import advance
 from runs_app.forecasting.training.evidence import UNCALIBRATED, Evidence
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ def calibrate(validation: Evidence) -> Corrections:
         short=_direction(validation.directions["short"]),
         long=_direction(validation.directions["long"]),
     )
-    baselines = {
-        key: fit_scale(forecast, y, horizon_bars=horizon)
-        for key, forecast in validation.baselines.items()
-    }
+    baselines = {}
+    for key, forecast in validation.baselines.items():
+        advance()
+        baselines[key] = fit_scale(forecast, y, horizon_bars=horizon)
     return Corrections(model, baselines)
 
 

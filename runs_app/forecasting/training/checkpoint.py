@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.errors import CheckpointDamaged
 from runs_app.forecasting.network.forecaster import Forecaster
+from runs_app.forecasting.progress import advance
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from runs_app.forecasting.data.prepare import PreparedData
+    from runs_app.forecasting.events import CheckpointSaved
     from runs_app.forecasting.training.feed import TrainingFeed
     from runs_app.forecasting.training.module import ForecastModule
     from runs_app.forecasting.training.record import FitRecord
     from runs_app.forecasting.training.throughput import Throughput
 
 FORMAT = 2
+CHUNK_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -79,14 +85,74 @@ def load_checkpoint(path: Path, *, device: torch.device | None = None) -> dict[s
     Raises ``CheckpointDamaged`` where the file is not what was once written: torch itself does not
     compare the checksums that it writes.
     """
+    with _opened(path) as file:
+        return _load(file, path.name, device or torch.device("cpu"))
+
+
+def load_recorded(
+    path: Path, events: Collection[CheckpointSaved]
+) -> tuple[dict[str, Any], CheckpointSaved]:
+    """The same, and which of ``events`` has the file's SHA-256; ``CheckpointDamaged`` if none."""
+    with _opened(path) as file:  # what was compared is what is loaded
+        if not events:
+            raise CheckpointDamaged(f"{path.name} is in no record of this run")
+        found = _sha256(file)
+        for event in events:
+            if event.sha256 == found:
+                return _load(file, path.name, torch.device("cpu")), event
+    raise CheckpointDamaged(f"{path.name} has another SHA-256 than was recorded for it")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise CheckpointDamaged(f"{path.name} is gone") from None
+    except OSError as error:
+        raise CheckpointDamaged(f"{path.name} cannot be read: {error.strerror}") from error
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
+        advance()
+    return digest.hexdigest()
+
+
+def _look_for_damage(file: BinaryIO, name: str) -> None:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            # torch.save compresses nothing, so nothing grows when it is read; and it has no
+            # constants, by which torch would know a program.
+            if any(
+                part.compress_type != zipfile.ZIP_STORED or part.filename.endswith("constants.pkl")
+                for part in archive.infolist()
+            ):
+                raise CheckpointDamaged(f"{name} was not written by AiStemPre")
             damaged = archive.testzip()
-    except (OSError, zipfile.BadZipFile, NotImplementedError, zlib.error) as error:
-        raise CheckpointDamaged(f"{path.name} cannot be read: {error}") from error
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise CheckpointDamaged(f"{name} is no whole checkpoint file: {error}") from error
     if damaged:
-        raise CheckpointDamaged(f"{path.name} is damaged: its part {damaged} has another checksum")
-    content: dict[str, Any] = torch.load(path, map_location=device or "cpu", weights_only=True)
+        raise CheckpointDamaged(f"{name} is damaged: its part {damaged} has another checksum")
+
+
+def _load(file: BinaryIO, name: str, device: torch.device) -> dict[str, Any]:
+    _look_for_damage(file, name)
+    file.seek(0)
+    try:
+        content = torch.load(file, map_location=device, weights_only=True)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # torch raises whatever the damage happens to break
+        raise CheckpointDamaged(
+            f"{name} holds something other than tensors and plain values, which is never loaded"
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointDamaged(f"{name} was written by another version of AiStemPre")
+    advance()
     return content
 
 

@@ -41,6 +41,7 @@ from runs_app.forecasting.losses.density import student_t_nll
 from runs_app.forecasting.losses.forecast import Forecast
 from runs_app.forecasting.network.heads import Distribution, StudentTHead
 from runs_app.forecasting.network.volatility import VolatilityMixture
+from runs_app.forecasting.progress import advance
 from runs_app.forecasting.training.feed import DecisionTable, TrainingFeed
 from runs_app.forecasting.training.optimizer import build_optimizer, learning_rate_share
 from runs_app.forecasting.training.predictive import predictive_of
@@ -127,6 +128,7 @@ def skill_on_shuffled_bars(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = _trained(small, data, steps, check_stop)
+    advance()
     rows = data.splits["validation"]
     outcome = data.target[rows].double().numpy()
     test = diebold_mariano(
@@ -253,6 +255,7 @@ def _trained(
     passes = chain.from_iterable(repeat(feed))
     for step in range(steps):
         check_stop()
+        advance()
         share = learning_rate_share(step, warmup_steps=WARMUP_STEPS, planned_steps=steps)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * share

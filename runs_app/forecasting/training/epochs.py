@@ -112,4 +112,3 @@ class EpochCloser(pl.Callback):
         step = self._record.step
         content = self._writer.content(metrics)
         self._store.save_epoch(content, epoch=epoch, step=step, val_loss=val_loss, is_best=is_best)
-        self._log.sync()

@@ -11,6 +11,7 @@ from runs_app.forecasting.evaluation.directions import hit_rate, macro_f1
 from runs_app.forecasting.evaluation.scorecard import mean_scores
 from runs_app.forecasting.losses.forecast import Forecast
 from runs_app.forecasting.losses.total import total_loss
+from runs_app.forecasting.progress import advance
 from runs_app.forecasting.training.credibility import settle_credibility, spaced
 from runs_app.forecasting.training.precision import autocast
 from runs_app.forecasting.training.predictive import float64, predictive_of
@@ -78,6 +79,7 @@ class Evaluator:
                     self.stop.check()
                     batch = self.table.batch(index)
                     parts.append(ask(batch.windows, batch.log_volatility))
+                    advance()
         finally:
             network.train(training)
         return parts
@@ -102,8 +104,10 @@ class Evaluator:
             f1_long = _f1(forecast.long_logits, long_label)
         y = float64(self.table.target[index]) * self.table.target_scale
         p = predictive_of(forecast, self.config.loss.kind, target_scale=self.table.target_scale)
+        advance()
         hits = hit_rate(p.location, y, horizon_bars=self.config.horizons.next_bars)
         means = mean_scores(p, y)
+        advance()
         return {
             "loss": float(losses.total),
             "da": None if hits is None else hits.rate,

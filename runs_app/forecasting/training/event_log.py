@@ -37,7 +37,7 @@ class EventLog:
     """
 
     def __init__(self, path: Path) -> None:
-        self._waiting: deque[Entry | _Mark] = deque()
+        self._waiting: deque[Entry | _Mark | threading.Event] = deque()
         self._error: Exception | None = None
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         _cut_partial_line(self._file)
@@ -51,6 +51,13 @@ class EventLog:
     def sync(self) -> None:
         """Ask that everything put so far be on the disk soon; does not wait."""
         self._waiting.append(SYNC)
+
+    def flush(self) -> None:
+        """Wait until everything put so far is on the disk. Raises what ``check`` would."""
+        written = threading.Event()
+        self._waiting.append(written)
+        written.wait()
+        self.check()
 
     def check(self) -> None:
         """Raise the error that stopped the writing, if there was one."""
@@ -74,16 +81,19 @@ class EventLog:
                 time.sleep(LOOK_SECONDS)
             elif self._error is None:
                 self._write(entries)
+            for waiter in entries:
+                if isinstance(waiter, threading.Event):
+                    waiter.set()
 
-    def _write(self, entries: list[Entry | _Mark]) -> None:
+    def _write(self, entries: list[Entry | _Mark | threading.Event]) -> None:
         try:
             lines = b"".join(
                 to_line(entry() if callable(entry) else entry)
                 for entry in entries
-                if not isinstance(entry, _Mark)
+                if not isinstance(entry, _Mark | threading.Event)
             )
             _write_whole(self._file, lines)
-            if SYNC in entries or CLOSE in entries:
+            if any(isinstance(entry, _Mark | threading.Event) for entry in entries):
                 os.fsync(self._file)
         except Exception as error:  # noqa: BLE001 - handed to the caller's thread by check()
             self._error = error

@@ -15,6 +15,7 @@ from runs_app.forecasting.evaluation.directions import class_scores, hit_rate, m
 from runs_app.forecasting.evaluation.scorecard import mean_scores
 from runs_app.forecasting.evaluation.verdict import MODEL
 from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
+from runs_app.forecasting.progress import advance
 from runs_app.forecasting.training.predictive import float64, predictive_of
 from runs_app.forecasting.training.rivals import outcomes_of, rivals_of
 
@@ -81,10 +82,11 @@ class Evidence:
 
     def scores(self) -> dict[str, dict[str, float | None]]:
         """Mean scores of every forecaster, named as in ``evaluation.scorecard``."""
-        return {
-            name: mean_scores(forecast, self.y, levels=QUANTILE_LEVELS)
-            for name, forecast in self.forecasts.items()
-        }
+        found = {}
+        for name, forecast in self.forecasts.items():
+            found[name] = mean_scores(forecast, self.y, levels=QUANTILE_LEVELS)
+            advance()
+        return found
 
     def shipped_scores(self) -> dict[str, float | None]:
         """Those scores of an epoch that calibration changes, named as there."""

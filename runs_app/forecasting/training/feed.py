@@ -135,10 +135,15 @@ class TrainingFeed:
         self._next = (batches, detour)
 
     def __iter__(self) -> Iterator[Batch]:
+        for rows in self.steps_of_pass():
+            yield self.table.batch(rows)
+
+    def steps_of_pass(self) -> Iterator[Tensor]:
+        """The decisions of each step of the next pass, on the table's device."""
         (skipped, self._detour), self._next = self._next, (0, None)
         order = self._order()
         for start in range(skipped * self.batch_size, len(order), self.batch_size):
-            yield self.table.batch(order[start : start + self.batch_size])
+            yield order[start : start + self.batch_size]
 
     def _order(self) -> Tensor:
         """Decisions of the running pass in order, on the table's device."""

@@ -23,6 +23,7 @@ from runs_app.forecasting.evaluation.curves import (
 from runs_app.forecasting.evaluation.report import Report
 from runs_app.forecasting.evaluation.trading import BASIS_POINT, Fills, accounts, trading_check
 from runs_app.forecasting.evaluation.verdict import MODEL, compare, judge, loss_table
+from runs_app.forecasting.progress import advance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +57,7 @@ def judge_fit(fit: Fit, evidence: Evidence, leaks: LeakCheck | None = None) -> J
     costs, horizon = fit.config.costs, evidence.horizon_bars
     tries = _context(fit.run_dir).tries
     losses = loss_table(evidence.model, evidence.baselines, evidence.y)
+    advance()
     comparisons = compare(losses, horizon_bars=horizon)
     fills = _fills(evidence)
     cost = (costs.fee_bps + costs.slippage_bps) * BASIS_POINT
@@ -63,6 +65,7 @@ def judge_fit(fit: Fit, evidence: Evidence, leaks: LeakCheck | None = None) -> J
     trading = trading_check(
         account, fills, fee_bps=costs.fee_bps, slippage_bps=costs.slippage_bps, tries=tries
     )
+    advance()
     pit = pit_values(evidence.forecasts, evidence.y)
     coverage = coverage_rows(evidence.forecasts, pit, evidence.y, horizon_bars=horizon)
     said = (
@@ -73,6 +76,7 @@ def judge_fit(fit: Fit, evidence: Evidence, leaks: LeakCheck | None = None) -> J
         remarks.coverage_words(coverage, MODEL),
         *(f"{note}." for note in fit.baselines.notes),
     )
+    advance()
     verdict = judge(
         comparisons,
         rows=len(evidence.y),

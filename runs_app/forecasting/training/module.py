@@ -101,14 +101,23 @@ class ForecastModule(pl.LightningModule):
         return loss.detach()
 
     def update(self, loss: Tensor, batch: Batch) -> None:
-        """Clip the gradients by their L2 norm and step; linear warm-up, then cosine decay."""
-        train, optimizer = self.config.train, self.optimizer
-        assert optimizer is not None
-        norm = torch.nn.utils.clip_grad_norm_(self.parameter_list, train.gradient_clip)
+        """Clip the gradients by their L2 norm and step."""
+        norm = self.clip()
         # One read of both, since each waits for a GPU.
         self.loss, self.grad_norm = torch.stack((loss, norm)).tolist()
         if not math.isfinite(self.loss + self.grad_norm):
             raise describe_fault(self, batch)
+        self.take_step()
+
+    def clip(self) -> Tensor:
+        """Scale gradients with a larger L2 norm down to the clip; the norm they had -> []."""
+        clip = self.config.train.gradient_clip
+        return torch.nn.utils.clip_grad_norm_(self.parameter_list, clip)
+
+    def take_step(self) -> None:
+        """Move the weights and forget the gradients; linear warm-up, then cosine decay."""
+        train, optimizer = self.config.train, self.optimizer
+        assert optimizer is not None
         share = learning_rate_share(
             self.record.step, warmup_steps=self._warmup_steps, planned_steps=self.planned_steps
         )

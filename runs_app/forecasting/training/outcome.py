@@ -12,13 +12,15 @@ from runs_app.forecasting.events import (
     FitFinished,
     Reason,
 )
+from runs_app.forecasting.progress import advance
 from runs_app.forecasting.training.calibration import calibrate, calibrated, calibration_lines
 from runs_app.forecasting.training.checkpoint import load_checkpoint
 from runs_app.forecasting.training.evidence import gather
 from runs_app.forecasting.training.judgement import judge_fit
 from runs_app.forecasting.training.leak_check import check_leaks, log_leaks
 from runs_app.forecasting.training.predictions import prediction_table, write_predictions
-from runs_app.forecasting.training.summary import write_summary, write_whole
+from runs_app.forecasting.training.summary import write_summary
+from runs_app.forecasting.whole_file import write_whole
 
 if TYPE_CHECKING:
     from runs_app.forecasting.training.assembly import Fit
@@ -42,18 +44,22 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
         forecast = fit.evaluator.forecast(network, rows)
         scores[split] = fit.evaluator.score(forecast, rows)
         evidence[split] = gather(fit, split, forecast)
+        advance()
     corrections = calibrate(evidence["validation"])
     calibration = corrections.model.model_dump(mode="json")
     fit.store.amend_best({"calibration": calibration}, record)
     evidence = {split: calibrated(one, corrections) for split, one in evidence.items()}
     for split, one in evidence.items():
         scores[split] |= one.shipped_scores()
+        advance()
     tables = [prediction_table(one, split=split) for split, one in evidence.items()]
     write_predictions(fit.run_dir / PREDICTIONS_FILE, tables)
+    advance()
     leaks = check_leaks(fit.config, fit.data, check_stop=fit.stop.check)
     log_leaks(leaks)
+    advance()
     judgement = judge_fit(fit, evidence["test"], leaks)
-    write_whole(fit.run_dir / REPORT_FILE, judgement.report.model_dump_json())
+    write_whole(fit.run_dir / REPORT_FILE, judgement.report.model_dump_json() + "\n")
     message = f"Completed {record.epochs} epochs; the best was epoch {record.best_epoch}."
     if record.stopped_early:
         message = (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytorch_lightning as pl
 
 from runs_app.forecasting.events import StepTaken
+from runs_app.forecasting.progress import advance
 
 if TYPE_CHECKING:
     from runs_app.forecasting.training.event_log import EventLog
@@ -44,7 +45,10 @@ class StepRecord(NamedTuple):
 
 
 class StepReporter(pl.Callback):
-    """Reports the first step and every ``every``-th, counts it, and obeys a stop."""
+    """Reports the first step and every ``every``-th, counts it, and obeys a stop.
+
+    A step is of ``step_windows`` windows, over all passes and processes.
+    """
 
     def __init__(
         self,
@@ -54,14 +58,14 @@ class StepReporter(pl.Callback):
         *,
         record: FitRecord,
         every: int,
-        batch_size: int,
+        step_windows: int,
     ) -> None:
         self._log = log
         self._stop = stop
         self._throughput = throughput
         self._record = record
         self._every = every
-        self._batch_size = batch_size
+        self._step_windows = step_windows
         self._first = True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -82,6 +86,7 @@ class StepReporter(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Report; raise ``StopRequested`` when a stop was asked for: the batch is finished."""
+        advance()
         record = self._record
         record.take_step(pl_module.loss)
         if self._first or record.step % self._every == 0:
@@ -102,7 +107,7 @@ class StepReporter(pl.Callback):
                 loss=module.loss,
                 learning_rate=module.learning_rate,
                 grad_norm=module.grad_norm,
-                samples_per_second=None if rate is None else rate * self._batch_size,
+                samples_per_second=None if rate is None else rate * self._step_windows,
                 eta_seconds=self._throughput.eta_seconds(step),
             ).event
         )

@@ -10,6 +10,7 @@ import numpy as np
 from runs_app.forecasting.evaluation.documents import BASELINES
 from runs_app.forecasting.evaluation.scorecard import mean_scores
 from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
+from runs_app.forecasting.progress import advance
 
 if TYPE_CHECKING:
     from runs_app.forecasting.baselines.reference import Baselines
@@ -42,6 +43,7 @@ def score_baselines(baselines: Baselines, data: PreparedData) -> Scores:
     for key, forecast in rivals_of(baselines, data, "validation").items():
         means = mean_scores(forecast, y, levels=QUANTILE_LEVELS)
         scores[key] = {f"val_{name}": means[name] for name in SHOWN}
+        advance()
     return scores
 
 

@@ -10,8 +10,9 @@ import torch
 from runs_app.forecasting.errors import NonFiniteLoss
 from runs_app.forecasting.events import RolledBack
 from runs_app.forecasting.training.assembly import Fit, build_network, build_trainer
+from runs_app.forecasting.training.branch import start_from_branch
 from runs_app.forecasting.training.record import FitRecord
-from runs_app.forecasting.training.resume import newest, restore
+from runs_app.forecasting.training.resume import newest, restore, take_up
 
 if TYPE_CHECKING:
     from typing import Any
@@ -43,13 +44,14 @@ def roll_back(fit: Fit, fault: NonFiniteLoss) -> None:
     """Back to the newest checkpoint, or to the start; the decisions then come in another order."""
     step = fit.record.step
     seed = fit.config.train.seed * DETOUR + step
-    found = newest(fit)
-    if found is None:
-        restore(fit, _start(fit), detour_seed=seed)
-    else:
-        path, content = found
-        restore(fit, content, detour_seed=seed)
-        fit.store.adopt(path, fit.record)
+    with fit.ranks.first_before_others():
+        found = newest(fit)
+        if found is None:
+            restore(fit, _start(fit), detour_seed=seed)
+        elif fit.ranks.leads:
+            take_up(fit, found, detour_seed=seed)
+        else:
+            restore(fit, found.content, detour_seed=seed)
     fit.record.rollbacks = 1
     message = (
         f"{fault} Went back once, from step {step} to the weights after step {fit.record.step}, "
@@ -67,8 +69,10 @@ def _is_over(fit: Fit) -> bool:
 def _start(fit: Fit) -> dict[str, Any]:
     """What a checkpoint before the first step would have held."""
     torch.manual_seed(fit.config.train.seed)
+    network = build_network(fit.config, fit.data, fit.table)
+    start_from_branch(network, fit.run_dir, fit.config, fit.data)
     return {
-        "network": build_network(fit.config, fit.data, fit.table).state_dict(),
+        "network": network.state_dict(),
         "optimizer": None,
         "record": FitRecord().state(),
         "order": fit.feed.start,

@@ -10,13 +10,12 @@ import pytorch_lightning as pl
 if TYPE_CHECKING:
     from runs_app.forecasting.training.checkpoint import CheckpointWriter
     from runs_app.forecasting.training.checkpoint_store import CheckpointStore
-    from runs_app.forecasting.training.event_log import EventLog
     from runs_app.forecasting.training.record import FitRecord
     from runs_app.forecasting.training.throughput import Throughput
 
 
 class PeriodicSaver(pl.Callback):
-    """Writes ``last.ckpt`` after the step at which ``minutes`` have gone by since the last one."""
+    """Saves after the step at which ``minutes`` have gone by since the last checkpoint."""
 
     def __init__(
         self,
@@ -26,14 +25,12 @@ class PeriodicSaver(pl.Callback):
         writer: CheckpointWriter,
         record: FitRecord,
         throughput: Throughput,
-        log: EventLog,
     ) -> None:
         self._seconds = minutes * 60.0
         self._store = store
         self._writer = writer
         self._record = record
         self._throughput = throughput
-        self._log = log
         self._due = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -56,8 +53,7 @@ class PeriodicSaver(pl.Callback):
         self._due = time.monotonic() + self._seconds
 
     def save(self) -> None:
-        """Write ``last.ckpt`` as of the last step taken."""
+        """Write a checkpoint as of the last step taken."""
         record = self._record
         epoch = record.epochs + (1 if record.epoch_steps else 0)
         self._store.save_last(self._writer.content(), epoch=epoch, step=record.step)
-        self._log.sync()

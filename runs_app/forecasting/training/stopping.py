@@ -34,6 +34,7 @@ class StopSignal:
             return
         before = {number: signal.getsignal(number) for number in SIGNALS}
         self.claim()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # held back until they can be taken
         try:
             yield
         finally:

@@ -1,10 +1,12 @@
-"""``metrics.json`` and ``report.json``: what a fit reached, as strict JSON."""
+"""``metrics.json``: what a fit reached, as strict JSON."""
 
 from __future__ import annotations
 
 import json
 import math
 from typing import TYPE_CHECKING, Any
+
+from runs_app.forecasting.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,18 +17,7 @@ def write_summary(path: Path, summary: dict[str, Any]) -> None:
 
     JSON has no NaN and no infinity: they become ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``.
     """
-    write_whole(path, json.dumps(_strict(summary), indent=2, allow_nan=False))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write ``text`` and a line end; the file appears whole or not at all. Raises ``OSError``."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        temporary.write_text(f"{text}\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(path, json.dumps(_strict(summary), indent=2, allow_nan=False) + "\n")
 
 
 def _strict(value: Any) -> Any:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from runs_app.execution.core_process import CoreFailed
-from runs_app.forecasting.config.document import MAX_BYTES, parse_yaml
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forecasting.evaluation.documents import LeakCheck
-from runs_app.models import TrainingRun
+from runs_app.management.what import HELP, payload_of
 from runs_app.services.leak_checks import check_leaks_now
 
-YAML = (".yaml", ".yml", ".json")
 LEAKS, NOT_CHECKED = 1, 2
 
 
@@ -32,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "what",
             metavar="WHAT",
-            help="the id of a run, a configuration file (.yaml, .json), or a data set",
+            help=HELP,
         )
         parser.add_argument(
             "overrides", nargs="*", metavar="KEY=VALUE", help="such as data.timeframes=[5m,1h]"
@@ -42,7 +39,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Resolve, check in a process of its own, print."""
         try:
-            payload = _payload(options["what"])
+            payload = payload_of(options["what"], unreadable=NOT_CHECKED)
             if options["overrides"]:
                 payload = {**payload, "overrides": "\n".join(options["overrides"])}
             found = check_leaks_now(payload)
@@ -59,27 +56,6 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{failed_checks} of {len(found.findings)} checks failed.", returncode=LEAKS
             )
-
-
-def _payload(what: str) -> dict[str, Any]:
-    """The request that ``what`` stands for. Raises ``ConfigInvalid`` or ``CommandError``."""
-    path = Path(what)
-    if path.suffix in YAML and path.is_file():
-        try:
-            with path.open("rb") as stream:
-                tree = parse_yaml(stream.read(MAX_BYTES + 1).decode("utf-8-sig"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(
-                f"{what} cannot be read: {error}.", returncode=NOT_CHECKED
-            ) from error
-        if not isinstance(tree, dict):
-            raise CommandError(f"{what} must hold keys and values.", returncode=NOT_CHECKED)
-        return tree
-    run = TrainingRun.objects.filter(uid=what).first()
-    if run is not None:
-        config: dict[str, Any] = run.config
-        return dict(config)
-    return {"data_source": what}
 
 
 def _table(found: LeakCheck) -> str:

@@ -12,10 +12,12 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from runs_app.choices import FINAL, RunStatus
+from runs_app.errors import DiskFull
 from runs_app.forecasting.config.document import MAX_BYTES
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import TrainingRun
 from runs_app.services.batch import PlannedRun, plan_batch
+from runs_app.services.clone import clone_run
 from runs_app.services.groups import launch_group
 from runs_app.services.launch import launch_run
 
@@ -27,7 +29,8 @@ class Command(BaseCommand):
 
     help = (
         "Launch the runs that a YAML file asks for: a list of runs, or {base: {...}, grid: {key: "
-        "[values]}} for every combination. A run with folds or seeds above 1 is a group. All are "
+        "[values]}} for every combination. A run with folds or seeds above 1 is a group, one "
+        "with clone_of: ID differs from that run in the keys beside it. All are "
         "checked before the first is created."
     )
 
@@ -39,7 +42,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, create, and wait where asked to. Exit status 1 when a run failed."""
         planned = self._plan(options["file"])
-        uids = self._launch(planned)
+        try:
+            uids = self._launch(planned)
+        except DiskFull as error:
+            raise CommandError(str(error)) from error
         if not options["wait"]:
             return
         try:
@@ -73,7 +79,11 @@ class Command(BaseCommand):
                 made = list(group.runs.order_by("pk").values_list("uid", flat=True))
                 told = f"group {group.uid} of {len(made)} runs {group.name}"
             else:
-                created = launch_run(run.payload, name=run.name)
+                created = (
+                    clone_run(run.clone_of, run.payload, name=run.name or None)
+                    if run.clone_of
+                    else launch_run(run.payload, name=run.name)
+                )
                 made, told = [created.uid], f"{created.uid} {created.name}"
             uids += made
             self.stdout.write(f"{number}/{len(planned)} {told}".rstrip())

@@ -329,10 +329,10 @@ def test_other_faults_have_their_own_word_and_code(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(checkpoint_store, "_write_atomically", fail)
+    monkeypatch.setattr(checkpoint_store, "write_durably", fail)
     train = {"max_epochs": 1, "batch_size": 64, "steps_per_epoch": 2}
     code, event = failure_of(write_run(tmp_path, small_config(train=train)), data_root)
     assert (event.reason, code) == (reason, EXIT_CODES[reason])

@@ -50,15 +50,15 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, data_root: Path) -> 
 @contextmanager
 def stopped_at(step: int) -> Iterator[None]:
     """SIGTERM to this process while optimizer step ``step`` is taken."""
-    update = ForecastModule.update
+    take_step = ForecastModule.take_step
 
-    def stop(module: ForecastModule, *arguments: Any) -> None:
-        update(module, *arguments)
+    def stop(module: ForecastModule) -> None:
+        take_step(module)
         if module.record.step + 1 == step:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ForecastModule, "update", stop)
+        patch.setattr(ForecastModule, "take_step", stop)
         yield
 
 
@@ -170,7 +170,7 @@ def test_killed_outright_it_loses_only_what_came_after_the_checkpoint(
     often = config_for(checkpoint_every_minutes=1e-4)
     run_dir = write_run(tmp_path, often)
     process = start(run_dir, data_root)
-    wait_for(run_dir, b'"path":"checkpoints/last.ckpt","epoch":2', process)
+    wait_for(run_dir, b'"path":"checkpoints/checkpoint-step[0-9]+.ckpt","epoch":2', process)
     process.kill()
     process.communicate(timeout=30)
     assert run(run_dir, data_root, progress=False, resuming=True) == 0
@@ -204,7 +204,10 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     damage(run_dir / "checkpoints" / "last.ckpt")
     assert run(run_dir, data_root, progress=False, resuming=True) == 0
     assert started(run_dir)[-1].resumed_from_step == STEPS
-    assert "trying the checkpoint before it" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "not continued from checkpoints/checkpoint-step13.ckpt" in said
+    assert "has another SHA-256 than was recorded" in said
+    assert "Continued from checkpoints/checkpoint-epoch1.ckpt instead" in said
     assert_same(run_dir, uninterrupted)
 
 
@@ -216,7 +219,8 @@ def test_nothing_but_damaged_checkpoints_is_a_sentence(tmp_path: Path, data_root
     assert run(run_dir, data_root, progress=False, resuming=True) != 0
     failed = events_of(run_dir)[-1]
     assert isinstance(failed, FitFailed)
-    assert "None of the 1 checkpoints can be read" in failed.message
+    assert failed.reason is Reason.DATA
+    assert "None of the 1 checkpoints is what was once written" in failed.message
     assert (run_dir / "checkpoints" / "last.ckpt").exists()
 
 
@@ -275,7 +279,10 @@ def test_another_configuration_is_refused(
     run(run_dir, data_root, progress=False, resuming=True)
     failed = events_of(run_dir)[-1]
     assert isinstance(failed, FitFailed)
-    assert sentence in failed.message
+    assert failed.reason is Reason.CONFIG
+    ((field, message),) = failed.fields.items()
+    assert field in {f"{section}.{name}" for section, values in change.items() for name in values}
+    assert sentence in failed.message == message
 
 
 def test_other_candles_are_refused(tmp_path: Path) -> None:
@@ -287,4 +294,5 @@ def test_other_candles_are_refused(tmp_path: Path) -> None:
     run(run_dir, tmp_path, progress=False, resuming=True)
     failed = events_of(run_dir)[-1]
     assert isinstance(failed, FitFailed)
+    assert failed.reason is Reason.DATA
     assert "give other inputs" in failed.message

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -21,11 +23,13 @@ ROOT = Path(__file__).parents[3]
 SECONDS_TO_START = 120.0
 
 
-def start(run_dir: Path, data_root: Path) -> subprocess.Popen[bytes]:
+def start(
+    run_dir: Path, data_root: Path, *options: str, environ: Mapping[str, str] = os.environ
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "runs_app.forecasting", run_dir, "--data-root", data_root],
+        [sys.executable, "-m", "runs_app.forecasting", run_dir, "--data-root", data_root, *options],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
@@ -35,7 +39,7 @@ def wait_for(run_dir: Path, text: bytes, process: subprocess.Popen[bytes]) -> No
     limit = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < limit and process.poll() is None:
         path = run_dir / "events.jsonl"
-        if path.exists() and text in path.read_bytes():
+        if path.exists() and re.search(text, path.read_bytes()):
             return
         time.sleep(0.02)
     raise AssertionError(f"{text!r} never came; exit status {process.poll()}")

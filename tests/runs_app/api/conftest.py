@@ -27,10 +27,13 @@ def run(db: None, runs_root: Path) -> TrainingRun:
     )  # fmt: skip
     payloads = [
         (EventKind.METRICS, {"epoch": 1, "step": 10, "train_loss": 0.5}),
-        (EventKind.LOG, {"line": "one", "message": "one", "stream": "console"}),
+        (EventKind.LOG, {"line": 1, "count": 1, "message": "one", "stream": "console"}),
         (EventKind.METRICS, {"epoch": 2, "step": 20, "train_loss": "NaN"}),
-        (EventKind.LOG, {"line": "two", "message": "two", "stream": "console"}),
-        (EventKind.LOG, {"line": "three", "message": "three", "stream": "console"}),
+        (
+            EventKind.LOG,
+            {"line": 2, "count": 2, "message": "two\ntwo and a half", "stream": "console"},
+        ),
+        (EventKind.LOG, {"line": 4, "count": 1, "message": "three", "stream": "console"}),
     ]
     RunEvent.objects.bulk_create(
         RunEvent(run=made, seq=seq, attempt=1, kind=kind, at=AT, payload=payload)

@@ -16,6 +16,7 @@ from django.test import AsyncClient, Client
 
 from runs_app.choices import RunStatus
 from runs_app.models import TrainingRun
+from runs_app.services.trash import purge_run, trash_run
 
 pytestmark = pytest.mark.django_db
 
@@ -237,4 +238,24 @@ async def test_the_same_bytes_under_asgi(run: TrainingRun) -> None:
     answer = await AsyncClient().get(url(run))
     assert await read(answer) == CONTENT
     # The view ran in a thread of its own, whose connection would keep the database from its end.
+    await sync_to_async(connections.close_all)()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_download_under_way_outlives_the_run(run: TrainingRun) -> None:
+    """AC-30: the open file is read to its end; who asks anew is told that it is gone."""
+    answer = await AsyncClient().get(url(run))
+    stream = aiter(answer.streaming_content)
+    body = await anext(stream)
+    await sync_to_async(trash_run)(run.uid)
+
+    assert await sync_to_async(purge_run)(run.uid) > 0
+
+    async for chunk in stream:
+        body += chunk
+    assert body == CONTENT
+    answer.close()
+    again = await AsyncClient().get(url(run))
+    assert again.status_code == 404
+    assert "There is no run" in again.json()["detail"]
     await sync_to_async(connections.close_all)()

@@ -48,6 +48,8 @@ def test_create_read_cancel_delete(candles: Path, runs_root: Path) -> None:
     cancelled = post({}, f"{made['url']}/cancel").json()
     assert (cancelled["counts"], cancelled["ended"]) == ({"cancelled": 4}, True)
     assert Client().delete(made["url"]).status_code == 204
+    assert Client().get("/groups").json()["total"] == Client().get("/runs").json()["total"] == 0
+    assert Client().delete("/trash").json()["runs"] == 4
     assert not RunGroup.objects.exists()
     assert not TrainingRun.objects.exists()
     assert list(runs_root.iterdir()) == []

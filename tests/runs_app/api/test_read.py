@@ -28,7 +28,9 @@ def test_a_run_with_config_metrics_and_checkpoints(run: TrainingRun) -> None:
     assert found.keys() == {
         "id", "name", "status", "reason", "message", "created_at", "started_at", "finished_at",
         "attempt", "config", "request", "metrics", "checkpoints", "last_seq", "url", "outcome",
-        "verdict", "not_judged", "leaks", "group", "resume_step",
+        "verdict", "not_judged", "leaks", "group", "resume_step", "reason_label", "losses",
+        "queue", "advice", "actions", "fields", "suggestion", "parent", "children", "trashed_at",
+        "trash_wanted", "tags", "archived_at",
     }  # fmt: skip
     assert found["id"] == run.uid
     assert found["status"] == "completed"
@@ -113,7 +115,7 @@ def test_the_list_does_not_ask_the_database_for_each_run(
 ) -> None:
     for _ in range(20):
         TrainingRun.objects.create(config=run.config)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(8):  # two for the list, the others for the whole queue
         assert len(get("/runs").json()["runs"]) == 21
 
 
@@ -128,14 +130,37 @@ def test_history_of_metrics(run: TrainingRun) -> None:
     assert (rest["last_seq"], rest["complete"]) == (3, True)
 
 
-def test_console_lines_after_a_number(run: TrainingRun) -> None:
-    found = get(f"/runs/{run.uid}/logs?after=2").json()
-    assert [line["line"] for line in found["lines"]] == ["two", "three"]
-    assert get(f"/runs/{run.uid}/logs?after=99").json() == {
+def test_console_lines_one_by_one(run: TrainingRun) -> None:
+    found = get(f"/runs/{run.uid}/logs").json()
+    assert [(line["seq"], line["line"], line["message"]) for line in found["lines"]] == [
+        (2, 1, "one"), (4, 2, "two"), (4, 3, "two and a half"), (5, 4, "three"),
+    ]  # fmt: skip
+    assert found["lines"][2].keys() == {
+        "seq", "timestamp", "attempt", "line", "message", "stream",
+    }  # fmt: skip
+    assert (found["last_seq"], found["complete"]) == (5, True)
+
+
+def test_console_lines_after_a_number_never_tear_an_event(run: TrainingRun) -> None:
+    found = get(f"/runs/{run.uid}/logs?after=2&limit=1").json()
+    assert [line["line"] for line in found["lines"]] == [2, 3]
+    assert (found["last_seq"], found["complete"]) == (4, False)
+    rest = get(f"/runs/{run.uid}/logs?after=4&limit=1").json()
+    assert [line["line"] for line in rest["lines"]] == [4]
+    assert get(f"/runs/{run.uid}/logs?after=5").json() == {
         "lines": [],
-        "last_seq": 99,
+        "last_seq": 5,
         "complete": True,
     }
+
+
+@pytest.mark.parametrize("what", ["logs", "metrics"])
+def test_a_number_beyond_the_end_is_told(run: TrainingRun, what: str) -> None:
+    answer = get(f"/runs/{run.uid}/{what}?after=99")
+    assert answer.status_code == 422
+    (problem,) = answer.json()["detail"]
+    assert problem["path"] == "after"
+    assert f"newest event of this run has number {run.last_seq}" in problem["msg"]
 
 
 def test_list_of_artifacts(run: TrainingRun) -> None:
@@ -171,16 +196,45 @@ def test_resume_a_stopped_run_and_not_one_that_completed(run: TrainingRun) -> No
     assert "goes on by itself" in answer.json()["detail"]
 
 
-def test_retry_and_delete(run: TrainingRun, runs_root: Path) -> None:
-    answer = Client().post(f"/runs/{run.uid}/retry")
-    assert answer.status_code == 201
-    again = TrainingRun.objects.get(uid=answer.json()["id"])
-    assert again.config == run.config
-    assert again.status == RunStatus.PENDING
-    assert Client().delete(f"/runs/{again.uid}").status_code == 409
+def test_a_run_is_deleted_once_it_has_ended(run: TrainingRun, runs_root: Path) -> None:
+    live = TrainingRun.objects.create(config=run.config)
+    assert Client().delete(f"/runs/{live.uid}").status_code == 409
     assert Client().delete(f"/runs/{run.uid}").status_code == 204
-    assert not (runs_root / run.uid).exists()
+    assert get(f"/runs/{run.uid}").json()["trashed_at"]
+    assert [one["id"] for one in get("/runs").json()["runs"]] == [live.uid]
+
+
+def test_the_trash(run: TrainingRun, runs_root: Path) -> None:
+    size = 100_000
+    (runs_root / run.uid).mkdir(exist_ok=True)
+    (runs_root / run.uid / "weights").write_bytes(b"x" * size)
+    assert Client().delete(f"/trash/{run.uid}").status_code == 409
+    Client().delete(f"/runs/{run.uid}")
+
+    found = get("/trash").json()
+
+    (line,) = found["runs"]
+    assert (line["id"], line["deleting"], found["total"]) == (run.uid, False, 1)
+    assert line["size_bytes"] == found["total_bytes"] >= size
+    assert line["kept_until"] > line["trashed_at"]
+    assert Client().post(f"/trash/{run.uid}/restore").json()["trashed_at"] is None
+    assert Client().post(f"/trash/{run.uid}/restore").status_code == 409
+    Client().delete(f"/runs/{run.uid}")
+    freed = Client().delete(f"/trash/{run.uid}")
+    assert (freed.status_code, freed.json()["freed_bytes"]) == (200, line["size_bytes"])
     assert get(f"/runs/{run.uid}").status_code == 404
+    assert Client().delete(f"/trash/{run.uid}").status_code == 404
+
+
+def test_cancel_and_delete(run: TrainingRun) -> None:
+    TrainingRun.objects.filter(pk=run.pk).update(status=RunStatus.RUNNING)
+    refused = Client().delete(f"/runs/{run.uid}")
+    assert (refused.status_code, "cancel it" in refused.json()["detail"]) == (409, True)
+
+    answer = Client().delete(f"/runs/{run.uid}?cancel=true")
+
+    assert (answer.status_code, answer.json()["trash_wanted"]) == (202, True)
+    assert get("/runs").json()["total"] == 1
 
 
 def test_data_sets(candles: Path) -> None:
@@ -199,12 +253,24 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
     assert document["paths"].keys() == {
         "/api/runs", "/api/runs/{uid}", "/api/runs/{uid}/cancel", "/api/runs/{uid}/retry",
         "/api/runs/{uid}/resume", "/api/runs/{uid}/report", "/api/runs/{uid}/metrics",
-        "/api/runs/{uid}/logs",
+        "/api/runs/{uid}/logs", "/api/runs/{uid}/export.zip", "/api/runs/{uid}/passport.json",
+        "/api/runs/{uid}/report/plots/{name}.csv",
+        "/api/runs/{uid}/predictions/{prediction}/fan.csv",
         "/api/runs/{uid}/artifacts", "/api/runs/{uid}/artifacts/{artifact_path}", "/api/datasets",
         "/api/groups", "/api/groups/{uid}", "/api/groups/{uid}/cancel",
         "/api/runs/{uid}/predictions", "/api/runs/{uid}/predictions/{prediction_id}",
         "/api/datasets/{pk}", "/api/datasets/rows", "/api/leak-checks", "/api/leak-checks/{uid}",
-        "/api/runs/{uid}/exports",
+        "/api/runs/{uid}/exports", "/api/runs/{uid}/clone", "/api/runs/{uid}/branch",
+        "/api/runs/{uid}/checkpoints/{name}/pin", "/api/runs/{uid}/checkpoints/{name}/unpin",
+        "/api/runs/{uid}/queue",
+        "/api/queue", "/api/queue/pause", "/api/queue/resume",
+        "/api/queue/slots/{host}/{name}/drain", "/api/queue/slots/{host}/{name}/undrain",
+        "/api/trash", "/api/trash/{uid}", "/api/trash/{uid}/restore",
+        "/api/runs/compare", "/api/runs/{uid}/curves", "/api/runs/{uid}/points", "/api/runs/bulk",
+        "/api/rehearsals", "/api/rehearsals/{uid}",
+        "/api/notifications", "/api/notifications/read", "/api/notifications/{number}/read",
+        "/api/datasets/{pk}/candles", "/api/datasets/fetches", "/api/datasets/fetches/{uid}",
+        "/api/datasets/fetches/{uid}/cancel",
     }  # fmt: skip
     body = document["paths"]["/api/runs"]["post"]["requestBody"]["content"]["application/json"]
     config = body["schema"]["properties"]["config"]["properties"]

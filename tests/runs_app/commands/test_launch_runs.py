@@ -130,3 +130,16 @@ def test_a_bad_group_launches_nothing(
     with pytest.raises(CommandError, match=words):
         launch(file)
     assert not TrainingRun.objects.exists()
+
+
+def test_a_grid_over_a_run_that_is_there(candles: Path, runs_root: Path, file: Path) -> None:
+    launch(file)
+    run = TrainingRun.objects.earliest("pk")
+    file.write_text(f"base: {{clone_of: {run.uid}}}\ngrid: {{learning_rate: [0.1, 0.2]}}\n")
+    launch(file)
+    clones = list(run.children.order_by("pk"))
+    assert [clone.config["train"]["learning_rate"] for clone in clones] == [0.1, 0.2]
+    for clone in clones:
+        assert (clone.kinship, clone.name.partition("=")[0]) == ("clone", "learning_rate")
+        same = clone.config["train"] | {"learning_rate": run.config["train"]["learning_rate"]}
+        assert {**clone.config, "train": same} == run.config

@@ -9,6 +9,7 @@ import pytest
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import TrainingRun
 from runs_app.services.batch import plan_batch
+from tests.factories import make_config, make_run
 
 pytestmark = pytest.mark.django_db
 
@@ -78,3 +79,20 @@ def test_a_wrong_file_is_refused_in_words(candles: Path, text: str, path: str, w
     found = {error.path: error.message for error in caught.value.errors}
     assert words in found[path]
     assert not TrainingRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- {clone_of: nosuchrun}", "There is no run nosuchrun"),
+        ("- {clone_of: 7}", "must be the id of a run"),
+        ("- {clone_of: RUN, seeds: 2}", "a clone is a single run"),
+        ("- {clone_of: RUN, batch_size: 0}", "batch_size"),
+    ],
+)
+def test_a_clone_that_cannot_be_made(candles: Path, text: str, words: str) -> None:
+    config = make_config(data={"source": "BTCUSDT_1m.csv"}).model_dump(mode="json")
+    run = make_run(config=config)
+    with pytest.raises(ConfigInvalid, match=words):
+        plan_batch(text.replace("RUN", run.uid))
+    assert TrainingRun.objects.count() == 1

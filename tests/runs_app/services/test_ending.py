@@ -1,7 +1,8 @@
-"""Cancel, retry and delete, from the services and from the admin site."""
+"""Cancel, resume and retry, from the services and from the admin site."""
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,25 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from runs_app.choices import RunStatus
-from runs_app.errors import RunNotCancellable, RunNotFound, RunNotResumable, RunStillLive
-from runs_app.execution import run_directory, wakeups
+from runs_app.choices import INFRASTRUCTURE, RunStatus
+from runs_app.errors import (
+    RunNotCancellable,
+    RunNotFound,
+    RunNotResumable,
+    RunNotRetryable,
+    RunStillLive,
+)
+from runs_app.execution import lifecycle, run_directory, wakeups
 from runs_app.models import TrainingRun
 from runs_app.services.cancel import cancel_run
-from runs_app.services.delete import delete_run
 from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
+from runs_app.services.trash import trash_run
 from tests.factories import (
+    MOMENT,
     make_checkpoint,
     make_completed_run,
+    make_config,
     make_event,
     make_run,
     make_running_run,
@@ -66,23 +75,52 @@ def test_cancel_what_has_ended_or_never_was() -> None:
         cancel_run("nosuchrun")
 
 
-def test_retry_is_a_new_run_with_the_same_configuration() -> None:
-    old = make_completed_run(name="mine")
+@pytest.mark.parametrize("reason", sorted(INFRASTRUCTURE))
+def test_retry_is_the_same_run_once_more(reason: str) -> None:
+    fresh = make_completed_run(status=RunStatus.FAILED, reason=reason, losses=3)
+    begun = stopped_run(status=RunStatus.FAILED, reason=reason)
+    for run, how in ((fresh, "to start over."), (begun, "to go on from step 120.")):
+        again = retry_run(run.uid)
 
-    new = retry_run(old.uid)
+        assert (again.pk, again.status, again.attempt) == (run.pk, RunStatus.PENDING, 1)
+        assert (again.reason, again.message, again.losses) == ("", "", 0)
+        newest = again.events.last()
+        assert newest is not None
+        assert newest.payload["message"] == f"Waiting for a free slot, {how}"
+    assert TrainingRun.objects.count() == 2
 
-    assert (new.status, new.name, new.attempt) == (RunStatus.PENDING, "mine", 0)
-    assert new.uid != old.uid
-    assert new.config == old.config
-    assert (run_directory.path_of(new.uid) / "config.yaml").is_file()
+
+def test_what_cannot_be_retried_says_which_button_fits() -> None:
+    cases = {
+        "is running, so there is nothing to retry yet. Use Clone": make_running_run(),
+        "is completed; Retry is for .* Use Clone": make_completed_run(),
+        "is cancelled; Retry is for .* Use Resume": stopped_run(),
+        "failed by itself .* Use Clone": make_completed_run(status="failed", reason="config"),
+        "failed by itself .* Use Resume": stopped_run(status="failed", reason="bug"),
+        "is in the trash; restore it first": make_completed_run(
+            status="failed", reason="killed", trashed_at=MOMENT
+        ),
+    }
+    for sentence, run in cases.items():
+        with pytest.raises(RunNotRetryable, match=sentence):
+            retry_run(run.uid)
+        assert TrainingRun.objects.get(pk=run.pk).status == run.status
 
 
-def test_a_live_run_is_neither_retried_nor_deleted() -> None:
+def test_a_live_run_is_not_deleted() -> None:
     run = make_running_run()
-    for service in (retry_run, delete_run):
-        with pytest.raises(RunStillLive):
-            service(run.uid)
+    with pytest.raises(RunStillLive):
+        trash_run(run.uid)
     assert TrainingRun.objects.filter(pk=run.pk).exists()
+
+
+def test_a_second_cancel_asks_for_the_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_running_run()
+    assert cancel_run(run.uid).kill_requested_at is None
+    assert cancel_run(run.uid).kill_requested_at is None, "a double click is one"
+    monkeypatch.setattr(lifecycle, "DOUBLE_CLICK_SECONDS", 0.0)
+
+    assert cancel_run(run.uid).kill_requested_at is not None
 
 
 def stopped_run(**fields: Any) -> TrainingRun:
@@ -110,9 +148,14 @@ def test_resume_is_the_same_run_waiting_again() -> None:
 def test_what_cannot_be_resumed_says_what_to_do() -> None:
     cases = {
         "goes on by itself": make_running_run(),
-        "nothing left to train": make_completed_run(),
-        "before its first checkpoint": make_completed_run(status=RunStatus.FAILED, reason="killed"),
-        "with a lower learning rate": stopped_run(status=RunStatus.FAILED, reason="non_finite"),
+        "nothing left to train. Use Clone": make_completed_run(),
+        "before its first checkpoint. Use Retry": make_completed_run(
+            status=RunStatus.FAILED, reason="killed"
+        ),
+        "a lower learning rate. Use Clone": stopped_run(
+            status=RunStatus.FAILED, reason="non_finite"
+        ),
+        "is in the trash; restore it first": stopped_run(trashed_at=MOMENT),
     }
     for sentence, run in cases.items():
         with pytest.raises(RunNotResumable, match=sentence):
@@ -120,26 +163,6 @@ def test_what_cannot_be_resumed_says_what_to_do() -> None:
         assert TrainingRun.objects.get(pk=run.pk).status == run.status
     with pytest.raises(RunNotFound):
         resume_run("nosuchrun")
-
-
-def test_delete_removes_files_and_rows(finished_run: TrainingRun) -> None:
-    directory = run_directory.path_of(finished_run.uid)
-
-    freed = delete_run(finished_run.uid)
-
-    assert 5000 <= freed <= 30_000
-    assert not directory.exists()
-    assert not TrainingRun.objects.filter(pk=finished_run.pk).exists()
-    with pytest.raises(RunNotFound):
-        delete_run(finished_run.uid)
-
-
-def test_a_deletion_that_was_interrupted_is_finished(finished_run: TrainingRun) -> None:
-    (run_directory.path_of(finished_run.uid) / "checkpoints/a.ckpt").unlink()
-
-    delete_run(finished_run.uid)
-
-    assert not TrainingRun.objects.filter(pk=finished_run.pk).exists()
 
 
 def act(client: Client, action: str, *runs: TrainingRun) -> list[str]:
@@ -150,20 +173,58 @@ def act(client: Client, action: str, *runs: TrainingRun) -> list[str]:
     return [str(message) for message in response.context["messages"]]
 
 
+@pytest.mark.usefixtures("candles")
 def test_admin_actions(client: Client, finished_run: TrainingRun) -> None:
     waiting = make_run()
 
     assert act(client, "cancel", waiting, finished_run) == [
-        f"{waiting.uid}: cancelled or stopping.",
+        f"{waiting.uid}: cancelled.",
         f"{finished_run.uid}: Run {finished_run.uid} has ended already: it is completed.",
     ]
     waiting.refresh_from_db()
     assert waiting.status == RunStatus.CANCELLED
     (told,) = act(client, "retry", finished_run)
-    assert "started again as" in told
-    (told,) = act(client, "delete_with_files", finished_run)
+    assert "Use Clone" in told
+    broken = make_completed_run(status=RunStatus.FAILED, reason="worker_lost")
+    assert act(client, "retry", broken) == [f"{broken.uid}: waits to be tried again."]
+    config = make_config(data={"source": "BTCUSDT_1m.csv"}).model_dump(mode="json")
+    TrainingRun.objects.filter(pk=finished_run.pk).update(config=config)
+    make_checkpoint(finished_run, path="checkpoints/a.ckpt", sha256=sha256(b"x" * 5000).hexdigest())
+    (told,) = act(client, "clone", finished_run)
+    assert f"cloned as {TrainingRun.objects.get(kinship='clone').uid}" in told
+    (told,) = act(client, "branch", finished_run)
+    assert f"branched as {TrainingRun.objects.get(kinship='branch').uid}, a (step 100)" in told
+    assert act(client, "trash", finished_run) == [f"{finished_run.uid}: moved to the trash."]
+    assert act(client, "restore", finished_run) == [f"{finished_run.uid}: restored."]
+    (told,) = act(client, "purge", finished_run)
+    assert (
+        told == f"{finished_run.uid}: Run {finished_run.uid} is not in the trash. Delete it first."
+    )
+    act(client, "trash", finished_run)
+    (told,) = act(client, "purge", finished_run)
     assert "freed" in told
     assert not TrainingRun.objects.filter(pk=finished_run.pk).exists()
+
+
+def test_admin_kills_and_pins(
+    client: Client, finished_run: TrainingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "DOUBLE_CLICK_SECONDS", 0.0)
+    running = make_running_run()
+    assert act(client, "cancel", running) == [f"{running.uid}: stops when it has saved."]
+    assert act(client, "cancel", running) == [f"{running.uid}: is killed."]
+    row = make_checkpoint(finished_run, path="checkpoints/checkpoint-epoch1.ckpt")
+    file = run_directory.path_of(finished_run.uid) / row.path
+    file.write_bytes(b"x")
+    address = reverse("admin:runs_app_checkpoint_changelist")
+    for action, pinned in (("pin", True), ("unpin", False)):
+        page = client.post(address, {"action": action, "_selected_action": [row.pk]}, follow=True)
+        (told,) = page.context["messages"]
+        row.refresh_from_db()
+        assert row.pinned is pinned, told
+    file.unlink()
+    page = client.post(address, {"action": "pin", "_selected_action": [row.pk]}, follow=True)
+    assert "was removed a moment ago" in str(*page.context["messages"])
 
 
 @pytest.mark.parametrize("model", ["trainingrun", "runevent", "checkpoint", "artifact", "dataset"])
@@ -193,6 +254,6 @@ def test_the_operator_is_signed_in_on_this_machine_only(client: Client) -> None:
 
 
 def test_run_files_stay_private(runs_root: Path) -> None:
-    new = retry_run(make_completed_run().uid)
+    new = lifecycle.create_run(make_config(), {})
 
     assert (runs_root / new.uid).stat().st_mode & 0o077 == 0

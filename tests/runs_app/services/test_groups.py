@@ -14,8 +14,10 @@ from runs_app.forecasting.config.document import validate
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import RunGroup, TrainingRun
 from runs_app.services import groups
+from runs_app.services.clone import clone_run
 from runs_app.services.groups import cancel_group, delete_group, launch_group, read_size
 from runs_app.services.retry import retry_run
+from runs_app.services.trash import empty_trash
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runs_root", "candles")]
 
@@ -123,17 +125,20 @@ def test_cancel_and_delete_take_all_runs(runs_root: Path) -> None:
     TrainingRun.objects.filter(pk=running.pk).update(status=RunStatus.CANCELLED)
     assert cancel_group(group.uid) == 0
 
-    assert delete_group(group.uid) > 0
+    assert delete_group(group.uid) == 3
+    assert empty_trash().runs == 3
     assert not TrainingRun.objects.exists()
     assert list(runs_root.iterdir()) == []
     with pytest.raises(GroupNotFound):
         delete_group(group.uid)
 
 
-@pytest.mark.parametrize(("status", "stays"), [("failed", True), ("completed", False)])
-def test_a_retry_takes_the_place_of_a_run_that_did_not_complete(status: str, stays: bool) -> None:
+def test_a_retry_keeps_the_place_and_a_clone_stands_outside() -> None:
     group = launch_group(PAYLOAD, size=read_size(seeds=2))
     run = group.runs.order_by("pk")[1]
-    TrainingRun.objects.filter(pk=run.pk).update(status=status)
+    TrainingRun.objects.filter(pk=run.pk).update(status="failed", reason="worker_lost")
     again = retry_run(run.uid)
-    assert (again.group == group, again.seed) == ((True, 8) if stays else (False, None))
+    assert (again.pk, again.group, again.seed) == (run.pk, group, 8)
+    clone = clone_run(run.uid)
+    assert (clone.parent, clone.group, clone.config) == (run, None, run.config)
+    assert group.runs.count() == 2

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from runs_app.choices import EventKind, RunStatus
+from runs_app.choices import FINAL, EventKind, RunStatus
 from runs_app.forecasting.config.compose import preset_tree
 from runs_app.models import RunEvent, TrainingRun
 
@@ -32,6 +32,8 @@ def make_run(db: None) -> MakeRun:
         config["data"]["source"] = "BTCUSDT_1m.csv"
         if fields.get("status", RunStatus.PENDING) != RunStatus.PENDING:
             fields.setdefault("started_at", timezone.now() - timedelta(minutes=2))
+        if fields.get("status") in FINAL:
+            fields.setdefault("finished_at", timezone.now())
         return TrainingRun.objects.create(name=name, config=config, **fields)
 
     return make

@@ -171,6 +171,13 @@ def test_a_preset_fills_in_the_model_and_the_training(browser: Client, candles: 
     assert train["train-batch_size"] == "128"
 
 
+def test_a_step_may_be_divided_over_passes_and_devices(browser: Client, candles: Path) -> None:
+    _step(browser, "model", {"model-variant": "tiny"})
+    train = _inputs(browser.get("/runs/new/train?draft=d1").content.decode())
+    assert (train["train-accumulation"], train["train-devices"]) == ("1", "1")
+    assert "Accumulation (passes)" in browser.get("/runs/new/train?draft=d1").content.decode()
+
+
 def test_values_changed_after_the_preset_stay(browser: Client, candles: Path) -> None:
     # With script the page fills in the preset and says so; the user then changed the dropout.
     filled = {"model-variant": "tiny", "filled-for": "tiny", "model-d_model": "64",
@@ -222,7 +229,7 @@ def test_data_sets_are_offered_with_their_facts(browser: Client, candles: Path) 
     import_waiting()
     page = browser.get("/runs/new/data?draft=d1").content.decode()
     assert 'value="BTCUSDT_1m.csv" data-timeframe="1m"' in page
-    assert "86,400 bars of 1m · 2024-01-01 00:00" in page
+    assert "86,400 bars of 1m · <time" in page
     assert "so far" not in page
     for tries, words in ((1, "1 try so far"), (6, "6 tries so far")):
         DataSet.objects.update(tries=tries)

@@ -32,13 +32,13 @@ def test_good_and_bad_files_are_listed(browser: Client, candles: Path, data_root
     (data_root / "broken.csv").write_text("time,open,high,low,close,volume\nnever,1,2,0,1,5\n")
     first = browser.get("/datasets").content.decode()
     assert "Waiting to be read" in first
-    assert 'hx-trigger="every' in first
+    assert 'hx-trigger="every 2s"' in first
     import_waiting()
     page = browser.get("/datasets").content.decode()
     assert "86,400" in page
-    assert "2024-01-01 00:00" in page
+    assert ">2024-01-01 00:00</time>" in page
     assert "Cannot be used" in page
-    assert 'hx-trigger="every' not in page
+    assert 'hx-trigger="every 2s"' not in page
 
 
 def test_an_empty_folder_says_what_to_put_there(browser: Client, data_root: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_question_is_asked_answered_and_read_again(browser: Client, data_root:
     bad = browser.post(address, {"date_order": "auto", "column_order": "sideways"}, follow=True)
     assert "must be one of auto, ohlc" in bad.content.decode()
     browser.post(address, {"date_order": "auto", "column_order": "ohlc"})
-    assert 'hx-trigger="every' in browser.get(address).content.decode()
+    assert 'hx-trigger="every 1s"' in browser.get(address).content.decode()
     import_waiting()
     row.refresh_from_db()
     assert (row.state, row.bars, row.column_order) == (DataSetState.USABLE, 300, "ohlc")

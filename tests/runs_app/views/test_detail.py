@@ -12,9 +12,11 @@ from django.test import Client
 from django.utils import timezone
 
 from runs_app.choices import ArtifactKind, EventKind, RunStatus
-from runs_app.live.fragments import render_events
+from runs_app.live.fragments import render_update
+from runs_app.live.payloads import StreamMessage
+from runs_app.live.updates import Update, read_update
+from runs_app.log_lines import LOG_LINES, Log, LogLine, newest
 from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
-from runs_app.queries import LOG_LINES, events_after, newest_log
 from tests.factories import make_checkpoint
 from tests.runs_app.views.conftest import MakeRun
 
@@ -45,7 +47,8 @@ def test_every_state_has_its_badge_and_buttons(
     colour = {"running": "blue", "completed": "green", "failed": "red", "cancelled": "yellow"}
     assert f'status-{colour.get(status, "secondary")}" data-run-status="{status}"' in page
     assert ("data-cancel" in page) is run.is_live
-    assert ('form="delete-form"' in page) is run.is_final
+    assert 'form="delete-form"' in page
+    assert ("Cancel and delete" in page) is run.is_live
 
 
 def test_a_completed_run_says_how_it_ended(browser: Client, make_run: MakeRun) -> None:
@@ -97,7 +100,7 @@ def test_a_failed_run_shows_reason_and_last_lines(
 def test_the_queue_position_of_a_pending_run(browser: Client, make_run: MakeRun) -> None:
     make_run("first")
     second = make_run("second")
-    assert "1 run before this one" in browser.get(f"/runs/{second.uid}").content.decode()
+    assert "Number 2 in the queue" in browser.get(f"/runs/{second.uid}").content.decode()
 
 
 def test_live_html_equals_a_fresh_page(
@@ -111,13 +114,13 @@ def test_live_html_equals_a_fresh_page(
         (EventKind.METRICS, {"baselines": BASELINES}),
         (EventKind.METRICS, {"epoch": 1, "step": 10, "train_loss": 1.5}),
         (EventKind.METRICS, {"epoch": 1, "step": 20, "train_loss": 1.4, "val_loss": 1.3}),
-        (EventKind.LOG, {"message": "<b>hello</b>"}),
+        (EventKind.LOG, {"line": 1, "count": 1, "message": "<b>hello</b>"}),
         (EventKind.SYSTEM, {"cpu_percent": 12.0}),
     )
     run.step, run.train_loss, run.metrics = 20, 1.4, {"cpu_percent": 12.0, "baselines": BASELINES}
     run.save()
     _checkpoint_of(run)
-    live = render_events(run.pk, events_after(run.pk, before))
+    live = render_update(run.pk, read_update(run.pk, run.uid, before))
     page = browser.get(f"/runs/{run.uid}").content.decode()
     for name in ("header", *PANELS):
         inner = re.search(
@@ -126,8 +129,9 @@ def test_live_html_equals_a_fresh_page(
         if name in {"checkpoints", "artifacts"} or inner:
             assert inner, name
             assert _still(inner[1]) in _still(page), name
-    assert '<div class="log-line" data-seq="5">&lt;b&gt;hello&lt;/b&gt;</div>' in live
-    assert '<div class="log-line" data-seq="5">&lt;b&gt;hello&lt;/b&gt;</div>' in page
+    line = 'data-seq="5" data-place="0" data-line="1.1">&lt;b&gt;hello&lt;/b&gt;</div>'
+    assert f'<div class="log-line" {line}' in live
+    assert f'<div class="log-line" {line}' in page
     assert 'data-seq="6"' in live
     assert 'data-seq="6"' in page
 
@@ -146,18 +150,33 @@ def _checkpoint_of(run: TrainingRun) -> Checkpoint:
     )  # fmt: skip
 
 
-def test_points_of_the_page_and_of_the_socket_make_the_same_curve(
+def test_the_page_names_its_charts_and_the_socket_brings_their_points(
     browser: Client, make_run: MakeRun, add_events: AddEvents
 ) -> None:
-    run = make_run(status=RunStatus.RUNNING, attempt=1)
-    steps = [(EventKind.METRICS, {"epoch": 1, "step": n, "train_loss": n / 7}) for n in range(1, 6)]
-    add_events(run, (EventKind.METRICS, {"baselines": BASELINES}), *steps)
+    metrics = {"train_loss": 5 / 7, "odd_figure": 3.0, "baselines": BASELINES}
+    run = make_run(status=RunStatus.RUNNING, attempt=1, metrics=metrics)
+    steps = [(EventKind.METRICS, {"epoch": 1, "step": n, "train_loss": n / 7}) for n in range(1, 5)]
+    odd = {"epoch": 1, "step": 5, "train_loss": "NaN", "odd_figure": 3.0}
+    machine = (EventKind.SYSTEM, {"cpu_percent": 7.5, "gpu_note": "none"})
+    told = (EventKind.METRICS, {"baselines": BASELINES})
+    add_events(run, told, *steps, (EventKind.METRICS, odd), machine)
     page = browser.get(f"/runs/{run.uid}").content.decode()
-    shown = json.loads(re.findall(r'id="chart-points" type="application/json">(.*?)<', page)[0])
+    facts = json.loads(re.findall(r'id="chart-facts" type="application/json">(.*?)<', page)[0])
+    keys = [chart["key"] for chart in facts["charts"]]
+    assert {"loss", "learning_rate", "grad_norm", "odd_figure", "cpu_percent"} <= set(keys)
+    assert len(keys) == len(set(keys))
+    assert all(f'id="chart-{key}"' in page for key in keys)
+    assert facts["baselines"] == BASELINES
     live = browser.get(f"/runs/{run.uid}/live?after=0", headers={"hx-request": "true"})
-    batch = re.findall(r'data-points="([^"]*)"', live.content.decode())[0].replace("&quot;", '"')
-    assert json.loads(batch)["steps"] == shown["steps"] == [[n, n / 7] for n in range(1, 6)]
-    assert json.loads(batch)["baselines"] == shown["baselines"] == BASELINES
+    text = re.findall(r'data-points="([^"]*)"', live.content.decode())[0].replace("&quot;", '"')
+    batch = json.loads(text)
+    rows = [(seq, step, values) for seq, step, _, values in batch["points"]]
+    assert rows == [
+        *((n + 1, n, {"train_loss": n / 7}) for n in range(1, 5)),
+        (6, 5, {"train_loss": "NaN", "odd_figure": 3.0}),
+        (7, 0, {"cpu_percent": 7.5}),
+    ]
+    assert batch["baselines"] == BASELINES
 
 
 def test_the_poll_sends_only_what_follows(
@@ -175,14 +194,20 @@ def test_the_poll_sends_only_what_follows(
 
 
 def test_nothing_is_rendered_for_a_run_that_was_deleted() -> None:
-    assert render_events(404, [{"event_type": "log", "seq": 1, "data": {"line": "x"}}]) == ""
+    assert render_update(404, Update(1, log=Log([LogLine(1, 1, 1, "x", "")]))) == ""
 
 
 def test_the_page_holds_the_newest_lines_only(make_run: MakeRun, add_events: AddEvents) -> None:
     run = make_run()
-    add_events(run, *[(EventKind.LOG, {"message": str(n)}) for n in range(1, LOG_LINES + 11)])
-    lines = newest_log(run.pk, up_to=run.last_seq)
-    assert [line.text for line in lines] == [str(n) for n in range(11, LOG_LINES + 11)]
+    wrote = [
+        {"line": n, "count": 3, "message": f"{n}\n{n + 1}\n{n + 2}"} for n in range(1, 2000, 3)
+    ]
+    add_events(run, *[(EventKind.LOG, payload) for payload in wrote])
+    last = wrote[-1]["line"] + 2
+    log = newest(run.pk, up_to=run.last_seq)
+    assert [line.text for line in log.lines] == [str(n) for n in range(last - 999, last + 1)]
+    assert [line.line for line in log.lines] == list(range(last - 999, last + 1))
+    assert log.left_out == last - LOG_LINES
 
 
 def test_checkpoints_and_artifacts_link_to_their_files(
@@ -230,12 +255,12 @@ def test_delete_leads_to_the_table_and_a_live_run_stays(browser: Client, make_ru
     refused = browser.post(f"/runs/{live.uid}/delete", follow=True).content.decode()
     assert 'class="alert alert-danger"' in refused
     page = browser.post(f"/runs/{done.uid}/delete", follow=True)
-    assert "was deleted with its files" in page.content.decode()
-    assert browser.get(f"/runs/{done.uid}").status_code == 404
+    assert "was moved to the trash" in page.content.decode()
+    assert f'id="run-{done.uid}"' not in page.content.decode()
 
 
-def test_retry_queues_a_run_that_ended(browser: Client, make_run: MakeRun) -> None:
-    run = make_run(status=RunStatus.FAILED)
+def test_retry_queues_a_run_that_its_machine_ended(browser: Client, make_run: MakeRun) -> None:
+    run = make_run(status=RunStatus.FAILED, reason="killed")
     answer = browser.post(f"/runs/{run.uid}/retry", follow=True)
     assert answer.status_code == 200
     assert 'data-run-status="pending"' in answer.content.decode()
@@ -278,5 +303,8 @@ def test_a_resumed_run_says_whether_that_was_exact(
 
 def test_going_back_reaches_an_open_page(make_run: MakeRun) -> None:
     run = make_run(status=RunStatus.RUNNING)
-    event = {"event_type": EventKind.STATUS, "seq": 7, "data": {"back_to_step": 40}}
-    assert "&quot;back_to_step&quot;: 40" in render_events(run.pk, [event])
+    event: StreamMessage = {
+        "event_type": "status", "run_id": run.uid, "seq": 7, "attempt": 1, "timestamp": "",
+        "data": {"back_to_step": 40},
+    }  # fmt: skip
+    assert "&quot;back&quot;: true" in render_update(run.pk, Update(7, [event]))

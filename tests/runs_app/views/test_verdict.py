@@ -10,7 +10,9 @@ from django.test import Client
 
 from runs_app.choices import RunStatus
 from runs_app.forecasting.evaluation.documents import Outcome
-from runs_app.live.fragments import render_events
+from runs_app.live.fragments import render_update
+from runs_app.live.payloads import StreamMessage
+from runs_app.live.updates import Update
 from runs_app.models import TrainingRun
 from tests.factories import as_stored, make_leak_check, make_verdict
 from tests.runs_app.views.conftest import MakeRun
@@ -73,7 +75,7 @@ def test_a_failed_leak_check_takes_the_edge_away(browser: Client, make_run: Make
     for address in ("/runs", "/"):
         table = browser.get(address).content.decode()
         assert re.search(r"</svg>Leaks</span>", table), address
-        assert ">Beats</span>" not in table
+        assert "</svg>Beats</span>" not in table
 
 
 @pytest.mark.parametrize(
@@ -105,8 +107,11 @@ def test_a_live_run_has_no_card(browser: Client, make_run: MakeRun) -> None:
 
 def test_the_end_brings_the_card_to_an_open_page(make_run: MakeRun) -> None:
     run = judged(make_run)
-    ended = {"event_type": "status", "seq": 9, "data": {"status": "completed"}}
-    assert "Beats every baseline" in card(render_events(run.pk, [ended]))
+    ended: StreamMessage = {
+        "event_type": "status", "run_id": run.uid, "seq": 9, "attempt": 1, "timestamp": "",
+        "data": {"status": "completed"},
+    }  # fmt: skip
+    assert "Beats every baseline" in card(render_update(run.pk, Update(ended["seq"], [ended])))
 
 
 def test_json_has_the_whole_verdict(make_run: MakeRun) -> None:
@@ -146,7 +151,7 @@ def test_the_table_can_be_narrowed_to_a_verdict(browser: Client, make_run: MakeR
     page = browser.get("/runs?verdict=beats").content.decode()
     assert ">ahead</a>" in page
     assert ">even</a>" not in page
-    assert '<option value="beats" selected>' in page
+    assert 'name="verdict" value="beats" checked>' in page
     told = Client().get("/runs", {"outcome": "ties"}).json()["runs"]
     assert [run["name"] for run in told] == ["even"]
     assert Client().get("/runs", {"outcome": "wins"}).status_code == 422

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("runs_app", "0008_reliability"),
+        ("runs_app", "0017_tags"),
     ]
 
     operations = [
@@ -40,6 +40,7 @@ class Migration(migrations.Migration):
                     ("prediction", "Prediction"),
                     ("leak_check", "Leak check"),
                     ("export", "Export of a model"),
+                    ("rehearsal", "Dress rehearsal"),
                     ("fetch", "Candles of an exchange"),
                 ],
                 max_length=16,

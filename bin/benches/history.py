@@ -1,0 +1,62 @@
+"""A run's history for a chart of 2,000 pixels, at 100,000 and 1,000,000 points.
+
+The runs are stored by the worker's own recorder. Timed is the whole answer of the JSON route in
+this process, from the address to its bytes, without the network: the whole curve, a tenth of it and
+a hundredth. Beside it stands what reading every row takes, which is what an answer without blocks
+would begin with. A spike that was put in must be in every answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from launcher.checkout import ROOT
+from launcher.figures import Figure
+
+WINDOWS = {"whole": "2,000 pixels", "tenth": "a tenth", "hundredth": "a hundredth"}
+SIZES = {100_000: 30.0, 1_000_000: 60.0}
+"""Points, and the milliseconds that an answer may take."""
+
+
+def measure() -> list[Figure]:
+    """The best of fifteen, since other work only slows it down, and the size of the blocks."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="aistempre-bench-") as base:
+        environ = _environ(Path(base))
+        migrate = [sys.executable, "manage.py", "migrate", "--noinput", "-v0"]
+        subprocess.run(migrate, cwd=ROOT, env=environ, check=True)
+        for points, budget in SIZES.items():
+            times = _reader(environ, points)
+            for name, label in WINDOWS.items():
+                found.append(Figure(f"{points:,} points: {label}", times[name], "ms", budget))
+            found.append(Figure("  reference: all rows read", times["rows"], "ms"))
+            found.append(Figure("  blocks, share of the events' bytes", times["share"], "%"))
+    return found
+
+
+def _environ(home: Path) -> dict[str, str]:
+    for name in ("home", "data", "media"):
+        (home / name).mkdir(parents=True, mode=0o700)
+    kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
+    return kept | {
+        "DJANGO_SETTINGS_MODULE": "aistempre.settings",
+        "AISTEMPRE_HOME": str(home / "home"),
+        "DATA_ROOT": str(home / "data"),
+        "MEDIA_ROOT": str(home / "media"),
+        "LOG_LEVEL": "ERROR",
+        "PYTHONPATH": f"{ROOT / 'bin'}{os.pathsep}{ROOT}",
+    }
+
+
+def _reader(environ: dict[str, str], points: int) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benches._history_reader", str(points)],
+        cwd=ROOT, env=environ, check=True, text=True, capture_output=True,
+    )  # fmt: skip
+    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return answer

@@ -1,0 +1,7 @@
+"""Why a notification did not arrive."""
+
+from __future__ import annotations
+
+
+class Undelivered(Exception):
+    """``str(error)`` is a sentence for the operator."""

@@ -1,0 +1,64 @@
+"""The bell and its page: what happened, and what of it was read."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from runs_app.choices import NotificationKind
+from runs_app.notified import mark_read, notification_page, unread_count
+from runs_app.views.request import HtmxRequest
+
+MAX_DIGITS = 18
+
+
+@require_safe
+def notifications(request: HtmxRequest) -> HttpResponse:
+    """The whole page; its list alone for htmx."""
+    return _show(request)
+
+
+@require_safe
+def bell(request: HtmxRequest) -> HttpResponse:
+    """The bell with its count; 204 where it is the one that ``had`` says is shown already."""
+    unread = unread_count()
+    if request.GET.get("had") == str(unread):
+        return HttpResponse(status=204)
+    return render(request, "notifications/_bell.html", {"unread": unread})
+
+
+@require_POST
+def notification_read(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Mark one as read."""
+    mark_read(pk=pk)
+    return _show(request) if request.htmx else redirect(_back(request))
+
+
+@require_POST
+def notifications_read(request: HtmxRequest) -> HttpResponse:
+    """Mark all as read, as far as the page that was looked at goes."""
+    mark_read(upto=_number(request.POST.get("upto", ""), default=0))
+    return _show(request) if request.htmx else redirect(_back(request))
+
+
+def _show(request: HtmxRequest) -> HttpResponse:
+    asked = request.GET
+    page = notification_page(
+        _number(asked.get("page", ""), default=1),
+        only_unread=asked.get("unread") == "true",
+        kind=asked.get("kind", ""),
+    )
+    template = f"notifications/page.html{'#list' if request.htmx else ''}"
+    context = {"page": page, "unread": page.unread, "kinds": NotificationKind.choices}
+    return render(request, template, context)
+
+
+def _back(request: HtmxRequest) -> str:
+    query = request.GET.urlencode()
+    return f"/notifications?{query}" if query else "/notifications"
+
+
+def _number(text: str, *, default: int) -> int:
+    plain = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+    return int(text) if plain else default

@@ -1,0 +1,166 @@
+// The run table: live rows, ticked rows, keys. Without script it is a table with links and forms.
+import { rememberColumns } from "./columns.js";
+
+const EVERY_MS = 4000;
+const MOST_COMPARED = 20;
+const KEYS_OFF = "run-table-keys-off";
+
+const table = () => document.getElementById("run-table");
+const rows = () => [...document.querySelectorAll(".runs-table tbody tr")];
+const boxes = () => [...document.querySelectorAll('input[name="ids"][form="picks"]')];
+
+// --- live rows: one small question, answered by 304 where nothing changed
+
+let etag = "";
+let asked = "";
+
+function question() {
+  const params = new URLSearchParams({ newest: table().dataset.newest });
+  const live = rows().filter((row) => row.hasAttribute("data-live"));
+  if (live.length) params.set("ids", live.map((row) => row.id.slice(4)).join(","));
+  const columns = new URLSearchParams(location.search).getAll("cols").join(",");
+  if (columns) params.set("cols", columns);
+  return `${table().dataset.rows}?${params}`;
+}
+
+// Only cells that differ are replaced, and never the one with the box, so that nothing moves and
+// what is ticked stays ticked.
+function put(fresh) {
+  const row = document.getElementById(fresh.id);
+  if (!row || row.contains(document.activeElement) && row.matches(":has(button:focus)")) return;
+  row.toggleAttribute("data-live", fresh.hasAttribute("data-live"));
+  [...fresh.cells].forEach((cell, place) => {
+    const old = row.cells[place];
+    if (place && old && old.innerHTML !== cell.innerHTML) {
+      const focused = old.contains(document.activeElement);
+      old.innerHTML = cell.innerHTML;
+      if (focused) old.querySelector("a, button")?.focus();
+    }
+  });
+}
+
+function tellNewer(count) {
+  const place = document.getElementById("newer-runs");
+  const text = count > 100 ? "More than 100 newer runs" : `${count} newer run${count === 1 ? "" : "s"}`;
+  if (!place || place.dataset.told === text) return;
+  place.dataset.told = text;
+  place.textContent = "";
+  if (!count) return;
+  const link = Object.assign(document.createElement("a"), { href: location.href, textContent: `${text}. Show` });
+  place.append(link);
+}
+
+async function look() {
+  if (document.hidden || !table()) return;
+  const address = question();
+  const headers = { Accept: "text/html" };
+  if (address === asked && etag) headers["If-None-Match"] = etag;
+  const answer = await fetch(address, { headers, cache: "no-store" }).catch(() => null);
+  if (!answer?.ok) return;
+  asked = address;
+  etag = answer.headers.get("ETag") ?? "";
+  tellNewer(Number(answer.headers.get("X-Newer-Runs") ?? 0));
+  const holder = document.createElement("template");
+  holder.innerHTML = `<table><tbody>${await answer.text()}</tbody></table>`;
+  for (const fresh of holder.content.querySelectorAll("tr")) put(fresh);
+}
+
+async function keepLooking() {
+  await look();
+  setTimeout(keepLooking, EVERY_MS);
+}
+
+// --- ticked rows
+
+function count() {
+  const ticked = boxes().filter((box) => box.checked).length;
+  const said = document.querySelector("[data-picked-count]");
+  if (said) said.textContent = ticked ? `${ticked} ticked` : "Tick runs to act on several";
+  for (const button of document.querySelectorAll('button[form="picks"]')) {
+    const least = Number(button.dataset.least);
+    button.disabled = ticked < least || (least === 2 && ticked > MOST_COMPARED);
+  }
+  const all = document.getElementById("pick-all");
+  if (!all) return;
+  all.checked = ticked > 0 && ticked === boxes().length;
+  all.indeterminate = ticked > 0 && !all.checked;
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.id === "pick-all") {
+    for (const box of boxes()) box.checked = event.target.checked;
+  }
+  if (event.target.matches('input[type="checkbox"][form="picks"], #pick-all')) count();
+});
+
+// --- keys
+
+const dialog = document.getElementById("keys");
+const switchBox = document.getElementById("keys-on");
+const stored = (key) => {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+};
+switchBox.checked = stored(KEYS_OFF) === null;
+switchBox.addEventListener("change", () => {
+  try {
+    if (switchBox.checked) localStorage.removeItem(KEYS_OFF);
+    else localStorage.setItem(KEYS_OFF, "yes");
+  } catch {
+    // The choice holds for this page.
+  }
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-show-keys]")) dialog.showModal();
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+const isTyping = (element) => element.matches?.('input:not([type="checkbox"]), textarea, select, [contenteditable]');
+const current = () => document.activeElement?.closest?.(".runs-table tbody tr");
+
+function step(by) {
+  const all = rows();
+  if (!all.length) return;
+  const at = all.indexOf(current());
+  const next = at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1);
+  all[next].querySelector("a.run-name").focus();
+  all[next].scrollIntoView({ block: "nearest" });
+}
+
+const ACTS = {
+  j: () => step(1),
+  k: () => step(-1),
+  x: () => current()?.querySelector('input[name="ids"]')?.click(),
+  "/": () => document.getElementById("run-search").select(),
+  "?": () => dialog.showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    const menu = document.activeElement?.closest?.("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || dialog.open) return;
+  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && current()) {
+    event.preventDefault();
+    step(event.key === "ArrowDown" ? 1 : -1);
+    return;
+  }
+  if (!switchBox.checked || !(event.key in ACTS)) return;
+  event.preventDefault();
+  ACTS[event.key]();
+});
+
+document.addEventListener("visibilitychange", () => void look());
+addEventListener("pageshow", count);
+count();
+rememberColumns();
+setTimeout(keepLooking, EVERY_MS);

@@ -1,0 +1,152 @@
+"""Sudden death: trainers, workers, a host, the web process (AC-19)."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from runs_app.choices import MAX_LOSSES, RunStatus
+from runs_app.forecasting.events import EVENTS_FILE, Reason
+from runs_app.models import Slot, Worker
+from tests.faults import trainers
+from tests.faults.cases.registry import Scene, case
+from tests.faults.runs import (
+    ended,
+    expect,
+    expect_status,
+    killed,
+    launched,
+    run_of,
+    trains,
+    worker_of,
+)
+from tests.faults.waiting import wait_for
+
+OTHER_HOST = "another-host"
+
+
+@case()
+def trainer_killed(scene: Scene) -> None:
+    """A trainer is killed at its start, in a step, in a save, after its last line."""
+    lab = scene.laboratory
+    for _ in range(scene.often(5, 1)):
+        for program in (trainers.steady, trainers.slow_save, trainers.last_word):
+            at_start = program is trainers.steady and scene.dice.random() < 0.5
+            uid = launched(lab, program)
+            trainer = wait_for("a trainer", partial(lab.trainer_of, uid))
+            if program is trainers.last_word:
+                log = lab.runs_root / uid / EVENTS_FILE
+                wait_for("its last word", partial(_says, log, b"fit_finished"))
+            elif not at_start:
+                trains(uid)
+                time.sleep(scene.dice.uniform(0, 1))
+            killed(trainer)
+            run = ended(uid)
+            if program is trainers.last_word:
+                expect(run.status == RunStatus.COMPLETED, f"run {uid}: {run.message}")
+                continue
+            expect(run.reason == Reason.KILLED, f"run {uid}: {run.reason}, {run.message}")
+            newest = run.checkpoints.order_by("-step").first()
+            if newest is None:
+                continue
+            expect(lab.user.act("resume", uid) < 300, f"run {uid} cannot be resumed")
+            trains(uid, attempt=2)
+            from_step = run_of(uid).metrics["resumed_from_step"]
+            expect(from_step >= newest.step, f"run {uid} went on from {from_step}")
+            lab.user.act("cancel", uid)
+            ended(uid)
+
+
+def _says(log: Path, word: bytes) -> bool:
+    return log.exists() and word in log.read_bytes()
+
+
+@case()
+def worker_killed(scene: Scene) -> None:
+    """A worker is killed; its run goes on elsewhere, and gives up after too many losses."""
+    lab = scene.laboratory
+    uid = launched(lab, trainers.steady)
+    for attempt in range(1, scene.often(MAX_LOSSES + 2, 3)):
+        trains(uid, attempt=attempt, steps=5)
+        killed(worker_of(lab, uid))
+        if attempt <= MAX_LOSSES:
+            wait_for("a new attempt", lambda: run_of(uid).attempt > attempt, 30)  # noqa: B023
+        lab.wait_until_up()
+    run = run_of(uid)
+    if scene.full:
+        expect(ended(uid).reason == Reason.WORKER_LOST, f"run {uid}: {run.message}")
+    else:
+        expect(run.losses == 2, f"run {uid} counts {run.losses} losses")
+
+
+@case()
+def worker_and_trainer_killed(scene: Scene) -> None:
+    """The fork server dies: the trainer with it, the worker lives and the run goes on."""
+    lab = scene.laboratory
+    uid = launched(lab, trainers.steady)
+    trains(uid, steps=5)
+    server = next(
+        p for p in worker_of(lab, uid).children() if "runs_app.execution.fork_server" in p.cmdline()
+    )
+    killed(server)
+    trains(uid, attempt=2)
+    expect(run_of(uid).losses == 1, "the loss was not counted")
+
+
+@case()
+def host_killed(scene: Scene) -> None:
+    """Every worker, fork server and trainer is killed at once, and all comes back."""
+    lab = scene.laboratory
+    uids = [launched(lab, trainers.short, n) for n in range(5)]
+    steady = launched(lab, trainers.steady)
+    wait_for("a trainer", lambda: lab.trainers())
+    doomed = [p for w in lab.workers() for p in (w, *w.children(recursive=True))]
+    for process in doomed:
+        process.suspend()  # none may see another one die
+    for process in doomed:
+        process.kill()
+    psutil.wait_procs(doomed, timeout=5)
+    lab.wait_until_up()
+    expect_status(uids, RunStatus.COMPLETED)
+    trains(steady)
+
+
+@case()
+def other_host_killed(scene: Scene) -> None:
+    """A worker on another host is killed: nobody here can see that but by its lease."""
+    lab = scene.laboratory
+    if os.geteuid() != 0:
+        print("OTHER HOST NOT TRIED: only root can give a process a host name of its own.")
+        return
+    pid = lab.add_worker(host=OTHER_HOST)
+    try:
+        wait_for("the other host", lambda: Worker.objects.filter(host=OTHER_HOST).exists(), 60)
+        Slot.objects.exclude(host=OTHER_HOST).update(drained=True)
+        uid = launched(lab, trainers.steady)
+        trains(uid, steps=5)
+        expect(run_of(uid).worker.startswith(OTHER_HOST), "it trains on the other host")
+        worker = psutil.Process(pid)
+        doomed = [worker, *worker.children(recursive=True)]
+        for process in doomed:
+            process.kill()
+        psutil.wait_procs(doomed, timeout=5)
+    finally:
+        Slot.objects.update(drained=False)
+    trains(uid, attempt=2)
+    expect(not run_of(uid).worker.startswith(OTHER_HOST), "it goes on here")
+
+
+@case()
+def web_killed(scene: Scene) -> None:
+    """The web process is killed; training does not notice, pages come back."""
+    lab = scene.laboratory
+    uid = launched(lab, trainers.steady)
+    trains(uid)
+    killed(lab.process("web"))
+    lab.wait_until_up()
+    trains(uid)
+    expect_status([launched(lab, trainers.short, 1)], RunStatus.COMPLETED)

