@@ -216,7 +216,7 @@ def test_a_run_that_needs_it_keeps_it(data_root: Path, content: bytes, status: s
 def test_the_list_is_searched_and_counts_runs(data_root: Path, content: bytes) -> None:
     for name in ("alpha.csv", "beta.csv"):
         send(name, content)
-    make_run(config={"data": {"source": "beta.csv"}})
+    make_run(data_set=DataSet.objects.get(path="beta.csv"))
     browser = Client(headers=HTML)
     page = browser.get("/datasets?q=BET").content.decode()
     assert "beta.csv" in page
