@@ -1,5 +1,5 @@
 // What scrolls can be scrolled by keyboard: it takes the focus where nothing inside it does.
-const SCROLLERS = ".table-responsive, .scroll-list, pre, .console";
+const SCROLLERS = ".table-responsive, .scroll-list, pre, .console, .u-legend";
 const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";
 
 function look() {
@@ -20,3 +20,10 @@ look();
 addEventListener("resize", look);
 document.addEventListener("htmx:after:swap", look);
 document.addEventListener("toggle", look, true);
+
+// Legends come with their charts, rows with what is asked for.
+let waiting = 0;
+new MutationObserver(() => {
+  clearTimeout(waiting);
+  waiting = setTimeout(look, 250);
+}).observe(document.body, { childList: true, subtree: true });

@@ -61,7 +61,7 @@ def test_a_run_is_pinned_and_cloned(page: Page, live_product: Product) -> None:
     config = call(live_product, "GET", f"/runs/{run_id}")["config"]
     assert call(live_product, "GET", f"/runs/{clone}")["config"] == config
     expect(status).to_have_text("Completed", timeout=TRAINED_MS)
-    page.get_by_role("link", name=run_id).click()
+    page.locator("#run-header").get_by_role("link", name=run_id).click()
     expect(page.locator("[data-children]")).to_contain_text("(clone)")
 
 

@@ -64,6 +64,7 @@ def test_the_verdict_comes_by_itself_and_the_report_draws(
     expect(card).to_contain_text("not investment advice")
     expect(card.locator("tbody tr")).to_have_count(8)
     for score in ("val_nll", "val_crps"):
+        page.locator(f"#chart-{score}").scroll_into_view_if_needed()  # drawn when it is seen
         legend = page.locator(f"#chart-{score} .u-legend")
         expect(legend).to_contain_text("GARCH(1,1)-t")
         expect(legend).to_contain_text("random walk")

@@ -66,7 +66,7 @@ def _state(page: Page) -> dict[str, object]:
         "metrics": page.locator("[data-metric]").all_inner_texts(),
         "log": page.locator("#console-lines .log-line").all_inner_texts(),
         "checkpoints": page.locator("#panel-checkpoints [data-download]").count(),
-        "legends": page.locator(".u-legend").all_inner_texts(),
+        "legend": page.locator("#chart-loss .u-legend").inner_text(),
     }
 
 
@@ -91,8 +91,10 @@ def test_six_steps_a_live_run_and_its_checkpoint(
     )
     assert numbers == [f"1.{n}" for n in range(1, len(numbers) + 1)], "doubled or out of order"
 
+    page.locator("#chart-loss").scroll_into_view_if_needed()  # charts are drawn when they are seen
     live = _state(page)
     page.reload()
+    page.locator("#chart-loss").scroll_into_view_if_needed()
     page.locator("#chart-loss canvas").wait_for()
     assert _state(page) == live
 
@@ -116,6 +118,7 @@ def test_cancel_ends_a_run_without_a_reload(page: Page, live_product: Product) -
     expect(page.get_by_role("button", name="Clone", exact=True)).to_be_visible()
     assert page.evaluate("window.sameDocument")
     expect(page.locator("#verdict")).to_contain_text("Not judged: the run was cancelled")
+    page.locator("#chart-val_nll").scroll_into_view_if_needed()  # drawn when it is seen
     expect(page.locator("#chart-val_nll .u-legend")).to_contain_text("GARCH(1,1)-t")
     page.goto(f"{live_product.url}/runs?status=cancelled")
     expect(page.get_by_role("link", name="To be cancelled")).to_be_visible()
@@ -151,7 +154,9 @@ def test_a_lost_socket_polls_and_then_misses_nothing(page: Page, live_product: P
     page.get_by_role("button", name="Cancel", exact=True).click()
     status = page.locator("#run-header [data-run-status]")
     expect(status).to_have_text("Cancelled", timeout=SOON_MS)
+    page.locator("#chart-loss").scroll_into_view_if_needed()  # charts are drawn when they are seen
     live = _state(page)
     page.reload()
+    page.locator("#chart-loss").scroll_into_view_if_needed()
     page.locator("#chart-loss canvas").wait_for()
     assert _state(page) == live
