@@ -119,6 +119,10 @@ document.addEventListener("click", async (event) => {
 limitTimeframes(false);
 form.querySelector(".is-invalid")?.focus();
 
+// The page can be used before this script has come: what was chosen until then is caught up with.
+const early = [...form.querySelectorAll("input[type=radio]:checked")].filter((radio) => !radio.defaultChecked);
+for (const radio of early) radio.dispatchEvent(new Event("change", { bubbles: true }));
+
 // The list scrolls, and what was chosen may lie below what it shows.
 const chosen = form.querySelector(".scroll-list input:checked")?.closest(".list-group-item");
 if (chosen) chosen.parentElement.scrollTop = chosen.offsetTop - chosen.parentElement.offsetTop;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from launcher.product import Product
 
@@ -35,6 +35,22 @@ def test_six_steps_that_teach_and_a_rehearsal(page: Page, live_product: Product)
     _rehearsal(page)
     _found_again(page, live_product)
     assert faults == []
+
+
+def test_a_preset_chosen_before_the_script_has_come(page: Page, live_product: Product) -> None:
+    page.goto(f"{live_product.url}/runs/new")
+    page.get_by_text("synthetic_garch_1m").first.click()
+    for title in ("Features", "Horizons"):
+        _next(page, title)
+    waiting: list[Route] = []
+    page.route("**/js/builder*.js", lambda route: waiting.append(route))
+    page.get_by_role("button", name="Next: Model").click(no_wait_after=True)
+    page.get_by_text("Tiny", exact=True).click()
+    width = page.get_by_label("Width (d_model)")
+    assert waiting, "the script was not held back"
+    expect(width).to_have_value("256")
+    waiting[0].continue_()
+    expect(width).to_have_value("64")
 
 
 def _features_and_horizons(page: Page) -> None:
