@@ -37,6 +37,9 @@ class PointsQuery(Schema):
     width: int = Field(
         1000, ge=10, le=4000, description="Pixels: at most two points of a curve for each."
     )
+    means: bool = Field(
+        False, description="Add the mean of what lies on each pixel, for a curve that is smoothed."
+    )
 
 
 class ColumnsOut(Schema):
@@ -60,6 +63,9 @@ class CurvePointsOut(ColumnsOut):
     total: int = Field(description="Points in the window.")
     exact: bool = Field(description="True where these are all of them.")
     abandoned: list[PieceOut]
+    means: ColumnsOut = Field(
+        description="Means of equally many neighbours; empty where not asked for, or `exact`."
+    )
 
 
 class PointsOut(Schema):
@@ -103,14 +109,15 @@ def _window(run: TrainingRun, wanted: PointsQuery) -> Window:
     if start > end:
         raise BadRequest([FieldError("from", f"is {start:g}, beyond to, which is {end:g}")])
     if wanted.axis == "time":
-        return Window("at", start, end, wanted.width)
+        return Window("at", start, end, wanted.width, wanted.means)
     scale = 1.0
     if wanted.axis == "epoch":
         scale = run.metrics.get("steps_per_epoch") or 0
         if not scale and (wanted.start is not None or wanted.end is not None):
             sentence = "cannot be epoch: this run has not told how many steps one has; use step"
             raise BadRequest([FieldError("axis", sentence)])
-    return Window("step", start * (scale or 1), end * (scale or 1), wanted.width)
+    scale = scale or 1
+    return Window("step", start * scale, end * scale, wanted.width, wanted.means)
 
 
 def _curve(curve: Curve) -> dict[str, Any]:
@@ -122,6 +129,7 @@ def _curve(curve: Curve) -> dict[str, Any]:
         "abandoned": [
             {"attempt": piece.attempt, **_columns(piece.points)} for piece in curve.abandoned
         ],
+        "means": _columns(curve.means),
     }
 
 

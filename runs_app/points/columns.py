@@ -101,6 +101,24 @@ def thin(points: Columns, limit: int) -> Columns:
     return points[keep]
 
 
+def means(points: Columns, limit: int) -> Columns:
+    """At most ``limit`` means of equally many neighbours, each at the place of the middle one.
+
+    What is not finite is left out of a mean; where nothing else is there, the mean is NaN.
+    """
+    size = len(points)
+    edges = np.unique(np.linspace(0, size, max(limit, 1) + 1).astype(np.intp))
+    starts = edges[:-1]
+    if not size:
+        return nothing()
+    known = np.isfinite(points["value"])
+    sums = np.add.reduceat(np.where(known, points["value"], 0.0), starts)
+    counts = np.add.reduceat(known.astype(np.intp), starts)
+    middle = points[(starts + edges[1:]) // 2]
+    middle["value"] = np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+    return middle
+
+
 def packed(points: Columns) -> bytes:
     """The points as bytes, column after column, which is what compresses well."""
     columns = b"".join(np.ascontiguousarray(points[name]).tobytes() for name in POINT.names or ())

@@ -3,7 +3,8 @@
 What is superseded (the fit went back and did it again) is set apart by stretch. A curve is read
 from as few blocks as show it well: coarse ones where many points fall on one pixel, and all points
 where the window is narrow enough. Every answer holds the lowest and the highest value of each part
-of the window.
+of the window; on request also the mean of each, which is what a chart smooths, since extremes say
+nothing of what lies between them. Coarse blocks know no means, so that they take all points.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from runs_app.points.columns import (
     POINT,
     Columns,
     figures,
+    means,
     milliseconds,
     nothing,
     thin,
@@ -52,6 +54,8 @@ class Window:
     start: float = -ENDLESS
     end: float = ENDLESS
     width: int = 1000
+    means: bool = False
+    """True where the means of what is left out are wanted, too."""
 
     def touches(self, part: _Part) -> bool:
         """True where some of a block may lie inside."""
@@ -86,6 +90,8 @@ class Curve:
     exact: bool
     """True where ``points`` are all there are."""
     abandoned: list[Piece] = field(default_factory=list)
+    means: Columns = field(default_factory=nothing)
+    """At most ``Window.width`` means of equally many neighbours; empty where not wanted or exact."""
 
 
 @dataclass(frozen=True)
@@ -266,15 +272,7 @@ def _curve(
     parts: Sequence[_Part],
 ) -> Curve:
     seen = [part for part in parts if window.touches(part)]
-    chosen: list[_Part] = []
-    for top in range(LEVELS - 1, 0, -1):
-        chosen = _tiling(seen, top)
-        held = sum(part.held for part in chosen)
-        if held >= window.width or held == sum(part.count for part in chosen):
-            break
-    else:
-        fine = _finest(run, metric, [part for part in chosen if part.level])
-        chosen = [*fine, *(part for part in chosen if not part.level)]
+    chosen = _coarse_enough(run, metric, window, seen)
     for level in range(LEVELS - 1, 0, -1):
         torn = [p for p in chosen if p.level == level and _is_torn(p, window, stretches)]
         chosen = [part for part in chosen if part not in torn]
@@ -284,6 +282,21 @@ def _curve(
         else:
             chosen += [p for p in seen if p.level == level - 1 and p.number // FAN in numbers]
     return _assembled(metric, window, stretches, chosen)
+
+
+def _coarse_enough(
+    run: TrainingRun, metric: str, window: Window, seen: Sequence[_Part]
+) -> list[_Part]:
+    """As few blocks as fill the width; every point where that takes them, or where means do."""
+    chosen: list[_Part] = []
+    for top in range(LEVELS - 1, 0, -1):
+        chosen = _tiling(seen, top)
+        held = sum(part.held for part in chosen)
+        all_there = held == sum(part.count for part in chosen)
+        if all_there or (held >= window.width and not window.means):
+            return chosen
+    fine = _finest(run, metric, [part for part in chosen if part.level])
+    return [*fine, *(part for part in chosen if not part.level)]
 
 
 def _is_torn(part: _Part, window: Window, stretches: Sequence[_Stretch]) -> bool:
@@ -317,4 +330,5 @@ def _assembled(
         Piece(stretches[number].attempt, thin(window.cut(np.concatenate(found)), window.width // 4))
         for number, found in sorted(left.items())[-MAX_ABANDONED:]
     ]
-    return Curve(metric, shown, max(total, len(shown)), exact, pieces)
+    middle = means(curve, window.width) if window.means and not exact else nothing()
+    return Curve(metric, shown, max(total, len(shown)), exact, pieces, middle)

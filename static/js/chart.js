@@ -1,6 +1,7 @@
 // One chart of a run: a card of the page, drawn by uPlot from the curves of its metrics.
-import { aligned, places, smoothed } from "./curve_data.js";
+import { aligned, places } from "./curve_data.js";
 import { DASHES, axis, colourOf, css, format, legend } from "./plot_style.js";
+import { smoothed } from "./smoothing.js";
 
 const HEIGHT = 232;
 const FULL_MARGIN = 170;
@@ -94,7 +95,7 @@ export class Chart {
       const shape = { label: line.label, colour: line.colour, width: line.dots ? 2 : 1.25, points: line.dots };
       if (settings.smooth && !line.dots) {
         found.push({ ...shape, label: `${line.label}, each point`, faint: true, width: 1, x, y });
-        found.push({ ...shape, width: 2, x, y: smoothed(y, settings.smooth) });
+        found.push({ ...shape, width: 2, ...this.average(curve, scaled) });
       } else found.push({ ...shape, x, y });
       for (const piece of curve.abandoned) {
         if (!piece.value.length) continue;
@@ -109,6 +110,12 @@ export class Chart {
       across.push({ label: this.spec.level_label, colour: "--chart-base", width: 1, dash: [6, 4], level: this.spec.level });
     }
     return { found, past, across };
+  }
+
+  average(curve, scaled) {
+    const source = curve.means.step.length ? curve.means : curve;
+    const x = places(source, this.axis, this.state.stepsPerEpoch);
+    return { x, y: smoothed(x, scaled(source.value), this.state.settings.smooth, x.at(-1) - x[0]) };
   }
 
   draw() {

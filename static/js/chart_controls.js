@@ -72,10 +72,11 @@ export function startControls(uid, charts, state, { changed, zoomed }) {
       show(charts.find(({ spec }) => spec.key === target.dataset.show), target.checked);
       return remember();
     }
-    const before = state.settings.axis;
+    const before = { ...state.settings };
     Object.assign(state.settings, { axis: axis.value, smooth: Number(smooth.value), log: log.checked });
     smooth.nextElementSibling.value = Number(smooth.value) ? Number(smooth.value).toFixed(2) : "off";
-    changed(before !== state.settings.axis);
+    // The means that are smoothed are read when somebody wants them.
+    changed(before.axis !== state.settings.axis || (!before.smooth && state.settings.smooth > 0));
     tell();
   });
   reset.addEventListener("click", () => {

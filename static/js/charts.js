@@ -37,6 +37,7 @@ export function startCharts(facts) {
     const query = new URLSearchParams(metrics.map((metric) => ["metric", metric]));
     query.set("axis", axis);
     query.set("width", Math.max(Math.min(Math.round(width), 4000), 10));
+    if (state.settings.smooth) query.set("means", "true");
     const zoom = state.zooms[axis];
     const unit = axis === "time" ? 1000 : 1;
     if (zoom) {

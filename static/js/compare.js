@@ -125,6 +125,8 @@ async function follow() {
   if (live.length) setTimeout(follow, LIVE_EVERY);
 }
 
+const smoothText = ({ smooth }) => (smooth ? smooth.toFixed(2) : "off");
+
 function startTools() {
   const chosen = state();
   for (const input of document.querySelectorAll("[data-state]")) {
@@ -135,11 +137,11 @@ function startTools() {
     input.addEventListener("input", () => {
       const value = input.type === "checkbox" ? (input.checked ? "1" : "") : input.value === "0" ? "" : input.value;
       write({ [name]: value });
-      find("#smooth-value").textContent = state().smooth || "0";
+      find("#smooth-value").textContent = smoothText(state());
       soon();
     });
   }
-  find("#smooth-value").textContent = chosen.smooth || "0";
+  find("#smooth-value").textContent = smoothText(chosen);
   for (const box of document.querySelectorAll("[data-show]")) {
     box.addEventListener("change", () => {
       const hide = state().hide;

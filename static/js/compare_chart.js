@@ -1,7 +1,8 @@
 // One chart of a comparison: a curve per run, its raw points faint where it is smoothed, and the
 // baselines as lines. It tells which run is nearest to the pointer, and what every run has there.
-import { X_LABELS, nearest, pointsOf, smoothed } from "./compare_series.js";
+import { X_LABELS, nearest, pointsOf } from "./compare_series.js";
 import { DASHES, axis, colourOf, css, format } from "./plot_style.js";
+import { smoothed } from "./smoothing.js";
 import { linearTicks, logTicks } from "./svg_plot.js";
 
 const HEIGHT = 240;
@@ -90,12 +91,13 @@ export class CompareChart {
       }
     }
     for (const curve of this.shown) {
-      const main = smooth ? smoothed(curve, state.smooth, high - low) : curve;
-      Object.assign(curve, { mainX: main.x, mainY: main.y, at: series.length + 1 });
-      columns.push([main.x, main.y]);
+      const { x, y } = (smooth && curve.means) || curve;
+      const mainY = smooth ? smoothed(x, y, state.smooth, high - low) : y;
+      Object.assign(curve, { mainX: x, mainY, at: series.length + 1 });
+      columns.push([x, mainY]);
       series.push({
         stroke: () => this.colour(curve.run, ""), width: WIDTH, dash: LINES[curve.run.dash],
-        points: { show: main.x.length < 60, size: 5, fill: () => this.colour(curve.run, "") },
+        points: { show: x.length < 60, size: 5, fill: () => this.colour(curve.run, "") },
       });
     }
     for (const [name, scores] of this.lines) {

@@ -31,24 +31,6 @@ function split(rows, xOf, yOf, factor) {
   return { x, y };
 }
 
-// An exponential average that forgets by distance and not by point, so that curves of different
-// lengths and spacings are smoothed alike: a thousandth of the range is one step of the average.
-export function smoothed({ x, y, means }, amount, range) {
-  const source = means ?? { x, y };
-  let sum = 0;
-  let weight = 0;
-  let before = null;
-  const out = source.y.map((value, at) => {
-    if (value === null) return null;
-    const decay = before === null || !range ? 1 : amount ** (((source.x[at] - before) / range) * 1000);
-    before = source.x[at];
-    sum = sum * decay + value;
-    weight = weight * decay + 1;
-    return sum / weight;
-  });
-  return { x: source.x, y: out };
-}
-
 // Place of the point whose x is nearest.
 export function nearest(x, value) {
   let low = 0;

@@ -2,8 +2,10 @@
 // undefined is "nothing at this x" and joined across; null is a value that is not finite: a gap.
 export const MAX_APPENDED = 2000; // after so many live points the server is asked for a thinned curve
 
+const noPoints = () => ({ step: [], at: [], value: [] });
+
 export const emptyCurve = () => ({
-  step: [], at: [], value: [], abandoned: [], total: 0, exact: true, appended: 0, seq: 0, read: false,
+  ...noPoints(), abandoned: [], means: noPoints(), total: 0, exact: true, appended: 0, seq: 0, read: false,
 });
 
 export function curveOf(answer, seq) {
@@ -13,9 +15,11 @@ export function curveOf(answer, seq) {
 export function append(curve, seq, step, at, value) {
   if (seq <= curve.seq) return false;
   curve.seq = seq;
-  curve.step.push(step);
-  curve.at.push(at);
-  curve.value.push(value);
+  for (const points of curve.means.step.length ? [curve, curve.means] : [curve]) {
+    points.step.push(step);
+    points.at.push(at);
+    points.value.push(value);
+  }
   curve.total += 1;
   curve.appended += 1;
   return true;
@@ -25,18 +29,6 @@ export function append(curve, seq, step, at, value) {
 export function places({ step, at }, axis, stepsPerEpoch) {
   if (axis === "time") return at.map((moment) => moment / 1000);
   return axis === "epoch" ? step.map((one) => one / stepsPerEpoch) : step;
-}
-
-// Exponential moving average without the pull of its start; what is not finite is passed over.
-export function smoothed(values, weight) {
-  let mean = 0;
-  let share = 0;
-  return values.map((value) => {
-    if (typeof value !== "number") return undefined;
-    mean = weight * mean + (1 - weight) * value;
-    share = weight * share + (1 - weight);
-    return mean / share;
-  });
 }
 
 // Lines of {x, y} with x ascending, put on one axis. `words` are the values that are not finite, by x.

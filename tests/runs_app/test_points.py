@@ -94,6 +94,23 @@ def test_a_long_curve_keeps_its_spikes_and_tells_how_many_points_there_are() -> 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_is_smoothed_are_the_means_of_all_points() -> None:
+    """The thinned points are extremes: of a curve of rare spikes they are spikes by half."""
+    rows = [step(n, 9.0 if n % 100 == 0 else "NaN" if n == 5 else 1.0) for n in range(1, 2501)]
+    run = store(make_running_run(), [back(0), *rows])
+    shown = curve(run, width=25, means=True)
+    assert not shown.exact
+    assert list(shown.means["step"][:2]) == [51, 151]
+    assert shown.means["value"] == pytest.approx(np.full(25, 1.08), rel=1e-3)
+    assert np.nanmean(shown.points["value"]) > 3
+    part = curve(run, width=10, means=True, start=1001, end=1500)
+    assert part.means["value"] == pytest.approx(np.full(10, 1.08), rel=0.15)
+    assert part.means["step"][0] >= 1000
+    assert not len(curve(run, width=25).means)
+    assert not len(curve(run, width=4000, means=True).means)
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("start", "end"), [(1, 2500), (700, 720), (95, 1303), (2490, 9000)])
 def test_a_window_has_every_point_in_it_or_its_extremes(start: int, end: int) -> None:
     values = np.random.default_rng(3).normal(size=2501)

@@ -46,6 +46,14 @@ def test_a_run_answers_with_columns(client: Client, run: TrainingRun) -> None:
     assert (never["total"], never["value"]) == (0, [])
 
 
+def test_means_come_where_they_are_asked_for(client: Client, run: TrainingRun) -> None:
+    address = f"/runs/{run.uid}/points?metric=train_loss&width=10"
+    assert client.get(address).json()["curves"][0]["means"] == {"step": [], "at": [], "value": []}
+    means = client.get(f"{address}&means=true").json()["curves"][0]["means"]
+    assert means["step"] == list(range(6, 100, 10))
+    assert means["value"][0] == pytest.approx(sum(1 / n for n in range(1, 11)) / 10)
+
+
 def test_a_window_is_given_in_the_unit_of_the_axis(client: Client, run: TrainingRun) -> None:
     at = (MOMENT + timedelta(seconds=60)).timestamp() * 1000
     windows = ["from=60&to=70", "axis=epoch&from=1.2&to=1.4", f"axis=time&from={at}&to={at + 1e4}"]

@@ -11,6 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from runs_app.choices import EventKind
 from runs_app.comparison.curves import VALIDATION_COLUMNS, curves
+from runs_app.execution.leases import Claim
+from runs_app.execution.recorder import Batch, record
+from runs_app.execution.translation import Entry
 from runs_app.models import RunEvent, TrainingRun
 from tests.factories import MOMENT, make_running_run
 
@@ -32,6 +35,7 @@ def log(run: TrainingRun, *entries: tuple[int, int, dict[str, Any]]) -> None:
     ]
     RunEvent.objects.bulk_create(rows, batch_size=500)
     run.last_seq += len(rows)
+    run.attempt = max(run.attempt, *(attempt for attempt, _, _ in entries))
     run.save()
 
 
@@ -100,6 +104,30 @@ def test_what_was_read_is_read_again_only_when_there_is_news() -> None:
     assert len(queries) == 0
     log(run, (1, 1, step(2, 1.0)))
     assert len(curves(run).training) == 2
+
+
+def test_the_pauses_of_a_long_run_are_left_out_of_its_blocks_too() -> None:
+    """Stored by the recorder, so that most of it is in blocks."""
+    run = make_running_run(metrics={"steps_per_epoch": 100})
+    orders = [(0, EventKind.STATUS, {"status": "running", "back_to_step": 0})]
+    for number in range(1, 2501):
+        orders.append((number, EventKind.METRICS, step(number, 9.0 if number == 77 else 1.0)))
+        if number % 100 == 0:
+            scores = {"epoch": number // 100, "step": number, "val_loss": 2.0, "val_crps": 0.5}
+            orders.append((number, EventKind.METRICS, scores))
+    record(
+        Claim(run.pk, run.uid, 1, run.worker),
+        Batch([(MOMENT + timedelta(seconds=at), Entry(kind, what)) for at, kind, what in orders]),
+    )
+    run.refresh_from_db()
+    assert run.curve_blocks.filter(level=0, metric="train_loss").count() == 2
+    found = curves(run, limit=50)
+    assert (77, 77.0, 9.0) in found.training
+    assert found.total == 2500
+    assert len(found.means) == 25
+    assert found.means[0][2] == pytest.approx(1.08)  # 8 over a hundred neighbours
+    assert [row[1] for row in found.validations] == list(range(1, 26))
+    assert found.validations[-1][:5] == (2500, 25, 2500.0, 2.0, None)
 
 
 def test_a_run_without_events_has_no_curve() -> None:
