@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from runs_app.models import TrainingRun
 from runs_app.standings import SCORES, Score, standings
+
+GIGABYTES = 1.024**2 / 1000
+"""From what is measured, 1,048,576 bytes, to decimal gigabytes as everywhere on the pages."""
 
 TRAINING, VALIDATION, SYSTEM = "training", "validation", "system"
 
@@ -45,11 +48,29 @@ class Chart:
     """True where it is shown as soon as there is something to show."""
     absent: str = ""
     """Why there is nothing to draw, in a sentence; empty where something is, or may come."""
+    has_points: bool = False
+    """True where there is something to draw, which the browser reads when it comes into view."""
+
+    @property
+    def nothing(self) -> str:
+        """What stands where nothing is drawn."""
+        if self.absent:
+            return self.absent
+        if self.has_points:
+            return "Nothing was reported."
+        return _BEFORE_BASELINES if self.baselines else _BEFORE[self.group]
 
     def as_dict(self) -> dict[str, Any]:
         """What ``static/js/charts.js`` needs of it."""
         return asdict(self)
 
+
+_BEFORE = {
+    TRAINING: "The curve begins with the first step.",
+    VALIDATION: "The curve begins with the first validation.",
+    SYSTEM: "Readings begin when the run does.",
+}
+_BEFORE_BASELINES = "The baselines come before the first step."
 
 _KNOWN: dict[str, tuple[str, str, str, float, bool]] = {
     "learning_rate": ("Learning rate", "", TRAINING, 1, True),
@@ -60,11 +81,12 @@ _KNOWN: dict[str, tuple[str, str, str, float, bool]] = {
     "val_f1_short": ("Validation F1, short horizon", "macro", VALIDATION, 1, False),
     "val_f1_long": ("Validation F1, long horizon", "macro", VALIDATION, 1, False),
     "gpu_utilization": ("GPU utilisation", "%", SYSTEM, 1, True),
-    "gpu_memory_mb": ("GPU memory", "MB", SYSTEM, 1, True),
+    "gpu_memory_mb": ("GPU memory", "GB", SYSTEM, GIGABYTES, True),
     "cpu_percent": ("CPU of the machine", "%", SYSTEM, 1, True),
-    "ram_mb": ("RAM of the machine", "MB", SYSTEM, 1, True),
-    "process_ram_mb": ("RAM of the trainer", "MB", SYSTEM, 1, True),
-    "disk_free_mb": ("Disk, free", "MB", SYSTEM, 1, True),
+    "ram_mb": ("RAM of the machine", "GB", SYSTEM, GIGABYTES, True),
+    "process_ram_mb": ("RAM of the trainer", "GB", SYSTEM, GIGABYTES, True),
+    "disk_free_mb": ("Disk, free", "GB", SYSTEM, GIGABYTES, True),
+    "run_disk_mb": ("Run on disk", "MB", SYSTEM, 1000 * GIGABYTES, False),
 }
 """Title, unit, group, factor, and whether it is shown unasked."""
 
@@ -92,7 +114,13 @@ def charts(run: TrainingRun) -> list[Chart]:
     taken |= set(_KNOWN)
     drawn += [_other(name) for name in _others(run.metrics, taken)]
     order = (TRAINING, VALIDATION, SYSTEM)
+    drawn = [replace(chart, has_points=_has_points(chart, run.metrics)) for chart in drawn]
     return sorted(drawn, key=lambda chart: order.index(chart.group))
+
+
+def _has_points(chart: Chart, metrics: Mapping[str, Any]) -> bool:
+    lines = any(line.metric in metrics for line in chart.lines)
+    return lines or bool(chart.baselines and metrics.get("baselines"))
 
 
 def _loss(ended: str) -> Chart:

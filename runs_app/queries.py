@@ -36,6 +36,9 @@ LATE_FACTOR = 2.0
 LATE_SECONDS = 15.0
 """A shorter pause than this is nothing to look at."""
 
+MEBIBYTE = 1024 * 1024
+"""Readings of the machine are in these."""
+
 FAILURE_LINES = 12
 """Console lines that a failed run shows beside its reason."""
 
@@ -73,10 +76,11 @@ class DashboardPage:
     resume_step: int | None = about("Step a cancelled or failed run can go on from; else None.")
     turn: Turn | None = about("Its turn in the queue; None where it does not wait.")
     seconds: float | None = about("Running time so far or in all.")
-    newest: datetime | None = about("When the newest metric point was made; before it, any event.")
+    newest: datetime | None = about("When the newest metric point was made; None before it.")
     expected_seconds: float | None = about("How old it may get while the run runs; else None.")
     checkpoints: list[CheckpointLine] = about("Newest first; best.ckpt and last.ckpt on top.")
     artifacts: list[ArtifactLine] = about("Files other than checkpoints.")
+    disk_bytes: float | None = about("What its files take: at the newest reading, or in the end.")
     last_lines: Sequence[LogLine] = about("The end of the console, for a run that failed.")
     judgement: Judgement | None = about("Verdict and leak check; None before the run has ended.")
     standings: Standings = about("The model and the baselines on the validation part.")
@@ -105,6 +109,7 @@ def get_run(uid: str) -> TrainingRun:
 def dashboard(run: TrainingRun) -> DashboardPage:
     """Everything the panels of one run show, but its log and curves."""
     newest, expected = _newest_point(run)
+    checkpoints, artifacts = checkpoint_lines(run), _artifacts(run)
     return DashboardPage(
         run=run,
         metrics=run.metrics,
@@ -117,8 +122,9 @@ def dashboard(run: TrainingRun) -> DashboardPage:
         seconds=running_seconds(run),
         newest=newest,
         expected_seconds=expected,
-        checkpoints=checkpoint_lines(run),
-        artifacts=_artifacts(run),
+        checkpoints=checkpoints,
+        artifacts=artifacts,
+        disk_bytes=_disk_bytes(run, [*checkpoints, *artifacts]),
         last_lines=log_lines.newest(run.pk, up_to=run.last_seq, limit=FAILURE_LINES).lines
         if run.status == RunStatus.FAILED
         else [],
@@ -135,7 +141,7 @@ def _newest_point(run: TrainingRun) -> tuple[datetime | None, float | None]:
     own = run.events.filter(kind=EventKind.METRICS, attempt=run.attempt).order_by("-seq")
     times = list(own.values_list("at", flat=True)[:USUAL_POINTS])
     if not times:
-        return run.events.order_by("-seq").values_list("at", flat=True).first(), None
+        return None, None
     if run.status != RunStatus.RUNNING:
         return times[0], None
     pauses = [(a - b).total_seconds() for a, b in zip(times, times[1:], strict=False)]
@@ -148,6 +154,13 @@ def _progress(run: TrainingRun) -> float:
     if not (run.step and steps and epochs):
         return 0.0
     return min(run.step / (steps * epochs), 1.0)
+
+
+def _disk_bytes(run: TrainingRun, files: Sequence[CheckpointLine | ArtifactLine]) -> float | None:
+    if run.is_final:
+        return sum(file.size_bytes for file in files)
+    measured: float | None = run.metrics.get("run_disk_mb")
+    return None if measured is None else measured * MEBIBYTE
 
 
 def _artifacts(run: TrainingRun) -> list[ArtifactLine]:

@@ -19,6 +19,7 @@ CURVE_KINDS = (EventKind.METRICS, EventKind.STATUS)
 BACK_TO_STEP = "back_to_step"
 """In a status event: the fit goes on after this step, so that later points are superseded."""
 
+
 def finite(value: Any) -> float | None:
     """The value as a float, or None where it is missing or not finite (also as a JSON word)."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -17,6 +17,7 @@ from runs_app.views.detail import (
     run_cancel,
     run_delete,
     run_detail,
+    run_environment,
     run_live,
 )
 from runs_app.views.exports import (
@@ -71,6 +72,7 @@ urlpatterns = [
     path("runs/new/<slug:step>", builder, name="builder"),
     path("runs/<slug:uid>", run_detail, name="run_detail"),
     path("runs/<slug:uid>/live", run_live, name="run_live"),
+    path("runs/<slug:uid>/environment", run_environment, name="run_environment"),
     path("runs/<slug:uid>/log", run_log, name="run_log"),
     path("runs/<slug:uid>/log/search", run_log_search, name="run_log_search"),
     path("runs/<slug:uid>/report", run_report, name="run_report"),

@@ -12,8 +12,10 @@ from itertools import count
 from typing import Any
 
 from runs_app.choices import ArtifactKind, EventKind, RunStatus
+from runs_app.execution.run_directory import path_of
 from runs_app.forecasting.config.compose import compose_config
 from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.environment import ENVIRONMENT_FILE, Environment, Environments
 from runs_app.forecasting.evaluation.documents import (
     Comparison,
     LeakCheck,
@@ -81,6 +83,26 @@ def make_artifact(run: TrainingRun, path: str = "metrics.json", **fields: Any) -
     """One file of a run, as a row without a file."""
     facts = {"kind": ArtifactKind.METRICS, "size_bytes": 10, "created_at": MOMENT}
     return Artifact.objects.create(run=run, path=path, **(facts | fields))
+
+
+def write_environment(run: TrainingRun, **fields: Any) -> None:
+    """``environment.json`` of a run, with one attempt on a CPU; makes the run's directory."""
+    facts: dict[str, Any] = {
+        "attempt": 1, "at": MOMENT, "python": "3.11.7", "platform": "Linux", "torch": "2.13.0",
+        "device": "CPU", "devices": 1, "threads": 2, "processor": "x86", "compiled": False,
+        "packages": {"numpy": "2.0.0", "torch": "2.13.0"},
+        "code": {"commit": "c" * 40, "dirty": False, "diff_sha256": "", "core_sha256": "e" * 64},
+        "data": {"source": "x.csv", "source_sha256": "a", "candles_sha256": "b", "candles": 5},
+        "ledger": {
+            "decision_timeframe": "1m", "candles": 5, "decision_bars": 5, "warmup": 1, "tail": 1,
+            "gap": 1, "between": 1, "used": 1, "parts": (),
+        },
+        "purge_seconds": 60, "tries": 1,
+    }  # fmt: skip
+    directory = path_of(run.uid)
+    directory.mkdir(parents=True, exist_ok=True)
+    text = Environments(attempts=(Environment(**(facts | fields)),)).model_dump_json()
+    (directory / ENVIRONMENT_FILE).write_text(text)
 
 
 def make_data_set(**fields: Any) -> DataSet:

@@ -38,7 +38,8 @@ class PointsQuery(Schema):
         1000, ge=10, le=4000, description="Pixels: at most two points of a curve for each."
     )
     means: bool = Field(
-        False, description="Add the mean of what lies on each pixel, for a curve that is smoothed."
+        default=False,
+        description="Add the mean of what lies on each pixel, for a curve that is smoothed.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The curves of one run for a comparison, read from its blocks and thinned so that no spike is lost.
+"""The curves of one run for a comparison, out of its blocks, thinned so that no spike is lost.
 
 A hundred thousand steps are common and twenty runs are asked for at once: what a run had once read
 stays in memory until it has news.
@@ -121,9 +121,9 @@ class _Clock:
         own = run.events.filter(kind__in=CURVE_KINDS, seq__lte=run.last_seq)
         if run.attempt > 1:
             spans = own.values("attempt").annotate(first=Min("at"), last=Max("at"))
-            moments = spans.order_by("attempt").values_list("first", "last")
+            moments = list(spans.order_by("attempt").values_list("first", "last"))
         else:  # most runs, and no need to look at each of their events
-            moments = zip(_edge(own, "seq"), _edge(own, "-seq"), strict=True)
+            moments = list(zip(_edge(own, "seq"), _edge(own, "-seq"), strict=True))
         ends = [(milliseconds(first), milliseconds(last)) for first, last in moments]
         lengths = np.cumsum([0.0, *(last - first for first, last in ends)])
         self._began = np.array([first for first, _ in ends])

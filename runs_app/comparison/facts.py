@@ -11,6 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from runs_app.errors import ArtifactNotFound
+from runs_app.execution.run_directory import path_of
+from runs_app.forecasting.environment import Environment, read_environments
 from runs_app.forecasting.evaluation.documents import Comparison, Verdict
 from runs_app.forecasting.evaluation.report import Coverage
 from runs_app.forecasting.events import METRICS_FILE, REPORT_FILE
@@ -56,6 +58,11 @@ class Facts:
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
         return value
+
+    @cached_property
+    def environment(self) -> Environment | None:
+        """What its newest attempt trained with; None before it began."""
+        return next(iter(read_environments(path_of(self.run.uid))[::-1]), None)
 
     @cached_property
     def coverage(self) -> dict[float, float]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runs_app.comparison.facts import Facts
 from runs_app.forecasting.config.paths import FIELDS, get_path
+from runs_app.forecasting.environment import Environment
 from runs_app.series import finite
 
 SECTIONS: dict[str, str] = {
@@ -16,6 +17,8 @@ SECTIONS: dict[str, str] = {
     "loss": "Loss", "train": "Training", "costs": "Costs",
 }  # fmt: skip
 RUN_SECTION = "What the run found and became"
+ENVIRONMENT_SECTION = "What it trained with"
+ENVIRONMENT = "environment"
 
 ABSENT = "–"
 
@@ -63,8 +66,11 @@ def setting_groups(facts: Sequence[Facts], *, base: int | None, every: bool) -> 
         SettingGroup(title, tuple(row for row in shown if row.path.partition(".")[0] == section))
         for section, title in SECTIONS.items()
     ]
-    own = tuple(row for row in shown if row.path.partition(".")[0] not in SECTIONS)
-    return [group for group in (*groups, SettingGroup(RUN_SECTION, own)) if group.rows]
+    known = {*SECTIONS, ENVIRONMENT}
+    own = tuple(row for row in shown if row.path.partition(".")[0] not in known)
+    around = tuple(row for row in shown if row.path.partition(".")[0] == ENVIRONMENT)
+    groups += [SettingGroup(RUN_SECTION, own), SettingGroup(ENVIRONMENT_SECTION, around)]
+    return [group for group in groups if group.rows]
 
 
 def _found(facts: Sequence[Facts]) -> Iterator[tuple[str, str, str, list[Any]]]:
@@ -80,6 +86,18 @@ def _found(facts: Sequence[Facts]) -> Iterator[tuple[str, str, str, list[Any]]]:
             yield path, label, help_, values
     for path, label, help_, read in _OF_RUNS:
         yield path, label, help_, [read(one) for one in facts]
+    yield from _environments([one.environment for one in facts])
+
+
+def _environments(
+    found: Sequence[Environment | None],
+) -> Iterator[tuple[str, str, str, list[Any]]]:
+    for name, label, help_, read in _OF_ENVIRONMENTS:
+        values = [read(one) if one else _MISSING for one in found]
+        yield f"{ENVIRONMENT}.{name}", label, help_, values
+    for name in sorted({name for one in found if one for name in one.packages}):
+        versions = [one.packages.get(name, "none") if one else _MISSING for one in found]
+        yield f"{ENVIRONMENT}.packages.{name}", name, "Installed version.", versions
 
 
 _MISSING: Any = object()
@@ -123,7 +141,6 @@ _OF_RUNS: tuple[tuple[str, str, str, Any], ...] = (
          lambda one, part=part: _or_missing(one.of_file("samples", part)))
         for part in ("train", "validation", "test")
     ),
-    ("device", "Device", "Where it trained.", lambda one: _or_missing(one.latest.get("device"))),
     ("parameters", "Parameters", "Of the network.",
      lambda one: _or_missing(one.latest.get("parameters"))),
     ("kinship", "Made from", "The run whose settings or weights it took.", _kin),
@@ -132,16 +149,35 @@ _OF_RUNS: tuple[tuple[str, str, str, Any], ...] = (
 )  # fmt: skip
 
 
+def _commit(one: Environment) -> str:
+    return f"{one.code.commit[:12]}{', changed' if one.code.dirty else ''}"
+
+
+_OF_ENVIRONMENTS: tuple[tuple[str, str, str, Callable[[Environment], Any]], ...] = (
+    ("commit", "Commit", "Of the code; changed: files differed from it or were new.", _commit),
+    ("core", "Core's source", "SHA-256 of the code that trains, its first twelve letters.",
+     lambda one: one.code.core_sha256[:12]),
+    ("device", "Device", "Where it trained.", lambda one: one.device),
+    ("devices", "Devices", "", lambda one: one.devices),
+    ("threads", "Threads", "Of torch, in one process.", lambda one: one.threads),
+    ("compiled", "Compiled", "Whether the network was compiled.", lambda one: one.compiled),
+    ("processor", "Processor", "", lambda one: one.processor),
+    ("platform", "Platform", "", lambda one: one.platform),
+    ("python", "Python", "", lambda one: one.python),
+    ("torch", "torch", "", lambda one: one.torch),
+)  # fmt: skip
+
+
 _FOUND_OUT = frozenset(
-    {"fingerprint", "candles", "samples_train", "samples_validation", "samples_test", "device",
-     "parameters"}
+    {"fingerprint", "candles", "samples_train", "samples_validation", "samples_test", "parameters"}
 )  # fmt: skip
 
 
 def _row(path: str, label: str, help_: str, values: list[Any], base: int | None) -> SettingRow:
     keys = [_key(value) for value in values]
     # A run that has not found it out yet is not a run that differs.
-    counted = [key for key in keys if path not in _FOUND_OUT or key != _key(_MISSING)]
+    found_out = path in _FOUND_OUT or path.startswith(f"{ENVIRONMENT}.")
+    counted = [key for key in keys if not found_out or key != _key(_MISSING)]
     differs = len(set(counted)) > 1
     usual = _key(_MISSING) if not counted else Counter(counted).most_common(1)[0][0]
     if base is not None and keys[base] in counted:

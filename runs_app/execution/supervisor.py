@@ -134,7 +134,7 @@ class Supervisor:
         )
 
     def _watch(self, trainer: TrainerProcess, feed: Feed, config: RunConfig) -> Exit:
-        sampler = Sampler(self._slots.gpus)
+        sampler = Sampler(self._slots.gpus, self._directory)
         stall = StallWatch(
             self._directory, config.train.stall_minutes, lambda: feed.bytes_of_events
         )

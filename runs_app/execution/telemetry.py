@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -58,8 +59,9 @@ class Sampler:
     Of several GPUs it gives the memory of all and the mean utilisation.
     """
 
-    def __init__(self, gpus: Sequence[str]) -> None:
+    def __init__(self, gpus: Sequence[str], run_directory: Path) -> None:
         self._gpus = tuple(gpus)
+        self._directory = run_directory
         psutil.cpu_percent()  # the first call only sets the starting point
 
     def sample(self, pid: int | None) -> dict[str, Any]:
@@ -74,6 +76,7 @@ class Sampler:
             disk = read_disk()
             figures["disk_free_mb"] = round(disk.free / MIB)
             figures["disk_total_mb"] = round(disk.total / MIB)
+            figures["run_disk_mb"] = round(_bytes_below(self._directory) / MIB, 1)
         if pid is not None:
             figures["process_ram_mb"] = _tree_memory_mib(pid)
         return figures | self._gpu_figures()
@@ -142,6 +145,15 @@ def _mig_uuids(device: Any) -> list[str]:
             continue  # no instance stands at this index
         found.append(pynvml.nvmlDeviceGetUUID(instance))
     return found
+
+
+def _bytes_below(folder: Path) -> int:
+    """What the files of a run take on the disk now; one that goes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.lstat().st_blocks * 512  # POSIX counts blocks of 512 bytes
+    return total
 
 
 def _tree_memory_mib(pid: int) -> int:

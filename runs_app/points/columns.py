@@ -114,7 +114,7 @@ def means(points: Columns, limit: int) -> Columns:
     known = np.isfinite(points["value"])
     sums = np.add.reduceat(np.where(known, points["value"], 0.0), starts)
     counts = np.add.reduceat(known.astype(np.intp), starts)
-    middle = points[(starts + edges[1:]) // 2]
+    middle: Columns = points[(starts + edges[1:]) // 2]
     middle["value"] = np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
     return middle
 

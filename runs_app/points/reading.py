@@ -91,7 +91,7 @@ class Curve:
     """True where ``points`` are all there are."""
     abandoned: list[Piece] = field(default_factory=list)
     means: Columns = field(default_factory=nothing)
-    """At most ``Window.width`` means of equally many neighbours; empty where not wanted or exact."""
+    """At most ``Window.width``, each of equally many neighbours; none where not wanted or exact."""
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,19 @@ def size(value: Any) -> str:
 
 
 @register.filter
+def mebibytes(value: Any) -> str:
+    """A reading of the machine, in 1,048,576 bytes, as ``size`` writes bytes."""
+    number = as_float(value)
+    return ABSENT if number is None else size(number * 1024 * 1024)
+
+
+@register.filter
+def unbroken(label: str) -> SafeString | str:
+    """A forecaster's name that does not break at its hyphen: ``GARCH(1,1)-t`` is one word."""
+    return format_html('<span class="nowrap">{}</span>', label) if "-" in label else label
+
+
+@register.filter
 def duration(value: Any) -> str:
     """Seconds as the two largest units, such as ``2 h 5 min``; under a second ``0.4 s``."""
     seconds = as_float(value)

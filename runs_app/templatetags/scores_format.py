@@ -53,7 +53,8 @@ def growth(value: Any) -> str:
         return ABSENT
     if not math.isfinite(number):
         return not_finite(number)
-    return f"{100 * math.expm1(number):+,.2f}".replace("-", "−")
+    text = f"{100 * math.expm1(number):+,.2f}".replace("-", "−")
+    return "0.00" if text in ("+0.00", "−0.00") else text
 
 
 @register.filter

@@ -40,12 +40,25 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
         "axes": AXES,
         "chart_facts": _chart_facts(run, drawn),
         "panel": config_panel(run),
-        "environment": next(iter(read_environments(path_of(run.uid))[::-1]), None),
-        "seed": run.config.get("train", {}).get("seed"),
+        **_environment(run),
         "config_yaml": queries.config_yaml(run),
         "trash_days": settings.TRASH_DAYS,
     }
     return render(request, "runs/detail.html", context)
+
+
+def _environment(run: TrainingRun) -> dict[str, Any]:
+    return {
+        "environment": next(iter(read_environments(path_of(run.uid))[::-1]), None),
+        "seed": run.config.get("train", {}).get("seed"),
+    }
+
+
+@require_safe
+def run_environment(request: HtmxRequest, uid: str) -> HttpResponse:
+    """The panel of the environment alone, for a page that was open when training began."""
+    run = run_or_404(uid)
+    return render(request, "runs/_environment.html", _environment(run) | {"run": run})
 
 
 def _chart_facts(run: TrainingRun, drawn: list[Chart]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // One chart of a run: a card of the page, drawn by uPlot from the curves of its metrics.
 import { aligned, places } from "./curve_data.js";
-import { DASHES, axis, colourOf, css, format, legend } from "./plot_style.js";
+import { DASHES, LEGEND, axis, colourOf, css, format, legend } from "./plot_style.js";
 import { smoothed } from "./smoothing.js";
 
 const HEIGHT = 232;
@@ -41,6 +41,12 @@ function drawMarks(plot, words) {
   ctx.restore();
 }
 
+function spread(data) {
+  const [x] = data[0];
+  data[0] = [x - 1, x, x + 1];
+  for (let at = 1; at < data.length; at += 1) data[at] = [undefined, data[at][0], undefined];
+}
+
 export class Chart {
   // state: curves by metric, settings, zoom by axis, baselines, names, stepsPerEpoch; shared by all.
   constructor(spec, state, onZoom) {
@@ -74,6 +80,12 @@ export class Chart {
 
   get width() {
     return this.box.clientWidth;
+  }
+
+  // Shares and amounts are read against nothing and all.
+  get yScale() {
+    if (this.spec.unit === "%") return { range: [0, 100] };
+    return ["GB", "MB"].includes(this.spec.unit) ? { range: (_, __, most) => [0, most * 1.1 || 1] } : {};
   }
 
   get curves() {
@@ -124,11 +136,13 @@ export class Chart {
     const { data, words } = aligned([...found, ...past]);
     if (!data[0].length && across.length) data[0] = [0, 1];
     const filled = data[0].length > 0;
+    this.newest = data[0].at(-1);
+    if (data[0].length === 1 && across.length) spread(data); // a line needs two ends
     const levels = across.map(({ level }) => data[0].map(() => level));
     data.splice(1 + found.length, 0, ...levels);
     const empty = this.box.querySelector(".chart-empty");
     empty.hidden = filled;
-    if (this.curves.length && empty.dataset.none) empty.textContent = empty.dataset.none;
+    if (this.curves.length) empty.textContent = this.zoom ? "No points in this part." : empty.dataset.none;
     this.words = words;
     this.box.dataset.marks = [...words].map(([x, word]) => `${word} at ${this.axis} ${x}`).join("; ");
     this.tellCount();
@@ -171,10 +185,10 @@ export class Chart {
         drag: { x: true, y: false, setScale: false },
         bind: { dblclick: () => () => this.onZoom(this, null) },
       },
-      legend: { live: true },
+      legend: LEGEND,
       scales: {
         x: { time, range: (_, min, max) => this.zoom ?? (min === max ? [min - 1, max + 1] : [min, max]) },
-        y: log ? { distr: 3 } : this.spec.unit === "%" ? { range: [0, 100] } : {},
+        y: log ? { distr: 3 } : this.yScale,
       },
       axes: [xAxis, axis("")],
       hooks: {
@@ -182,7 +196,7 @@ export class Chart {
         setSelect: [(plot) => this.select(plot)],
       },
       series: [
-        { label: LABELS[this.axis], value: (plot, value, index, at) => legend(plot, value, index, at, write) },
+        { label: LABELS[this.axis], value: (_, value, __, at) => write(at === null ? this.newest : value) },
         ...shapes.map((one) => this.shape(one)),
       ],
     };

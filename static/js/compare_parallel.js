@@ -1,7 +1,7 @@
 // Parallel coordinates: an axis for each setting that differs and one for a score; a line per run.
 // Dragging along an axis keeps the runs that pass there; what is kept is also said in words.
 import { titled } from "./compare_scatter.js";
-import { mark, scale, shorten, svg, text, tickText } from "./svg_plot.js";
+import { mark, scale, shorten, svg, text } from "./svg_plot.js";
 
 const EDGE = { side: 70, top: 46, bottom: 18 };
 const LEAST_GAP = 118; // pixels between two axes; more axes than fit are scrolled
@@ -135,7 +135,7 @@ function scaleOf(axis, height) {
   const [bottom, top] = [height - EDGE.bottom, EDGE.top];
   if (axis.kind === "number") {
     const found = scale(known, bottom, top, wide(known));
-    return { ...found, ticks: found.ticks.map((value) => [tickText(value), found.place(value)]) };
+    return { ...found, ticks: found.ticks.map(([value, words]) => [words, found.place(value)]) };
   }
   const words = [...new Set(known)].sort();
   const place = (word) => top + ((words.indexOf(word) + 0.5) / words.length) * (bottom - top);

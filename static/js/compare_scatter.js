@@ -52,13 +52,13 @@ function plotOf(box, drawn, across, up, logs) {
   const x = scale(drawn.map((one) => one.x), EDGE.left, right, logs.x);
   const y = scale(drawn.map((one) => one.y), bottom, EDGE.top, logs.y);
   const plot = svg("svg", { width, height, role: "group", "aria-label": `${titled(up)} over ${titled(across)}, a mark per run` });
-  for (const at of x.ticks) {
+  for (const [at, words] of x.ticks) {
     const place = x.place(at);
-    plot.append(svg("line", { class: "grid", x1: place, x2: place, y1: EDGE.top, y2: bottom }), text(tickText(at), { x: place, y: bottom + 16, "text-anchor": "middle" }));
+    plot.append(svg("line", { class: "grid", x1: place, x2: place, y1: EDGE.top, y2: bottom }), text(words, { x: place, y: bottom + 16, "text-anchor": "middle" }));
   }
-  for (const at of y.ticks) {
+  for (const [at, words] of y.ticks) {
     const place = y.place(at);
-    plot.append(svg("line", { class: "grid", x1: EDGE.left, x2: right, y1: place, y2: place }), text(tickText(at), { x: EDGE.left - 8, y: place + 4, "text-anchor": "end" }));
+    plot.append(svg("line", { class: "grid", x1: EDGE.left, x2: right, y1: place, y2: place }), text(words, { x: EDGE.left - 8, y: place + 4, "text-anchor": "end" }));
   }
   plot.append(
     text(titled(across), { x: (EDGE.left + right) / 2, y: height - 6, "text-anchor": "middle" }),

@@ -30,5 +30,6 @@ const log = startConsole();
 startLogReader(root.dataset.uid, log);
 startLive(root, (batch) => {
   onPoints(batch.points);
+  if (batch.points?.back) document.getElementById("panel-environment").dispatchEvent(new Event("fit-started"));
   log.update();
 });

@@ -1,12 +1,15 @@
 // How every plot looks: numbers, axes, the legend, and the colours of the theme.
 export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+// As the pages write it: U+2212, which is as wide as a plus.
+const minus = (text) => text.replaceAll("-", "−");
+
 export function format(value) {
   if (value === null || value === undefined) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size < 1e-4 || size >= 1e5) return value.toExponential(2);
-  return size >= 1000 ? value.toFixed(0) : value.toPrecision(4);
+  if (size < 1e-4 || size >= 1e9) return minus(value.toExponential(2));
+  return minus(size >= 1000 ? value.toLocaleString("en", { maximumFractionDigits: 0 }) : value.toPrecision(4));
 }
 
 export const compact = (value, digits = 3) => {
@@ -18,13 +21,21 @@ export const compact = (value, digits = 3) => {
   return String(Number(value.toPrecision(digits + 3)));
 };
 
-// As many digits as tell the ticks of one axis apart.
-function ticks(splits) {
-  for (let digits = 3; ; digits += 1) {
-    const texts = splits.map((value) => (value === null ? "" : compact(value, digits)));
-    const known = texts.filter(Boolean);
-    if (digits >= 9 || new Set(known).size === known.length) return texts;
-  }
+const MOST_DIGITS = 10;
+
+// The ticks of one axis as they are and with equally many digits: 13.80, 13.85, 13.90.
+export function ticks(splits) {
+  const known = splits.filter((value) => value !== null);
+  const steps = known.slice(1).map((value, at) => value - known[at]);
+  const top = Math.max(...known.map(Math.abs));
+  const even = Math.max(...steps) < 1.5 * Math.min(...steps);
+  if (!even || top < 1e-4) return splits.map((value) => (value === null ? "" : minus(compact(value))));
+  const [unit, suffix] = top >= 1e6 ? [1e6, "M"] : [1, ""];
+  const needed = (digits) => known.every((value) => Math.abs((value / unit) * 10 ** digits - Math.round((value / unit) * 10 ** digits)) < 1e-4);
+  let digits = 0;
+  while (digits < MOST_DIGITS && !needed(digits)) digits += 1;
+  const write = (value) => (value / unit).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return splits.map((value) => (value === null ? "" : `${minus(write(value))}${value === 0 ? "" : suffix}`));
 }
 
 // Without the pointer on the chart the legend shows the newest values.
@@ -32,6 +43,19 @@ export function legend(plot, value, index, at, write) {
   const shown = at === null ? plot.data[index].findLast((known) => known !== null && known !== undefined) : value;
   return shown === null || shown === undefined ? "–" : write(shown);
 }
+
+// Without the pointer nothing: the last value of a histogram is no more than any other.
+export const pointed = (plot, value, index, at, write) =>
+  at === null || value === null || value === undefined ? "" : write(value);
+
+// uPlot draws the keys of a legend as boxes; those of broken lines are broken, too.
+export const LEGEND = {
+  live: true,
+  markers: { dash: (plot, index) => (plot.series[index].dash ? (plot.series[index].dash[0] > 4 ? "dashed" : "dotted") : "solid") },
+};
+
+// An axis up the side with words, what its numbers mean.
+export const sideAxis = (label) => ({ ...axis(""), label, labelSize: 18 });
 
 export function axis(label) {
   const grid = css("--chart-grid");

@@ -1,5 +1,6 @@
 // Draws the plots of a report from the numbers in the page, and hands them out as PNG.
 import { breakdown, coverage, equity, fan, pit, reliability } from "./report_plots.js";
+import { LEGEND } from "./plot_style.js";
 import { savePng } from "./save_plot.js";
 
 const HEIGHT = { fan: 380 };
@@ -26,7 +27,7 @@ function draw(card) {
   const made = PLOTS[name](report, names);
   drawn.get(card)?.plot.destroy();
   const size = { width: box.clientWidth, height: HEIGHT[name] ?? 260 };
-  const plot = new uPlot({ ...size, cursor: { drag: { x: true, y: false } }, ...made.options }, made.data, box);
+  const plot = new uPlot({ ...size, legend: LEGEND, cursor: { drag: { x: true, y: false } }, ...made.options }, made.data, box);
   if (made.first) plot.setScale("x", { min: made.first[0], max: made.first[1] });
   drawn.set(card, { plot, made, height: size.height });
 }

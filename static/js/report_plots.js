@@ -1,6 +1,6 @@
 // The plots of a report: what uPlot draws. Their tables come from the server (services/plot_tables).
 // Canvas hooks draw what uPlot has no series for: candles, bands of chance, error bars.
-import { DASHES, axis, colourOf, compact, css, format, legend } from "./plot_style.js";
+import { DASHES, axis, colourOf, css, format, legend, pointed, sideAxis, ticks } from "./plot_style.js";
 
 const SHOWN_FIRST = 60; // decisions of the fan, before anybody zooms
 const BASIS_POINT = 1e-4;
@@ -12,11 +12,14 @@ const UNITS = {
 
 const number = (value) => (typeof value === "number" ? value : null); // "NaN" is a gap
 const iso = (ms) => new Date(ms).toISOString();
-const shown = (unit = "") => (plot, value, index, at) =>
+const newest = (unit = "") => (plot, value, index, at) =>
   legend(plot, value, index, at, (known) => `${format(known)}${unit}`);
+// What stands at the pointer's place; until it comes, what to do.
+const place = (write) => (plot, value, index, at) => (at === null ? "point at the plot" : write(value));
+const here = (plot, value, index, at) => pointed(plot, value, index, at, format);
 
 function line(label, colour, more = {}) {
-  return { label, stroke: css(colour), width: 1.75, spanGaps: true, points: { show: false }, value: shown(), ...more };
+  return { label, stroke: css(colour), width: 1.75, spanGaps: true, points: { show: false }, value: here, ...more };
 }
 
 function forecasterLine(key, names, more = {}) {
@@ -51,8 +54,8 @@ const timeLabel = {
     legend(plot, value, index, at, (ms) => iso(ms).slice(0, 16).replace("T", " ")),
 };
 
-function numberOptions(label, range) {
-  return { scales: { x: { time: false, range } }, axes: [axis(label), axis("")] };
+function numberOptions(label, side, range) {
+  return { scales: { x: { time: false, range } }, axes: [axis(label), sideAxis(side)] };
 }
 
 // Shades what lies between two values of y over the whole width, and marks a third.
@@ -128,8 +131,8 @@ function withCandles({ time, high, low }, plot, least, most) {
 
 export function fan({ fan: chart }) {
   const x = [...new Set([...chart.time, ...chart.target_time])].sort((a, b) => a - b);
-  const place = new Map(chart.target_time.map((time, at) => [time, at]));
-  const at = (values) => x.map((time) => (place.has(time) ? number(values[place.get(time)]) : null));
+  const places = new Map(chart.target_time.map((time, at) => [time, at]));
+  const at = (values) => x.map((time) => (places.has(time) ? number(values[places.get(time)]) : null));
   const edges = chart.levels.map((level, index) => ({ level, values: chart.quantiles[index] }));
   const pairs = edges.slice(0, Math.floor(edges.length / 2)).map((_, low) => [low, edges.length - 1 - low]);
   const percent = (level) => `${Number((100 * level).toPrecision(4))} %`;
@@ -141,9 +144,9 @@ export function fan({ fan: chart }) {
       ...timeOptions(),
       series: [
         timeLabel,
-        ...edges.map(({ level }) => line(percent(level), "--chart-val", { width: 0, stroke: "transparent" })),
-        line(edges.length ? "median" : "forecast", "--chart-val", { width: 1.25 }),
-        line("came", "--chart-came", { width: 0, points: { show: true, size: 5, fill: css("--chart-came"), stroke: css("--chart-came") } }),
+        ...edges.map(({ level }) => line(percent(level), "--chart-val", { width: 0, stroke: "transparent", value: newest() })),
+        line(edges.length ? "median" : "forecast", "--chart-val", { width: 1.25, value: newest() }),
+        line("came", "--chart-came", { width: 0, value: newest(), points: { show: true, size: 5, fill: css("--chart-came"), stroke: css("--chart-came") } }),
       ],
       bands: pairs.map(([low, high]) => ({ series: [high + 1, low + 1], fill: `${band}2b` })),
       hooks: { draw: [candles(chart)] },
@@ -166,8 +169,8 @@ export function pit({ pit: section }, names) {
       : forecasterLine(forecaster, names));
   return {
     options: {
-      ...numberOptions("place of the outcome in the forecast", () => [0, 1]),
-      series: [{ label: "from", value: shown() }, ...series],
+      ...numberOptions("place of the outcome in the forecast", "outcomes, 1 is even", () => [0, 1]),
+      series: [{ label: "at", value: place(format) }, ...series],
       hooks: { drawAxes: [shade(section.low / section.expected, section.high / section.expected, 1)] },
     },
     data: [middles, ...shares],
@@ -188,10 +191,10 @@ export function coverage({ coverage: rows }, names) {
       scales: { x: { time: false, range: () => [-0.5, nominals.length - 0.5] }, y: { range: () => [-1.1 * width, 1.1 * width] } },
       axes: [
         { ...axis("nominal coverage"), splits: () => nominals.map((_, at) => at), values: () => nominals.map((nominal) => `${100 * nominal} %`) },
-        axis(""),
+        sideAxis("percentage points"),
       ],
       series: [
-        { label: "nominal", value: (plot, value, index, at) => (at === null ? "" : `${100 * nominals[Math.round(value)]} %`) },
+        { label: "nominal", value: place((value) => `${100 * nominals[Math.round(value)]} %`) },
         ...forecasters.map((key) => forecasterLine(key, names, { paths: () => null, points: { show: true, size: key === "model" ? 9 : 7, fill: css(colourOf(key)), stroke: css(colourOf(key)) } })),
       ],
       hooks: { drawAxes: [shade(0, 0, 0)], draw: [errorBars(cells, places, forecasters)] },
@@ -234,9 +237,9 @@ export function reliability(direction) {
     return {
       options: {
         scales: { x: { time: false, range: () => [from, to] }, y: { range: () => [from, to] } },
-        axes: [axis("probability said"), axis("")],
+        axes: [axis("probability said"), sideAxis("share that came")],
         series: [
-          { label: "said", value: shown() },
+          { label: "said", value: place(format) },
           ...ours.map((curve) => line(label(curve), ...look(curve))),
           line("honest", "--chart-base", { width: 1, dash: [2, 3] }),
         ],
@@ -251,7 +254,7 @@ export function breakdown(by) {
     const part = breakdowns.find((one) => one.by === by);
     const [label, factor] = UNITS[part.score] ?? [part.score, 1];
     const forecasters = Object.keys(part.scores);
-    const place = part.labels.map((_, at) => at);
+    const at = part.labels.map((_, index) => index);
     const values = (key) => part.scores[key].map((value) => (number(value) === null ? null : value * factor));
     const dots = (key) => ({ show: true, size: key === "model" ? 7 : 5, fill: css(colourOf(key)), stroke: css(colourOf(key)) });
     const every = part.labels.length > 12 ? 3 : 1;
@@ -259,15 +262,15 @@ export function breakdown(by) {
       options: {
         scales: { x: { time: false, range: () => [-0.5, part.labels.length - 0.5] } },
         axes: [
-          { ...axis(by === "hour" ? "hour, UTC" : "volatility"), splits: () => place.filter((at) => at % every === 0), values: (_, splits) => splits.map((at) => part.labels[at]) },
-          axis(""),
+          { ...axis(by === "hour" ? "hour, UTC" : "volatility"), splits: () => at.filter((index) => index % every === 0), values: (_, splits) => splits.map((index) => part.labels[index]) },
+          sideAxis(label),
         ],
         series: [
-          { label: by, value: (plot, value, index, at) => (at === null ? label : `${part.labels[value]}, ${part.rows[value]} rows`) },
+          { label: by, value: place((value) => `${part.labels[value]}, ${part.rows[value].toLocaleString("en")} rows`) },
           ...forecasters.map((key) => forecasterLine(key, names, { spanGaps: false, points: dots(key) })),
         ],
       },
-      data: [place, ...forecasters.map(values)],
+      data: [at, ...forecasters.map(values)],
     };
   };
 }
@@ -284,12 +287,12 @@ export function equity({ equity: curve }) {
   return {
     options: {
       ...timeOptions(),
-      axes: [timeAxis(), { ...axis(""), values: (_, splits) => splits.map((value) => `${compact(value)} %`) }],
+      axes: [timeAxis(), { ...axis(""), values: (_, splits) => ticks(splits).map((text) => text && `${text} %`) }],
       series: [
         timeLabel,
         ...rules.map((rule) => {
           const [label, colour, dash] = RULES[rule] ?? [rule, "--chart-base", undefined];
-          return line(label, colour, { dash, value: shown(" %") });
+          return line(label, colour, { dash, value: newest(" %") });
         }),
       ],
     },

@@ -1,5 +1,5 @@
 // What small plots in SVG share: elements, scales with round ticks, and a mark per run.
-import { compact } from "./plot_style.js";
+import { compact, ticks } from "./plot_style.js";
 
 export function svg(name, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -23,8 +23,14 @@ export function scale(values, from, to, log) {
       const at = low + ((place - from) / (to - from)) * (high - low);
       return log ? 10 ** at : at;
     },
-    ticks: log ? logTicks(low, high) : linearTicks(low, high),
+    ticks: labelled(log ? logTicks(low, high) : linearTicks(low, high)),
   };
+}
+
+// Each tick as [value, text].
+function labelled(values) {
+  const texts = ticks(values);
+  return values.map((value, at) => [value, texts[at]]);
 }
 
 export function linearTicks(low, high) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 
@@ -18,9 +19,13 @@ MILLION = 1_000_000
 SPIKE = 777_777
 WATCH = """() => {
   window.seen = { shift: 0, longest: 0 };
+  window.moved = [];
   new PerformanceObserver((list) => {
-    const moved = list.getEntries().filter((entry) => !entry.hadRecentInput);
-    for (const { value } of moved) window.seen.shift += value;
+    for (const { value, sources, hadRecentInput } of list.getEntries()) {
+      if (hadRecentInput) continue;
+      window.seen.shift += value;
+      window.moved.push(...sources.map(({ node }) => (node?.outerHTML ?? "").slice(0, 120)));
+    }
   }).observe({ type: "layout-shift", buffered: true });
   new PerformanceObserver((list) => {
     const durations = list.getEntries().map(({ duration }) => duration);
@@ -106,18 +111,59 @@ def test_what_a_reader_chose_stays(page: Page, run: ScriptedRun) -> None:
     expect(page.locator("[data-chart=grad_norm]")).to_be_hidden()
 
 
-def test_live_points_move_nothing(page: Page, run: ScriptedRun) -> None:
-    run.steps(1, 30, 1.0, epoch=1)
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "narrow"])
+def test_live_points_move_nothing(page: Page, run: ScriptedRun, size: tuple[int, int]) -> None:
+    """Neither the first ones nor those with which validations begin, wherever the page is read."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    open_page(page, run, drawn=False)
+    page.evaluate("window.seen.shift = 0; window.moved = []")
+    run.steps(1, 30, 1.0)
+    step = page.locator("#panel-metrics [data-metric=step]")
+    expect(step).to_have_text("30", timeout=SOON_MS)
+    for place in ("#chart-loss", "#chart-val_nll", "#panel-checkpoints"):
+        page.locator(place).evaluate("place => place.scrollIntoView({ block: 'center' })")
+        page.wait_for_timeout(500)
+        for _ in range(3):
+            first = int(step.inner_text().replace(",", "")) + 1
+            run.steps(first, first + 19, 0.8, epoch=1 + first // 20)
+            run.say([f"lines of step {first}"])
+            expect(step).to_have_text(str(first + 19), timeout=SOON_MS)
+    assert page.evaluate("window.seen.shift") < 0.02, page.evaluate("window.moved")
+
+
+def test_a_long_run_is_watched_without_a_frozen_tab(page: Page, run: ScriptedRun) -> None:
+    """A hundred thousand points, then thousands live: what is kept and drawn stays bounded."""
+    run.fill(100_000, 77_777)
     open_page(page, run)
+    page.locator("#chart-controls [name=smooth]").fill("0.6")
+    page.evaluate("window.seen = { shift: 0, longest: 0 }")
+    for first in range(100_001, 106_001, 500):
+        run.steps(first, first + 499, 0.5)
     count = page.locator("[data-count-of=loss]")
-    expect(count).to_have_text("31 points", timeout=SOON_MS)
-    page.evaluate("window.seen.shift = 0")
-    for first in range(31, 91, 20):
-        run.steps(first, first + 19, 0.8, epoch=1 + first // 20)
-        run.say([f"lines of step {first}"])
-        told = 31 + (first + 19 - 30) + (first + 19 - 30) // 20
-        expect(count).to_have_text(f"{told} points", timeout=SOON_MS)
-    assert page.evaluate("window.seen.shift") < 0.02
+    expect(count).to_have_text(re.compile("of 106,000 points$"), timeout=SOON_MS)
+    seen = page.evaluate("window.seen")
+    assert seen["shift"] < 0.02
+    # The budget is 200 ms on a machine of its own; here the browser waits for other processes too.
+    assert seen["longest"] < 1000
+    drawn = int(count.inner_text().split()[0].replace(",", ""))
+    assert drawn <= 2 * 1280 + 2000, "what is drawn grows with the run"
+
+
+def test_what_is_smoothed_is_the_whole_curve(page: Page, run: ScriptedRun) -> None:
+    """One spike among a thousand points of its bucket hardly lifts their mean."""
+    run.fill(200_000, 77_777)
+    open_page(page, run)
+    with page.expect_response(lambda answer: "means=true" in answer.url):
+        page.locator("#chart-controls [name=smooth]").fill("0.6")
+    loss = page.locator("#chart-loss")
+    expect(loss.locator(".u-legend")).to_contain_text("train, each point")
+    page.locator("[data-chart=loss] summary").click()
+    with page.expect_download() as saved:
+        page.locator("[data-chart=loss] [data-chart-do=csv]").click()
+    rows = list(csv.DictReader(saved.value.path().open()))
+    late = [row for row in rows if float(row["step"]) > 50_000]
+    assert max(float(row["train, each point"]) for row in late if row["train, each point"]) == 9.0
+    assert max(float(row["train"]) for row in late if row["train"]) < 0.5
 
 
 def test_a_long_log_is_searched_and_read_at_any_line(page: Page, run: ScriptedRun) -> None:

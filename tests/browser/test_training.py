@@ -80,6 +80,8 @@ def test_six_steps_a_live_run_and_its_checkpoint(
     expect(step).not_to_have_text("–", timeout=TRAINED_MS)
     first = step.inner_text()
     expect(step).not_to_have_text(first, timeout=SOON_MS)
+    expect(page.locator("#panel-environment")).to_contain_text("Python, torch")
+    expect(page.locator("[data-metric=disk]")).to_contain_text("MB")
     status = page.locator("#run-header [data-run-status]")
     expect(status).to_have_text("Completed", timeout=TRAINED_MS)
     assert page.evaluate("window.sameDocument"), "the page was loaded again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -177,10 +178,13 @@ def test_the_sweep_takes_up_the_lost_and_wakes_the_waiting(
     assert set(woken) == {lost.pk, waiting.pk}
 
 
-def test_samples_of_a_machine_without_gpu_say_so() -> None:
-    sample = telemetry.Sampler([]).sample(None)
+def test_samples_of_a_machine_without_gpu_say_so(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").write_bytes(b"x" * 3 * telemetry.MIB)
+    sample = telemetry.Sampler([], tmp_path).sample(None)
 
     assert sample["ram_total_mb"] >= sample["ram_mb"] > 0
     assert 0 <= sample["cpu_percent"] <= 100
     assert "No NVIDIA GPU" in sample["gpu_note"]
     assert "gpu_memory_mb" not in sample
+    assert 3 <= sample["run_disk_mb"] < 3.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,7 +47,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 
 def gpu_part(uuid: str) -> dict[str, Any]:
-    sample = telemetry.Sampler([uuid]).sample(None)
+    sample = telemetry.Sampler([uuid], Path("none")).sample(None)
     return {name: value for name, value in sample.items() if name.startswith("gpu")}
 
 

@@ -14,7 +14,7 @@ from runs_app.comparison.scores import ScoreRow
 from runs_app.comparison.settings import SettingRow
 from runs_app.comparison.wish import Wish
 from runs_app.models import TrainingRun
-from tests.factories import MOMENT, make_run
+from tests.factories import MOMENT, make_run, write_environment
 from tests.runs_app.comparison.conftest import MakeScored
 
 
@@ -51,6 +51,26 @@ def test_the_odd_one_is_marked_or_what_differs_from_the_baseline(make_scored: Ma
     assert marked == [False, False, True]
     against = page_of(*runs, base=runs[2].uid)
     assert [cell.odd for cell in settings(against)["train.seed"].cells] == [True, True, False]
+
+
+def test_surroundings_are_compared_where_they_are_known(make_scored: MakeScored) -> None:
+    """Two runs that differ in one package and in the state of their code; a third has not begun."""
+    first, second, waits = make_scored("one"), make_scored("two"), make_run(name="waits")
+    write_environment(first)
+    code = {"commit": "c" * 40, "dirty": True, "diff_sha256": "f", "core_sha256": "e" * 64}
+    write_environment(second, packages={"numpy": "1.9.0", "torch": "2.13.0"}, code=code)
+    found = settings(page_of(first, second, waits))
+    assert [path for path in found if path.startswith("environment.")] == [
+        "environment.commit", "environment.packages.numpy",
+    ]  # fmt: skip
+    assert [cell.text for cell in found["environment.commit"].cells] == [
+        "c" * 12, f"{'c' * 12}, changed", "–",
+    ]  # fmt: skip
+    numpy = found["environment.packages.numpy"]
+    assert [cell.text for cell in numpy.cells] == ["2.0.0", "1.9.0", "–"]
+    assert [cell.odd for cell in numpy.cells] == [False, True, False]
+    every = settings(page_of(first, second, every=True))
+    assert [cell.text for cell in every["environment.device"].cells] == ["CPU", "CPU"]
 
 
 def test_a_setting_of_an_older_schema_is_shown_by_its_path(make_scored: MakeScored) -> None:

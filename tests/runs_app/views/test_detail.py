@@ -70,7 +70,7 @@ def test_numbers_have_units(browser: Client, make_run: MakeRun) -> None:
     assert 'data-metric="val_nll">−5.000</span><small> nats' in page
     assert 'data-metric="val_crps">5.123</span><small> bp' in page
     assert "2.00e−4" in page
-    assert "1.5</span><small> min" in page
+    assert 'title="1.5 minutes">1 min 30 s</span>' in page
     assert "No GPU was found." in page
     assert "1,200" in page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +17,14 @@ from runs_app.config_panel import config_panel
 from runs_app.execution.run_directory import path_of
 from runs_app.models import TrainingRun
 from runs_app.services import previews
-from tests.factories import make_artifact, make_completed_run, make_config, make_running_run
+from tests.factories import (
+    make_artifact,
+    make_checkpoint,
+    make_completed_run,
+    make_config,
+    make_running_run,
+    write_environment,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -129,5 +137,51 @@ def test_charts_say_why_they_are_absent() -> None:
     assert not known["learning_rate"].absent
     assert known["val_new"].group == "validation"
     assert "name" not in known
+    assert known["learning_rate"].has_points
+    assert not known["loss"].has_points
+    assert known["loss"].nothing == "The curve begins with the first step."
+    assert known["val_crps"].nothing == "The baselines come before the first step."
     ended = {chart.key: chart for chart in charts(make_completed_run(status=RunStatus.FAILED))}
-    assert ended["loss"].absent == "No loss was reported."
+    assert ended["loss"].absent == ended["loss"].nothing == "No loss was reported."
+
+
+def test_a_chart_that_has_points_is_read_and_not_waited_for(client: Client) -> None:
+    client.defaults["HTTP_ACCEPT"] = "text/html"
+    run = make_running_run(metrics={"train_loss": 1.0, "cpu_percent": 3.0})
+    page = client.get(f"/runs/{run.uid}").content.decode()
+    boxes = dict(re.findall(r'id="chart-(\w+)".*?<div class="chart-empty"[^>]*>(.*?)</div>', page))
+    assert "Reading the curve" in boxes["loss"]
+    assert "Reading the curve" in boxes["cpu_percent"]
+    assert boxes["learning_rate"] == "The curve begins with the first step."
+
+
+def test_the_environment_comes_when_training_begins(client: Client) -> None:
+    client.defaults["HTTP_ACCEPT"] = "text/html"
+    run = make_running_run()
+    before = client.get(f"/runs/{run.uid}/environment").content.decode()
+    assert "Known when training begins" in before
+    assert 'hx-trigger="fit-started"' in before
+    write_environment(run, device="A GPU")
+    assert "A GPU" in client.get(f"/runs/{run.uid}/environment").content.decode()
+    assert client.get("/runs/none/environment").status_code == 404
+
+
+def test_the_page_says_what_a_run_takes_on_the_disk(client: Client) -> None:
+    client.defaults["HTTP_ACCEPT"] = "text/html"
+    live = make_running_run(metrics={"run_disk_mb": 2.5})
+    assert 'data-metric="disk">2.62 MB' in client.get(f"/runs/{live.uid}").content.decode()
+    ended = make_completed_run(metrics={"run_disk_mb": 2.5})
+    make_artifact(ended, size_bytes=3_000_000)
+    make_checkpoint(ended, size_bytes=1_500_000)
+    assert 'data-metric="disk">4.5 MB' in client.get(f"/runs/{ended.uid}").content.decode()
+
+
+def test_a_failure_says_why_before_all_else(client: Client) -> None:
+    """And offers one way to go on, not two names for it."""
+    client.defaults["HTTP_ACCEPT"] = "text/html"
+    run = make_completed_run(status=RunStatus.FAILED, reason="killed", message="It was killed.")
+    make_checkpoint(run, step=90)
+    page = client.get(f"/runs/{run.uid}").content.decode()
+    assert page.index("It was killed.") < page.index("Not judged")
+    assert "Retry from step 90" in page
+    assert "Resume from step" not in page
