@@ -34,6 +34,7 @@ from runs_app.views.leak_checks import leak_check
 from runs_app.views.log import run_log, run_log_search
 from runs_app.views.notifications import (
     bell,
+    newest,
     notification_read,
     notifications,
     notifications_read,
@@ -103,6 +104,7 @@ urlpatterns = [
     path("queue/slots/<str:host>/<str:name>/undrain", slot_undrain, name="slot_undrain"),
     path("notifications", notifications, name="notifications"),
     path("notifications/bell", bell, name="bell"),
+    path("notifications/newest", newest, name="notifications_newest"),
     path("notifications/read", notifications_read, name="notifications_read"),
     path("notifications/<int:pk>/read", notification_read, name="notification_read"),
     path("groups", group_list, name="group_list"),
