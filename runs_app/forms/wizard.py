@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,6 +129,17 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
             if step_of(path) is None
         ],
     )
+
+
+def told(faults: Iterable[FieldError]) -> list[tuple[Step | None, str]]:
+    """Faults as sentences that begin with the field's label, each with the step that has it."""
+    found = []
+    for fault in faults:
+        step = step_of(fault.path)
+        known = step is not None and fault.path in step.all_paths
+        label = build_field(fault.path, "").label if known else fault.path
+        found.append((step, f"{label} {fault.message}".strip()))
+    return found
 
 
 def wrong_on(step: Step, errors: Errors) -> bool:

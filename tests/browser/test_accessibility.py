@@ -53,6 +53,7 @@ PAGES: dict[str, Callable[[dict[str, str]], list[str]]] = {
 
 NO_PAGES = {
     "alive", "new", "rows", "run_live", "run_queue", "artifact", "bell", "export",
+    "notifications_newest",
     "run_cancel", "run_resume", "run_retry", "run_clone", "run_branch", "run_delete",
     "checkpoint_pin", "checkpoint_unpin", "run_restore", "run_purge",
     "trash_empty", "trash_compare", "queue_pause", "queue_resume", "slot_drain", "slot_undrain",
