@@ -39,6 +39,7 @@ from runs_app.views.notifications import (
     notifications,
     notifications_read,
 )
+from runs_app.views.passports import passport_open
 from runs_app.views.predictions import export, prediction, predictions
 from runs_app.views.previews import preview
 from runs_app.views.queue import (
@@ -66,6 +67,7 @@ urlpatterns = [
     path("runs/views", view_save, name="view_save"),
     path("runs/views/<int:pk>/delete", view_delete, name="view_delete"),
     path("runs/new", new, name="new"),
+    path("runs/new/passport", passport_open, name="passport_open"),
     path("runs/new/rows", rows, name="rows"),
     path("runs/new/preview/<slug:what>", preview, name="preview"),
     path("runs/new/drafts/<slug:draft_id>/delete", draft_delete, name="draft_delete"),
