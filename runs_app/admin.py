@@ -93,6 +93,7 @@ class TrainingRunAdmin(ReadOnly):
     list_display = (
         "uid",
         "name",
+        "tag_words",
         "badge",
         "outcome",
         "reason",
@@ -106,8 +107,8 @@ class TrainingRunAdmin(ReadOnly):
         "status", "outcome", ReasonFilter, "priority", DataSetFilter, "kinship",
         ("trashed_at", admin.EmptyFieldListFilter), "created_at",
     )  # fmt: skip
-    search_fields = ("uid", "name", "message", "worker")
-    search_help_text = "Id, name, message or worker."
+    search_fields = ("uid", "name", "tags", "note", "message", "worker")
+    search_help_text = "Id, name, tag, note, message or worker."
     show_full_result_count = False
     date_hierarchy = "created_at"
     inlines = (CheckpointLines, ArtifactLines)
@@ -123,6 +124,11 @@ class TrainingRunAdmin(ReadOnly):
         match = request.resolver_match
         listed = match is not None and (match.url_name or "").endswith("_changelist")
         return runs.defer(*HEAVY) if listed else runs
+
+    @admin.display(description="tags", ordering="tags")
+    def tag_words(self, run: TrainingRun) -> str:
+        """The tags, parted by commas; the note stands on the page of the run."""
+        return ", ".join(run.tag_list)
 
     @admin.display(description="validation loss", ordering="val_loss")
     def loss(self, run: TrainingRun) -> str:

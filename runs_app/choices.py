@@ -75,6 +75,16 @@ class JobState(models.TextChoices):
 JOB_FINAL = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
+JOB_COLOURS: dict[str, str] = {
+    JobState.WAITING: "secondary",
+    JobState.WORKING: "blue",
+    JobState.DONE: "green",
+    JobState.FAILED: "red",
+    JobState.CANCELLED: "yellow",
+}
+"""Tabler colour of each state's badge."""
+
+
 class JobKind(models.TextChoices):
     """What short work a job is."""
 

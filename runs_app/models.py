@@ -10,6 +10,7 @@ from runs_app import notification_models  # noqa: F401  Django finds its tables 
 from runs_app.choices import (
     COLOURS,
     FINAL,
+    JOB_COLOURS,
     JOB_FINAL,
     LIVE,
     ArtifactKind,
@@ -28,6 +29,7 @@ from runs_app.queue_models import Slot as Slot
 from runs_app.queue_models import Worker as Worker
 from runs_app.run_sets import BEST_SCORES as BEST_SCORES
 from runs_app.run_sets import LISTED as LISTED
+from runs_app.run_sets import MAX_NOTE as MAX_NOTE
 from runs_app.run_sets import RunSet
 from runs_app.saved_views import SavedView as SavedView
 
@@ -79,6 +81,9 @@ class TrainingRun(models.Model):
     message = models.TextField(blank=True, help_text="Why it ended, one readable sentence.")
     tags = models.CharField(
         max_length=400, blank=True, help_text="In commas, those around it too: ,first,second,"
+    )
+    note = models.CharField(
+        max_length=MAX_NOTE, blank=True, help_text="What a person wants to remember of it."
     )
     preset = models.CharField(max_length=32, blank=True, help_text="As in its config.")
     data_set = models.ForeignKey(
@@ -218,6 +223,7 @@ class TrainingRun(models.Model):
                 name="run_ended",
             ),
             models.Index(fields=("tags",), condition=~models.Q(tags=""), name="run_tags"),
+            models.Index(fields=("note",), condition=~models.Q(note=""), name="run_note"),
         )
 
     def __str__(self) -> str:
@@ -339,6 +345,11 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.uid}"
+
+    @property
+    def colour(self) -> str:
+        """Tabler colour of its state's badge."""
+        return JOB_COLOURS[self.state]
 
     @property
     def is_final(self) -> bool:

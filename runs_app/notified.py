@@ -13,6 +13,8 @@ from runs_app.choices import NotificationKind
 from runs_app.notification_models import Notification
 
 PER_PAGE = 50
+IN_LIST = 6
+"""Notifications in the list that the bell opens."""
 COUNT_TO = 100
 """The bell counts no further."""
 
@@ -31,6 +33,23 @@ class NotificationPage:
     """The largest number when it was read: what came since is not marked as read."""
     channels: list[str]
     """Ways outwards that are set up, in words."""
+
+
+@dataclass(frozen=True)
+class NewestTold:
+    """The list that the bell opens, the newest first."""
+
+    told: list[Notification]
+    unread: int
+    """Of all, up to ``COUNT_TO``."""
+    newest: int
+    """The largest number when it was read; what came since is not marked as read."""
+
+
+def newest_told() -> NewestTold:
+    """The newest notifications, whether read or not."""
+    told = list(Notification.objects.select_related("run")[:IN_LIST])
+    return NewestTold(told, unread_count(), told[0].pk if told else 0)
 
 
 def unread_count() -> int:

@@ -21,6 +21,10 @@ LISTED = (
 """Columns by which lists search, filter and order. The first four are the usual order itself."""
 
 
+MAX_NOTE = 500
+"""Characters of a run's note; four bytes each still fit an entry of PostgreSQL's index."""
+
+
 class RunSet(models.QuerySet[Run]):
     """What every query for runs begins with."""
 

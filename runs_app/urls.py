@@ -35,10 +35,12 @@ from runs_app.views.leak_checks import leak_check
 from runs_app.views.log import run_log, run_log_search
 from runs_app.views.notifications import (
     bell,
+    newest,
     notification_read,
     notifications,
     notifications_read,
 )
+from runs_app.views.passports import passport_open
 from runs_app.views.predictions import export, prediction, predictions
 from runs_app.views.previews import preview
 from runs_app.views.queue import (
@@ -66,6 +68,7 @@ urlpatterns = [
     path("runs/views", view_save, name="view_save"),
     path("runs/views/<int:pk>/delete", view_delete, name="view_delete"),
     path("runs/new", new, name="new"),
+    path("runs/new/passport", passport_open, name="passport_open"),
     path("runs/new/rows", rows, name="rows"),
     path("runs/new/preview/<slug:what>", preview, name="preview"),
     path("runs/new/drafts/<slug:draft_id>/delete", draft_delete, name="draft_delete"),
@@ -105,6 +108,7 @@ urlpatterns = [
     path("queue/slots/<str:host>/<str:name>/undrain", slot_undrain, name="slot_undrain"),
     path("notifications", notifications, name="notifications"),
     path("notifications/bell", bell, name="bell"),
+    path("notifications/newest", newest, name="notifications_newest"),
     path("notifications/read", notifications_read, name="notifications_read"),
     path("notifications/<int:pk>/read", notification_read, name="notification_read"),
     path("groups", group_list, name="group_list"),

@@ -1,4 +1,4 @@
-"""Name, tags and archive of a run, and one intent for several runs, as JSON."""
+"""Name, tags, note and archive of a run, and one intent for several runs, as JSON."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from runs_app.api.representations import RunDetail, run_detail
 from runs_app.api.runs import find_run
 from runs_app.api.runs import router as runs_router
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
+from runs_app.models import MAX_NOTE
 from runs_app.services.bulk import MOST_RUNS, TAGGING, Bulk, do_to_all
 from runs_app.services.labels import edit_run, read_edit, read_tags
 
@@ -48,9 +49,15 @@ _TAGS = {"type": "array", "items": {"type": "string"}}
     "/runs/{uid}",
     response={200: RunDetail, 404: Refusal, 409: Refusal, 422: Problems},
     openapi_extra=_body(
-        {"name": {"type": "string"}, "tags": _TAGS, "archived": {"type": "boolean"}}, []
+        {
+            "name": {"type": "string"},
+            "tags": _TAGS,
+            "note": {"type": "string", "maxLength": MAX_NOTE},
+            "archived": {"type": "boolean"},
+        },
+        [],
     ),
-    summary="Rename, tag or archive a run",
+    summary="Rename, tag, annotate or archive a run",
 )
 def edit(request: HttpRequest, uid: str) -> dict[str, Any]:
     """What is not named stays. ``tags`` are all the tags that the run then has."""

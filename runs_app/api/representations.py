@@ -99,6 +99,7 @@ class RunSummary(Schema):
     id: str
     name: str
     tags: list[str]
+    note: str
     archived_at: str | None
     status: str
     reason: str
@@ -247,6 +248,7 @@ def run_summary(run: TrainingRun, waits: Turn | None) -> dict[str, Any]:
         "id": run.uid,
         "name": run.name,
         "tags": run.tag_list,
+        "note": run.note,
         "archived_at": time_text(run.archived_at),
         "status": run.status,
         "reason": run.reason,

@@ -63,7 +63,7 @@ class RunQuery(Schema):
     limit: int = Field(50, ge=1, le=500, description="Runs in the answer.")
     offset: int = Field(0, ge=0, le=10_000_000, description="Runs left out before the first.")
     status: list[str] = Field([], description=f"One or several of {', '.join(RunStatus.values)}.")
-    search: Word = Field("", description="Part of a run's name, id or tags.")
+    search: Word = Field("", description="Part of a run's name, id, tags or note.")
     outcome: list[str] = Field([], description=f"One or several of {', '.join(Judged.values)}.")
     group: Word = Field("", description="Public id of a group.")
     tag: list[str] = Field([], description="A run has all of them.")

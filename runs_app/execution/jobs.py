@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 CARRY_OUT = "runs_app.carry_out"
 """Name of the task in ``tasks.py``, which stands above this file and so is called by name."""
 
+LOST = "Its worker was lost; ask for it again."
+"""Message of a job that nobody carried out to its end."""
 GRACE_SECONDS = 60.0
 """How long after its time limit a job's worker may still be heard of."""
 
@@ -153,7 +155,7 @@ def settle_lost() -> int:
         slot_rows.take_back()
     return Job.objects.filter(state=JobState.WORKING, started_at__lt=limit).update(
         state=JobState.FAILED,
-        message="Its worker was lost; ask for it again.",
+        message=LOST,
         finished_at=timezone.now(),
     )
 

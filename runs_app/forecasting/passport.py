@@ -150,28 +150,32 @@ def content_sha256(tree: Mapping[str, Any]) -> str:
 
 def read_passport(path: Path) -> Passport:
     """The passport in a JSON file, or in the zip of a whole run. Raises ``PassportInvalid``."""
-    text = _text(path)
+    return parse_passport(_text(path), path.name)
+
+
+def parse_passport(text: str, name: str) -> Passport:
+    """The passport in the text of a file of this name. Raises ``PassportInvalid``."""
     try:
         tree = json.loads(text)
         if not isinstance(tree, dict) or "schema_version" not in tree:
-            raise PassportInvalid(f"{path.name} is no passport; give a run's {PASSPORT_FILE}")
+            raise PassportInvalid(f"{name} is no passport; give a run's {PASSPORT_FILE}")
         if tree["schema_version"] != 1:
             raise PassportInvalid(
-                f"{path.name} has schema version {tree['schema_version']!r}, and this product "
+                f"{name} has schema version {tree['schema_version']!r}, and this product "
                 "reads version 1; read it with the product that wrote it"
             )
         if content_sha256(tree) != tree.get("sha256"):
             raise PassportInvalid(
-                f"{path.name} was changed after it was written (its SHA-256 is another), so "
+                f"{name} was changed after it was written (its SHA-256 is another), so "
                 "nothing it says can be relied on; fetch it again"
             )
         return Passport.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise PassportInvalid(f"{path.name} is no passport: {where}: {first['msg']}") from error
+        raise PassportInvalid(f"{name} is no passport: {where}: {first['msg']}") from error
     except (ValueError, RecursionError) as error:
-        raise PassportInvalid(f"{path.name} is not valid JSON: {error}") from error
+        raise PassportInvalid(f"{name} is not valid JSON: {error}") from error
 
 
 def _text(path: Path) -> str:

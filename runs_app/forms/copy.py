@@ -32,16 +32,29 @@ def draft_of(
     What stands on no page becomes an override where the preset has another value. ``marks`` are
     messages by path that stay beside a field until its value is changed.
     """
-    draft = new_draft()
+    draft = filled(run.config, name=name, changes=changes, marks=marks)
     draft.parent, draft.kinship, draft.checkpoint = run.uid, kinship, checkpoint
+    return draft
+
+
+def filled(
+    config: dict[str, Any],
+    *,
+    name: str,
+    changes: Mapping[str, Any] | None = None,
+    marks: Mapping[str, str] | None = None,
+) -> Draft:
+    """A draft with every value of a resolved configuration, as ``draft_of`` has them."""
+    draft = new_draft()
     draft.name = name
     draft.visited = list(STEP_KEYS)
+    preset = _preset(config)
     lines = []
     for path in FIELDS:
-        value = (changes or {}).get(path, _value(run.config, path))
+        value = (changes or {}).get(path, _value(config, path))
         if path in ON_PAGES:
             draft.values[path] = _typed(path, value)
-        elif value is not _MISSING and value != _value(_preset(run), path):
+        elif value is not _MISSING and value != _value(preset, path):
             lines.append(override_line(path, value))
     draft.overrides = "\n".join(lines)
     draft.marks = {
@@ -76,9 +89,9 @@ def _typed(path: str, value: Any) -> Any:
     return list(value) if shown.kind == "multi" else shown.value
 
 
-def _preset(run: TrainingRun) -> dict[str, Any]:
-    variant = _value(run.config, "model.variant")
-    loss = _value(run.config, "loss.kind")
+def _preset(config: dict[str, Any]) -> dict[str, Any]:
+    variant = _value(config, "model.variant")
+    loss = _value(config, "loss.kind")
     return preset_tree(
         variant if variant in list(Variant) else Variant.BASE,
         loss if loss in list(LossKind) else LossKind.STUDENT_T,

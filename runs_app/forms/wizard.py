@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +101,8 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
     index = STEPS.index(step)
     last = index == len(STEPS) - 1
     marks = {path: (message,) for path, message in draft.still_marked.items()}
-    shown = marks | errors if step.key in draft.visited else {}
+    told_of = {path: (*marks.get(path, ()), *errors.get(path, ())) for path in marks | errors}
+    shown = told_of if step.key in draft.visited else {}
     own = errors_by_field(shown, step.all_paths)
     fields = [draft.field(path, own.get(path, ())) for path in step.paths]
     more = [draft.field(path, own.get(path, ())) for path in step.more]
@@ -108,7 +110,7 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
         draft=draft,
         step=step,
         number=index + 1,
-        progress=_progress(draft, step, marks | errors),
+        progress=_progress(draft, step, told_of),
         fields={item.name: item for item in fields},
         more=more,
         open_more=any(item.errors for item in more),
@@ -128,6 +130,17 @@ def builder_page(draft: Draft, step: Step, errors: Errors) -> BuilderPage:
             if step_of(path) is None
         ],
     )
+
+
+def told(faults: Iterable[FieldError]) -> list[tuple[Step | None, str]]:
+    """Faults as sentences that begin with the field's label, each with the step that has it."""
+    found = []
+    for fault in faults:
+        step = step_of(fault.path)
+        known = step is not None and fault.path in step.all_paths
+        label = build_field(fault.path, "").label if known else fault.path
+        found.append((step, f"{label} {fault.message}".strip()))
+    return found
 
 
 def wrong_on(step: Step, errors: Errors) -> bool:

@@ -153,7 +153,11 @@ def _held(state: QueueState) -> Iterator[Finding]:
             f"({lasting(state.seconds_since(state.paused_at))}): what runs goes on, nothing new "
             "starts.",
         )
-    drained = [f"{slot.name} on {slot.host}" for slot in state.slots if slot.drained]
+    drained = [
+        f"{slot.label or slot.name if slot.is_gpu else slot.name} on {slot.host}"
+        for slot in state.slots
+        if slot.drained
+    ]
     if drained:
         many = len(drained) > 1
         yield Finding(

@@ -103,7 +103,7 @@ COLUMNS: dict[str, Column] = {
                css="col-number", first_descending=True,
                show=lambda run: str(run.get_priority_display())),
         Column("created", "Created", "created_at", css="col-time nowrap text-secondary",
-               first_descending=True),
+               first_descending=True, narrow=""),
     )
 }  # fmt: skip
 """By the word in the address, in the order of the table. The name of the run stands before them."""

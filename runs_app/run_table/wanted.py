@@ -90,8 +90,13 @@ def _narrowed(runs: QuerySet[TrainingRun], wanted: RunFilter) -> QuerySet[Traini
         runs = runs.filter(archived_at__isnull=wanted.archived == HIDDEN)
     if wanted.search:
         term = wanted.search
+        # Notes have an index of their own, of the few runs that have one.
+        noted = TrainingRun.objects.exclude(note="").filter(note__icontains=term).order_by()
         runs = runs.filter(
-            Q(name__icontains=term) | Q(uid__icontains=term) | Q(tags__icontains=term)
+            Q(name__icontains=term)
+            | Q(uid__icontains=term)
+            | Q(tags__icontains=term)
+            | Q(pk__in=noted.values("pk"))
         )
     if found := [one for one in wanted.statuses if one in RunStatus.values]:
         # Joined with nothing, so that no index of states alone is taken: it leads to the wide rows.

@@ -1,7 +1,8 @@
-"""Name, tags and archive of a run: what people call it, and whether lists show it."""
+"""Name, tags, note and archive of a run: what people call it, and whether lists show it."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from django.db.models.functions import Now
 
 from runs_app.errors import RunNotFound
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
-from runs_app.models import TrainingRun
+from runs_app.models import MAX_NOTE, TrainingRun
 from runs_app.services.launch import clean_name
 from runs_app.services.trash import refuse_trashed
 
@@ -26,6 +27,7 @@ class RunEdit:
 
     name: str | None = None
     tags: tuple[str, ...] | None = None
+    note: str | None = None
     archived: bool | None = None
 
 
@@ -56,22 +58,38 @@ def read_tags(value: Any) -> tuple[str, ...]:
     return tags
 
 
+def read_note(value: Any) -> str:
+    """A note as it is stored: lines stay, space around them goes.
+
+    Raises ``ConfigInvalid`` at ``note``.
+    """
+    if not isinstance(value, str):
+        raise ConfigInvalid([FieldError("note", "must be text")])
+    note = "\n".join(line.strip() for line in value.strip().splitlines())
+    if len(note) > MAX_NOTE:
+        sentence = f"must have at most {MAX_NOTE} characters; it has {len(note)}"
+        raise ConfigInvalid([FieldError("note", sentence)])
+    if any(unicodedata.category(one) in ("Cc", "Cs") for one in note.replace("\n", "")):
+        raise ConfigInvalid([FieldError("note", "holds a control character; remove it")])
+    return note
+
+
 def read_edit(given: dict[str, Any]) -> RunEdit:
-    """An edit from ``name``, ``tags`` and ``archived``, one of them at least.
+    """An edit from ``name``, ``tags``, ``note`` and ``archived``, one of them at least.
 
     Raises ``ConfigInvalid``.
     """
     faults = [
-        FieldError(key, "is not a known key; there are name, tags and archived")
-        for key in sorted(given.keys() - {"name", "tags", "archived"})
+        FieldError(key, "is not a known key; there are name, tags, note and archived")
+        for key in sorted(given.keys() - {"name", "tags", "note", "archived"})
     ]
     archived = given.get("archived")
     if "archived" in given and not isinstance(archived, bool):
         faults.append(FieldError("archived", "must be true or false"))
     if not given:
-        faults.append(FieldError("name", "or tags or archived is required"))
+        faults.append(FieldError("name", "or tags, note or archived is required"))
     read: dict[str, Any] = {"archived": archived}
-    for key, reader in (("name", clean_name), ("tags", read_tags)):
+    for key, reader in (("name", clean_name), ("tags", read_tags), ("note", read_note)):
         try:
             read |= {key: reader(given[key])} if key in given else {}
         except ConfigInvalid as invalid:
@@ -82,7 +100,10 @@ def read_edit(given: dict[str, Any]) -> RunEdit:
 
 
 def edit_run(uid: str, edit: RunEdit) -> TrainingRun:
-    """Rename, tag or archive a run and return it. Raises ``RunNotFound`` and ``RunInTrash``."""
+    """Rename, tag, annotate or archive a run and return it.
+
+    Raises ``RunNotFound`` and ``RunInTrash``.
+    """
     run = TrainingRun.objects.filter(uid=uid).first()
     if run is None:
         raise RunNotFound(f"There is no run {uid}.")
@@ -92,6 +113,8 @@ def edit_run(uid: str, edit: RunEdit) -> TrainingRun:
         changes["name"] = edit.name
     if edit.tags is not None:
         changes["tags"] = _stored(edit.tags)
+    if edit.note is not None:
+        changes["note"] = edit.note
     if edit.archived is not None and edit.archived != run.is_archived:
         changes["archived_at"] = Now() if edit.archived else None
     if changes:

@@ -10,7 +10,7 @@ from typing import Any
 from runs_app.choices import JobKind, JobState
 from runs_app.disk import read_disk
 from runs_app.errors import RehearsalNotFound
-from runs_app.execution.jobs import rehearse, submit
+from runs_app.execution.jobs import LOST, rehearse, submit
 from runs_app.forecasting.config.document import validate
 from runs_app.forecasting.config.footprint import footprint
 from runs_app.forecasting.errors import ConfigInvalid
@@ -32,7 +32,8 @@ class RehearsalFailure:
     """The failure that the run would have had."""
 
     reason: str
-    """A word of ``events.Reason``; killed where the system ended it."""
+    """A word of ``events.Reason``: killed where the system ended it, and worker_lost where the
+    rehearsal itself did not come to its end and so says nothing of the run."""
     message: str
     fields: dict[str, str]
     asked_bytes: int | None
@@ -165,9 +166,10 @@ def _phase(job: Job) -> str:
 
 def _failure(job: Job) -> RehearsalFailure:
     told = job.facts.get("failure", {})
-    ended = "ended by the system" in job.message
+    guessed = Reason.KILLED if "ended by the system" in job.message else Reason.BUG
+    guessed = Reason.WORKER_LOST if job.message == LOST else guessed
     return RehearsalFailure(
-        reason=told.get("reason", str(Reason.KILLED if ended else Reason.BUG)),
+        reason=told.get("reason", str(guessed)),
         message=told.get("message", job.message),
         fields=told.get("fields", {}),
         asked_bytes=told.get("asked_bytes"),

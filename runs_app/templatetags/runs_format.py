@@ -269,6 +269,15 @@ def words(key: str) -> str:
 
 
 @register.filter
+def sentence(text: str) -> str:
+    """A message as a sentence; a name of a file at its beginning keeps its letters."""
+    first = text.partition(" ")[0].rstrip(",:;")
+    is_name = "." in first or "_" in first
+    begun = text if is_name else text[:1].upper() + text[1:]
+    return begun if begun.endswith((".", "!", "?", "…")) else f"{begun}."
+
+
+@register.filter
 def get(mapping: dict[str, Any], key: str) -> Any:
     """The value of a key that holds a hyphen, which the template language cannot write."""
     return mapping.get(key)

@@ -11,10 +11,11 @@ from django.views.decorators.http import require_http_methods
 
 from runs_app.choices import LIVE
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
-from runs_app.forms.filters import known_ids
+from runs_app.forms.filters import known_ids, read_filter
 from runs_app.models import TrainingRun
 from runs_app.queries import about
 from runs_app.run_table.page import known_tags
+from runs_app.run_table.wanted import filter_runs
 from runs_app.services.bulk import MOST_RUNS, TAGGING, Bulk, BulkDone, do_to_all
 from runs_app.services.labels import read_tags
 from runs_app.views.request import HtmxRequest
@@ -60,6 +61,7 @@ class BulkPage:
     needs_tags: bool = about("True where tags have to be named.")
     tags: list[str] = about("Tags to offer.")
     back: str = about("Address of the table that was left.")
+    found: int = about("Runs that the table's filter finds, where all of them were asked for.")
     typed: str = ""
     problem: str = ""
 
@@ -69,7 +71,7 @@ def bulk(request: HtmxRequest) -> HttpResponse:
     """GET asks, POST does."""
     given = request.POST if request.method == "POST" else request.GET
     back = _back(given)
-    uids = known_ids(given.getlist("ids"))
+    uids, found = _chosen(given)
     if given.get("action") not in list(Bulk):
         messages.error(request, "Choose what to do with the ticked runs.")
         return redirect(back)
@@ -79,12 +81,12 @@ def bulk(request: HtmxRequest) -> HttpResponse:
         messages.error(request, f"Tick {wrong} of the table, then choose what to do with them.")
         return redirect(back)
     if request.method != "POST":
-        return render(request, "runs/bulk.html", {"page": _page(action, uids, back)})
+        return render(request, "runs/bulk.html", {"page": _page(action, uids, back, found)})
     typed = given.get("tags", "")
     try:
         tags = _tags(action, typed)
     except ConfigInvalid as invalid:
-        page = _page(action, uids, back, typed, invalid.errors[0].message)
+        page = _page(action, uids, back, found, typed, invalid.errors[0].message)
         return render(request, "runs/bulk.html", {"page": page}, status=422)
     _tell(request, action, do_to_all(action, uids, tags=tags, cancel="cancel" in given))
     return redirect(back)
@@ -99,7 +101,21 @@ def _tags(action: Bulk, typed: str) -> tuple[str, ...]:
     return tags
 
 
-def _page(action: Bulk, uids: list[str], back: str, typed: str = "", problem: str = "") -> BulkPage:
+def _chosen(given: QueryDict) -> tuple[list[str], int]:
+    """Ids of the runs, and how many the filter finds where all it finds were asked for.
+
+    These are the first of the table's order, up to ``MOST_RUNS``; the page that asks then names
+    them one by one, so what is done is what was shown.
+    """
+    if given.get("all") != "found":
+        return known_ids(given.getlist("ids")), 0
+    runs = filter_runs(read_filter(QueryDict(given.get("back", "")))[0])
+    return list(runs.values_list("uid", flat=True)[:MOST_RUNS]), runs.count()
+
+
+def _page(
+    action: Bulk, uids: list[str], back: str, found: int = 0, typed: str = "", problem: str = ""
+) -> BulkPage:
     runs = list(
         TrainingRun.objects.visible()
         .filter(uid__in=uids)
@@ -115,6 +131,7 @@ def _page(action: Bulk, uids: list[str], back: str, typed: str = "", problem: st
         needs_tags=action in TAGGING,
         tags=known_tags() if action in TAGGING else [],
         back=back,
+        found=found,
         typed=typed,
         problem=problem,
     )

@@ -1,4 +1,4 @@
-"""Name, tags and archive of one run."""
+"""Name, tags, note and archive of one run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from runs_app.views.request import HtmxRequest
 
 @require_POST
 def run_edit(request: HtmxRequest, uid: str) -> HttpResponse:
-    """Rename, tag or archive; back to the run's page."""
+    """Rename, tag, annotate or archive; back to the run's page."""
     given: dict[str, object] = {
-        key: request.POST[key] for key in ("name", "tags") if key in request.POST
+        key: request.POST[key] for key in ("name", "tags", "note") if key in request.POST
     }
     if "archived" in request.POST:
         given["archived"] = request.POST["archived"] == "yes"

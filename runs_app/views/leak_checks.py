@@ -19,4 +19,4 @@ def leak_check(request: HtmxRequest, uid: str) -> HttpResponse:
     except LeakCheckNotFound as error:
         raise Http404(str(error)) from error
     template = "leak_checks/_check.html" if request.htmx else "leak_checks/detail.html"
-    return render(request, template, {"check": check})
+    return render(request, template, {"check": check, "in_builder": "builder" in request.GET})

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from runs_app.choices import NotificationKind
-from runs_app.notified import mark_read, notification_page, unread_count
+from runs_app.notified import mark_read, newest_told, notification_page, unread_count
 from runs_app.views.request import HtmxRequest
 
 MAX_DIGITS = 18
@@ -28,6 +28,12 @@ def bell(request: HtmxRequest) -> HttpResponse:
     return render(request, "notifications/_bell.html", {"unread": unread})
 
 
+@require_safe
+def newest(request: HtmxRequest) -> HttpResponse:
+    """The list that the bell opens."""
+    return _list(request)
+
+
 @require_POST
 def notification_read(request: HtmxRequest, pk: int) -> HttpResponse:
     """Mark one as read."""
@@ -39,7 +45,13 @@ def notification_read(request: HtmxRequest, pk: int) -> HttpResponse:
 def notifications_read(request: HtmxRequest) -> HttpResponse:
     """Mark all as read, as far as the page that was looked at goes."""
     mark_read(upto=_number(request.POST.get("upto", ""), default=0))
+    if request.htmx and request.GET.get("in") == "bell":
+        return _list(request)
     return _show(request) if request.htmx else redirect(_back(request))
+
+
+def _list(request: HtmxRequest) -> HttpResponse:
+    return render(request, "notifications/_newest.html", {"list": newest_told()})
 
 
 def _show(request: HtmxRequest) -> HttpResponse:

@@ -14,6 +14,7 @@ from runs_app.forms.draft import Draft, load
 from runs_app.forms.feature_picture import feature_pictures
 from runs_app.forms.loss_picture import loss_page
 from runs_app.forms.split_picture import split_picture
+from runs_app.forms.wizard import told
 from runs_app.services.draft_previews import feature_preview, loss_shapes, split_preview
 from runs_app.services.estimates import estimate
 from runs_app.views.request import HtmxRequest
@@ -30,7 +31,7 @@ def preview(request: HtmxRequest, what: str) -> HttpResponse:
     try:
         context |= make(draft)
     except ConfigInvalid as invalid:
-        context["faults"] = invalid.errors
+        context["faults"] = told(invalid.errors)
         if what == "losses":
             context["losses"] = loss_page(str(draft.shown("loss.kind")), None)
     return render(request, f"builder/_preview_{what}.html", context)

@@ -19,6 +19,7 @@ from runs_app.run_table.live import MOST_ROWS, standing
 from runs_app.run_table.page import choices
 from runs_app.run_table.page import run_list as run_list_page
 from runs_app.run_table.wanted import ARCHIVED, PAGE_SIZES
+from runs_app.services.bulk import MOST_RUNS
 from runs_app.services.views import delete_view, save_view
 from runs_app.views.request import HtmxRequest
 
@@ -33,9 +34,10 @@ def run_list(request: HtmxRequest) -> HttpResponse:
     wanted, problems = read_filter(request.GET)
     page = run_list_page(wanted)
     if request.htmx:
-        return render(request, "runs/list.html#table", {"page": page})
+        return render(request, "runs/list.html#table", {"page": page, "most_runs": MOST_RUNS})
     context = {
         "page": page,
+        "most_runs": MOST_RUNS,
         "problems": problems,
         "chips": chips(wanted, request.GET),
         "choices": choices(wanted),

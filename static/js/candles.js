@@ -19,8 +19,10 @@ const whole = (value) => value.toLocaleString("en");
 const price = (value) => {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
-  return size >= 1e-4 && size < 1e7 ? Number(value.toPrecision(8)).toLocaleString("en", { maximumFractionDigits: 10 }) : format(value);
+  return size >= 1e-4 && size < 1e7 ? Number(value.toPrecision(7)).toLocaleString("en", { maximumFractionDigits: 10 }) : format(value);
 };
+
+const amount = (value) => (value === null || value === undefined ? "–" : compact(value, 4));
 
 class CandleChart {
   constructor(box) {
@@ -247,9 +249,8 @@ class CandleChart {
     for (const name of ["open", "high", "low", "close"]) {
       items.push([name[0].toUpperCase() + name.slice(1), price(columns[name][found])]);
     }
-    for (const [name, label] of [["volume", "Volume"], ["ema", "EMA"], ["rsi", "RSI"], ["atr", "ATR"]]) {
-      items.push([label, format(columns[name][found])]);
-    }
+    const others = { volume: ["Volume", amount], ema: ["EMA", price], rsi: ["RSI", format], atr: ["ATR", price] };
+    for (const [name, [label, write]] of Object.entries(others)) items.push([label, write(columns[name][found])]);
     if (this.values.childElementCount !== items.length) {
       this.values.replaceChildren(...items.map(([label]) => {
         const item = document.createElement("div");

@@ -64,6 +64,11 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
+// The bell's list is read when it is opened, so that no page pays for it.
+document.querySelector("[data-bell]")?.addEventListener("toggle", (event) => {
+  if (event.target.open) document.getElementById("bell-list").dispatchEvent(new Event("bell:opened"));
+});
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;

@@ -15,6 +15,8 @@ export function format(value) {
 export const compact = (value, digits = 3) => {
   if (value === 0) return "0";
   const size = Math.abs(value);
+  if (size >= 1e12) return Number(value.toPrecision(digits)).toExponential();
+  if (size >= 1e9) return `${Number((value / 1e9).toPrecision(digits))}B`;
   if (size >= 1e6) return `${Number((value / 1e6).toPrecision(digits))}M`;
   if (size >= 1e4) return `${Number((value / 1e3).toPrecision(digits))}k`;
   if (size < 1e-3) return Number(value.toPrecision(digits)).toExponential();

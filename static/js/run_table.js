@@ -72,25 +72,39 @@ async function keepLooking() {
 
 // --- ticked rows
 
+// All that the filter finds stands for whatever is ticked on this page.
+function found() {
+  const box = document.getElementById("pick-found");
+  if (!box?.checked) return 0;
+  const { allFound, most } = box.closest("[data-all-found]").dataset;
+  return Math.min(Number(allFound), Number(most));
+}
+
 function count() {
-  const ticked = boxes().filter((box) => box.checked).length;
+  const all = found();
+  for (const box of boxes()) {
+    if (all || box.disabled) box.checked = all > 0;
+    box.disabled = all > 0;
+  }
+  const ticked = all || boxes().filter((box) => box.checked).length;
   const said = document.querySelector("[data-picked-count]");
-  if (said) said.textContent = ticked ? `${ticked} ticked` : "Tick runs to act on several";
+  if (said) said.textContent = ticked ? `${ticked.toLocaleString("en")} ${all ? "chosen" : "ticked"}` : "Tick runs to act on several";
   for (const button of document.querySelectorAll('button[form="picks"]')) {
     const least = Number(button.dataset.least);
-    button.disabled = ticked < least || (least === 2 && ticked > MOST_COMPARED);
+    button.disabled = ticked < least || (least === 2 && (all > 0 || ticked > MOST_COMPARED));
   }
-  const all = document.getElementById("pick-all");
-  if (!all) return;
-  all.checked = ticked > 0 && ticked === boxes().length;
-  all.indeterminate = ticked > 0 && !all.checked;
+  const page = document.getElementById("pick-all");
+  if (!page) return;
+  page.disabled = all > 0;
+  page.checked = all > 0 || (ticked > 0 && ticked === boxes().length);
+  page.indeterminate = ticked > 0 && !page.checked;
 }
 
 document.addEventListener("change", (event) => {
   if (event.target.id === "pick-all") {
     for (const box of boxes()) box.checked = event.target.checked;
   }
-  if (event.target.matches('input[type="checkbox"][form="picks"], #pick-all')) count();
+  if (event.target.matches('input[type="checkbox"][form="picks"], #pick-all, #pick-found')) count();
 });
 
 // --- keys

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from launcher.checkout import ROOT
 from launcher.client import call, cancel, launch
 from launcher.product import Product
+from runs_app.services.bulk import Bulk
 from runs_app.urls import urlpatterns
 from tests.browser.accessibility import prepare, violations
 
@@ -48,23 +49,29 @@ PAGES: dict[str, Callable[[dict[str, str]], list[str]]] = {
     "fetches": lambda at: ["/datasets/fetches"],
     "fetch": lambda at: [f"/datasets/fetches/{at['fetch']}"],
     "leak_check": lambda at: [f"/leak-checks/{at['leak_check']}"],
+    "rehearsal": lambda at: [f"/rehearsals/{at['rehearsal']}"],
+    "bulk": lambda at: [f"/runs/bulk?action={action}&ids={at['done']}" for action in Bulk],
+    "artifact_preview": lambda at: [f"/runs/{at['done']}/preview/metrics.json"],
 }
 """Addresses by the name of their route."""
 
 NO_PAGES = {
     "alive", "new", "rows", "run_live", "run_queue", "artifact", "bell", "export",
+    "notifications_newest",
     "run_cancel", "run_resume", "run_retry", "run_clone", "run_branch", "run_delete",
     "checkpoint_pin", "checkpoint_unpin", "run_restore", "run_purge",
     "trash_empty", "trash_compare", "queue_pause", "queue_resume", "slot_drain", "slot_undrain",
     "group_cancel", "group_delete", "notification_read", "notifications_read", "preview",
-    "draft_delete", "rehearsal", "bulk", "live_rows", "view_save", "view_delete", "run_edit",
+    "draft_delete", "passport_open", "live_rows", "view_save", "view_delete", "run_edit",
     "run_log", "run_log_search", "plot_csv", "prediction_csv", "run_metrics", "run_passport",
-    "run_export", "artifact_preview", "fetch_cancel", "dataset_remove",
+    "run_export", "fetch_cancel", "dataset_remove",
 }  # fmt: skip
 """Routes that are fragments, files, redirects, or only change something."""
 
 ADMIN = ["/admin/", "/admin/runs_app/trainingrun/", "/admin/runs_app/runevent/",
-         "/admin/runs_app/notificationswitch/", "/admin/runs_app/slot/"]  # fmt: skip
+         "/admin/runs_app/notificationswitch/", "/admin/runs_app/slot/",
+         "/admin/runs_app/trainingrun/1/change/", "/admin/runs_app/dataset/1/change/",
+         "/admin/runs_app/job/", "/admin/runs_app/notification/"]  # fmt: skip
 
 TABBABLE = """
 window.tabbable = () => [...document.querySelectorAll(
@@ -109,6 +116,8 @@ def at(live_product: Product) -> Iterator[dict[str, str]]:
     )
     config = {"data_source": "synthetic_garch_1m", "variant": "tiny", **SHORT}
     checked = call(live_product, "POST", "/leak-checks", {"config": config})
+    rehearsed = call(live_product, "POST", "/rehearsals", {"config": config})
+    wait(live_product, f"/rehearsals/{rehearsed['id']}", lambda one: one["status"] == "done")
     wish = {"exchange": "binance", "symbol": "BTC/USDT", "timeframe": "1m"}
     fetched = call(live_product, "POST", "/datasets/fetches", wish)
     call(live_product, "POST", f"/datasets/fetches/{fetched['id']}/cancel")
@@ -118,6 +127,7 @@ def at(live_product: Product) -> Iterator[dict[str, str]]:
     yield {
         "done": done, "waiting": waiting, "group": group["id"],
         "prediction": asked["id"], "leak_check": checked["id"],
+        "rehearsal": rehearsed["id"],
         "fetch": fetched["id"],
     }  # fmt: skip
     cancel(live_product, waiting)
@@ -208,6 +218,42 @@ def test_the_menu_opens_and_closes_by_keyboard(page: Page, live_product: Product
     page.keyboard.press("Escape")
     expect(page.locator(".nav-menu > summary")).to_be_focused()
     expect(page.locator(".nav-menu a").first).to_be_hidden()
+
+
+def test_the_bell_opens_a_list_by_keyboard(page: Page, live_product: Product) -> None:
+    for _ in range(2):
+        tell(live_product)
+    page.goto(f"{live_product.url}/queue")
+    bell = page.locator("[data-bell] > summary")
+    bell.focus()
+    page.keyboard.press("Enter")
+    lines = page.locator("#bell-list li")
+    expect(lines.first).to_contain_text("Test")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Mark all as read")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#bell-list .unread")).to_have_count(0)
+    expect(page.locator("#bell .bell-count")).to_be_hidden()
+    expect(lines.first).to_be_visible()
+    lines.first.get_by_role("link").focus()
+    page.keyboard.press("Escape")
+    expect(lines.first).to_be_hidden()
+    expect(bell).to_be_focused()
+    tell(live_product)
+    page.keyboard.press("Enter")
+    expect(page.locator("#bell-list .unread")).to_have_count(1)
+    page.get_by_role("heading", name="Queue", exact=True).click()
+    expect(lines.first).to_be_hidden()
+
+
+def test_without_script_the_bell_is_a_link(chromium: Browser, live_product: Product) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{live_product.url}/queue")
+    expect(page.locator("[data-bell]")).to_be_hidden()
+    page.get_by_role("link", name="Notifications", exact=True).first.click()
+    expect(page.get_by_role("heading", name="Notifications", level=1)).to_be_visible()
+    context.close()
 
 
 def test_the_bell_is_live_and_read_in_place(page: Page, live_product: Product) -> None:

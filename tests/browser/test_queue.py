@@ -85,7 +85,7 @@ def test_the_buttons_work_without_script(
     expect(page.get_by_text("drained", exact=True)).to_be_visible()
     page.get_by_role("button", name="Use again cpu-0").click()
     expect(page.get_by_text("drained", exact=True)).to_have_count(0)
-    page.get_by_role("button", name="Let it run").click()
+    page.get_by_role("button", name="Resume queue").click()
     expect(page.get_by_role("button", name="Pause queue")).to_be_visible()
     call(live_product, "POST", "/queue/pause")
     context.close()

@@ -77,6 +77,41 @@ def test_several_runs_are_tagged_with_one_question(
     expect(page.locator("tbody tr")).to_have_count(2)
 
 
+def test_all_that_is_found_is_chosen_with_one_tick(
+    page: Page, live_product: Product, runs: list[str]
+) -> None:
+    config = {"data_source": "synthetic_garch_1m", "variant": "tiny", "max_epochs": 1}
+    group = call(live_product, "POST", "/groups", {"config": config, "seeds": 26})
+    try:
+        _open(page, live_product, f"?group={group['id']}")
+        page.get_by_label("Choose all 26 found").check()
+        expect(page.get_by_text("26 chosen")).to_be_visible()
+        expect(page.locator("tbody input:checked:disabled")).to_have_count(25)
+        expect(page.get_by_role("button", name="Compare")).to_be_disabled()
+        page.get_by_label("Choose all 26 found").uncheck()
+        expect(page.locator("tbody input:checked")).to_have_count(0)
+        page.get_by_label("Choose all 26 found").check()
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        expect(page.get_by_role("heading", name="Cancel 26 runs?")).to_be_visible()
+        page.get_by_role("button", name="Cancel: 26 runs").click()
+        expect(page.get_by_text("26 runs were asked to stop.")).to_be_visible()
+    finally:
+        call(live_product, "POST", f"/groups/{group['id']}/cancel")
+
+
+def test_a_phone_shows_a_run_as_a_card(page: Page, live_product: Product, runs: list[str]) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    _open(page, live_product, "?q=table&cols=status,epoch,val_loss,val_crps,duration,created,size")
+    row = page.get_by_role("row").filter(has_text="table one")
+    expect(row.get_by_role("cell")).to_have_count(9)
+    card = row.bounding_box()
+    assert card and card["width"] <= 390
+    for cell in row.get_by_role("cell").all():
+        box = cell.bounding_box()
+        assert box is None or box["x"] + box["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_keys_move_tick_search_and_open(page: Page, live_product: Product, runs: list[str]) -> None:
     _open(page, live_product)
     focused = page.locator("tbody a.run-name:focus")

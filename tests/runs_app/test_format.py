@@ -43,6 +43,13 @@ def test_sizes_have_three_digits(size: float, text: str) -> None:
     assert write.size(size) == text
 
 
+def test_a_message_becomes_a_sentence_and_a_file_keeps_its_name() -> None:
+    assert write.sentence("the column open is missing") == "The column open is missing."
+    assert write.sentence("candles.csv is empty; choose another.") == (
+        "candles.csv is empty; choose another."
+    )
+
+
 def test_learning_rates_are_scientific() -> None:
     assert write.sci(2e-4) == "2.00e−4"
     assert write.percent(0.5123) == "51.2"

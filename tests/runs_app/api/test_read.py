@@ -30,7 +30,7 @@ def test_a_run_with_config_metrics_and_checkpoints(run: TrainingRun) -> None:
         "attempt", "config", "request", "metrics", "checkpoints", "last_seq", "url", "outcome",
         "verdict", "not_judged", "leaks", "group", "resume_step", "reason_label", "losses",
         "queue", "advice", "actions", "fields", "suggestion", "parent", "children", "trashed_at",
-        "trash_wanted", "tags", "archived_at",
+        "trash_wanted", "tags", "note", "archived_at",
     }  # fmt: skip
     assert found["id"] == run.uid
     assert found["status"] == "completed"

@@ -51,6 +51,13 @@ def test_tags_are_whole_words_and_all_are_needed() -> None:
     assert _names(tags=("b_se",)) == []
 
 
+def test_a_search_finds_notes() -> None:
+    make_run(name="one", note="without the volume of May")
+    make_run(name="two", note="a search for other things")
+    make_run(name="volume")
+    assert _names(search="Volume") == ["volume", "one"]
+
+
 def test_data_preset_dates_and_limits() -> None:
     data = make_data_set(path="one.csv")
     make_run(name="old", preset="tiny", data_set=data, val_loss=1.0, skill=0.02)

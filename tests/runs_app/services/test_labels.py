@@ -8,10 +8,18 @@ import pytest
 
 from runs_app.errors import RunInTrash, RunNotFound
 from runs_app.forecasting.errors import ConfigInvalid
-from runs_app.models import TrainingRun
+from runs_app.models import MAX_NOTE, TrainingRun
 from runs_app.saved_views import SavedView
 from runs_app.services.bulk import Bulk, do_to_all
-from runs_app.services.labels import MAX_TAGS, RunEdit, change_tags, edit_run, read_edit, read_tags
+from runs_app.services.labels import (
+    MAX_TAGS,
+    RunEdit,
+    change_tags,
+    edit_run,
+    read_edit,
+    read_note,
+    read_tags,
+)
 from runs_app.services.trash import trash_run
 from runs_app.services.views import save_view
 from tests.factories import make_completed_run, make_run, make_running_run
@@ -39,6 +47,24 @@ def test_a_run_is_renamed_tagged_and_archived() -> None:
     since = run.archived_at
     assert edit_run(run.uid, RunEdit(archived=True)).archived_at == since
     assert not edit_run(run.uid, RunEdit(archived=False)).is_archived
+
+
+def test_a_note_keeps_its_lines_and_is_taken_off_by_an_empty_one() -> None:
+    run = edit_run(make_run().uid, read_edit({"note": "  first \r\n\tsecond 👩‍🔬 \n"}))
+    assert run.note == "first\nsecond 👩‍🔬"
+    assert edit_run(run.uid, RunEdit(name="x")).note == run.note
+    assert edit_run(run.uid, read_edit({"note": " "})).note == ""
+
+
+@pytest.mark.parametrize("value", [None, 1, ["a"], "x" * (MAX_NOTE + 1), "a\x00b", "\ud800"])
+def test_what_is_no_note_is_refused(value: object) -> None:
+    with pytest.raises(ConfigInvalid, match="note"):
+        read_note(value)
+
+
+def test_the_longest_note_is_stored_and_found() -> None:
+    run = edit_run(make_run().uid, RunEdit(note="🕯" * (MAX_NOTE - 4) + "last"))
+    assert TrainingRun.objects.get(note__icontains="LAST") == run
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:

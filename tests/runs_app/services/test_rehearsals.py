@@ -157,6 +157,8 @@ def test_one_whose_worker_was_lost_leaves_nothing_behind(small: Path) -> None:
     assert Slot.objects.exclude(free_since=None).exists()
     found = find_rehearsal(job.uid)
     assert found.failure and "worker was lost" in found.failure.message
+    page = Client(headers={"Accept": "text/html"}).get(f"/rehearsals/{job.uid}").content.decode()
+    assert "did not come to its end" in page and "would fail" not in page
 
 
 def test_page_and_api_tell_what_was_found(

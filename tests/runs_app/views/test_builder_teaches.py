@@ -137,7 +137,8 @@ def test_each_loss_has_its_picture_and_its_words(browser: Client, drafted: str) 
 def test_a_preview_without_data_says_so(browser: Client, small: Path) -> None:
     for what in ("split", "features", "losses", "estimate"):
         page = text(browser.get(f"/runs/new/preview/{what}?draft=new"))
-        assert "data.source" in page and "cannot be shown yet" in page, what
+        assert "cannot be shown yet: Data source must not be empty" in page, what
+        assert 'value="data"' in page, what
     assert browser.get("/runs/new/preview/nosuch?draft=new").status_code == 404
 
 

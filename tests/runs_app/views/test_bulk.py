@@ -11,6 +11,7 @@ from django.test import Client
 from runs_app.choices import RunStatus
 from runs_app.models import TrainingRun
 from runs_app.saved_views import SavedView
+from runs_app.views import bulk
 from tests.runs_app.views.conftest import MakeRun
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +26,22 @@ def test_a_page_asks_once_and_says_how_many(browser: Client, make_run: MakeRun) 
     assert "Cancel the 1 that waits or trains first" in page
     assert 'href="/runs?q=run"' in page
     assert not TrainingRun.objects.trashed().exists()
+
+
+def test_all_that_the_filter_finds_is_chosen_up_to_the_limit(
+    browser: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "MOST_RUNS", 3)
+    runs = [make_run(f"found {number}") for number in range(5)]
+    make_run("another")
+    asked = "/runs/bulk?action=archive&all=found&back=q%3Dfound%26sort%3Dname%26dir%3Dasc"
+    page = browser.get(asked).content.decode()
+    assert "Archive 3 runs?" in page and "The filter finds 5 runs" in page
+    assert re.findall(r'name="ids" value="(\w+)"', page) == [run.uid for run in runs[2::-1]]
+    page = browser.get(asked.replace("found%26", "found+4%26")).content.decode()
+    assert "The only run that the filter finds." in page
+    nothing = browser.get(asked.replace("Dfound", "Dnone"), follow=True)
+    assert "Tick at least one run" in nothing.content.decode()
 
 
 def test_what_did_not_go_is_told_and_the_table_comes_back(
@@ -69,7 +86,7 @@ def test_live_rows_are_answered_in_short_where_nothing_changed(
     run, other = make_run("trains", status=RunStatus.RUNNING), make_run("waits")
     address = f"/runs/rows?ids={run.uid},{other.uid},none&newest={run.pk}&cols=status,val_loss"
     answer = browser.get(address)
-    assert re.findall(r'<tr id="run-(\w+)" data-live>', answer.content.decode()) == [
+    assert re.findall(r'<tr role="row" id="run-(\w+)" data-live>', answer.content.decode()) == [
         run.uid, other.uid,
     ]  # fmt: skip
     assert answer["X-Newer-Runs"] == "1"

@@ -60,6 +60,23 @@ def test_the_list_is_filtered_and_links_its_run(browser: Client) -> None:
     assert "It finished." in browser.get("/notifications").content.decode()
 
 
+def test_the_bell_opens_the_newest_and_reads_them_all(browser: Client) -> None:
+    assert "Nothing has happened yet" in browser.get("/notifications/newest").content.decode()
+    run = make_run(name="linked")
+    for number in range(8):
+        make(f"Number {number}.")
+    last = Notification.objects.create(kind="finished", sentence="It finished.", run=run)
+    text = browser.get("/notifications/newest").content.decode()
+    assert f'href="/runs/{run.uid}"' in text
+    assert "Number 7." in text and "Number 0." not in text
+    later = make("Later.")
+    form = {"upto": str(last.pk)}
+    asked = browser.post("/notifications/read?in=bell", form, headers={"HX-Request": "true"})
+    assert 'id="bell-list"' in asked.content.decode()
+    assert "1 unread notification<" in asked.content.decode()
+    assert list(Notification.objects.filter(read_at=None)) == [later]
+
+
 def test_a_sentence_is_text(browser: Client) -> None:
     make("<script>alert(1)</script>")
     assert "&lt;script&gt;" in browser.get("/notifications").content.decode()

@@ -123,7 +123,7 @@ def test_a_run_that_began_meanwhile_is_said_to_run(
 def test_the_queue_is_paused_and_let_run(browser: Client, host: str, line: object) -> None:
     page = browser.post("/queue/pause", follow=True).content.decode()
     assert "The queue is paused since" in page
-    assert "Let it run" in page
+    assert "Resume queue" in page
     assert "not known yet: the queue is paused" in page
     assert "The queue is paused since" in browser.get("/").content.decode()
     part = browser.post("/queue/resume", headers=HTMX).content.decode()
