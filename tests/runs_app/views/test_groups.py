@@ -84,7 +84,7 @@ def test_the_run_table_filters_by_group_and_leads_back(browser: Client) -> None:
     group, other = make_group(), make_group()
     html = browser.get(f"/runs?group={group.uid}").content.decode()
     uids = set(group.runs.values_list("uid", flat=True))
-    assert set(re.findall(r'<tr id="run-([a-z0-9]+)"', html)) == uids
+    assert set(re.findall(r'<tr role="row" id="run-([a-z0-9]+)"', html)) == uids
     assert f"/groups/{group.uid}" in html
     assert f"/groups/{other.uid}" not in html
     run = group.runs.first()

@@ -36,9 +36,11 @@ def test_live_and_recent_runs_stand_apart(browser: Client, make_run: MakeRun) ->
     make_run("trains", status=RunStatus.RUNNING)
     make_run("is done", status=RunStatus.COMPLETED)
     page = browser.get("/").content.decode()
-    now, recent = page.split("Recent")
-    assert now.index("trains") < now.index("waits")
-    assert "is done" in recent
+    cards = dict(
+        re.findall(r'<div class="card" id="home-(\w+)">(.*?)(?=<div class="card" id)', page, re.S)
+    )
+    for card, name in (("now", "trains"), ("queue", "waits"), ("recent", "is done")):
+        assert [part for part in cards if name in cards[part]] == [card]
     assert '1 running · <a href="/queue">1 waiting</a>' in page
 
 
