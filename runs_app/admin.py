@@ -109,7 +109,6 @@ class TrainingRunAdmin(ReadOnly):
     search_fields = ("uid", "name", "message", "worker")
     search_help_text = "Id, name, message or worker."
     show_full_result_count = False
-    date_hierarchy = "created_at"
     inlines = (CheckpointLines, ArtifactLines)
     actions = (
         "cancel", "resume", "retry", "branch", "clone", "trash", "restore", "purge",
