@@ -110,7 +110,6 @@ class TrainingRunAdmin(ReadOnly):
     search_fields = ("uid", "name", "tags", "note", "message", "worker")
     search_help_text = "Id, name, tag, note, message or worker."
     show_full_result_count = False
-    date_hierarchy = "created_at"
     inlines = (CheckpointLines, ArtifactLines)
     actions = (
         "cancel", "resume", "retry", "branch", "clone", "trash", "restore", "purge",

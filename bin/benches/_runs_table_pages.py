@@ -7,20 +7,16 @@ import random
 import statistics
 import sys
 import time
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.db import connection
 from django.test import Client
 
-import benches._django  # noqa: F401
+from benches._made_runs import list_runs
 from runs_app.choices import RunStatus
 from runs_app.forecasting.config.compose import compose_config
 from runs_app.models import DataSet, TrainingRun
 
 REPEATS = 15
-AT_ONCE = 2000
-START = datetime(2026, 1, 1, tzinfo=UTC)
 PAGES = {
     "first page": "/runs",
     "filtered, by a metric": "/runs?status=completed&verdict=beats&sort=val_crps&dir=asc",
@@ -30,8 +26,6 @@ PAGES = {
     "home": "/",
     "rows that live": "/runs/rows?newest=999999999&ids=",
 }
-STATES = (RunStatus.COMPLETED, RunStatus.COMPLETED, RunStatus.COMPLETED, RunStatus.FAILED,
-          RunStatus.CANCELLED)  # fmt: skip
 
 
 def main(sizes: list[int]) -> None:
@@ -42,10 +36,8 @@ def main(sizes: list[int]) -> None:
     found: dict[str, dict[str, float]] = {}
     made = 0
     for size in sizes:
-        while made < size:
-            rows = [_run(made + one, config, data_set, chance) for one in range(AT_ONCE)]
-            TrainingRun.objects.bulk_create(rows)
-            made += len(rows)
+        list_runs(range(made, size), config, data_set, chance)
+        made = size
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("VACUUM ANALYZE")  # the server does so by itself in a while
@@ -54,30 +46,6 @@ def main(sizes: list[int]) -> None:
         )
         found[str(size)] = {name: _milliseconds(page, live) for name, page in PAGES.items()}
     print(json.dumps(found))
-
-
-def _run(number: int, config: dict[str, Any], data_set: DataSet, chance: random.Random) -> Any:
-    status = RunStatus.RUNNING if number < 4 else chance.choice(STATES)
-    judged = status == RunStatus.COMPLETED
-    figures = {
-        name: chance.lognormvariate(0, 0.3) for name in ("train_loss", "val_loss", "val_nll")
-    }
-    scores = {"val_crps": chance.random() / 100, "val_da": chance.uniform(0.48, 0.53)}
-    started = START + timedelta(minutes=number)
-    return TrainingRun(
-        name=f"run {number} of a sweep", status=status, config=config, data_set=data_set,
-        preset="tiny", tags=f",seed-{number % 10},sweep,", epoch=20, step=number,
-        request={"data_source": data_set.path}, best_val_loss=figures["val_loss"],
-        metrics={**figures, **scores, "steps_per_epoch": 100, "eta_seconds": 60.0,
-                 "baselines": {name: dict(figures) for name in ("garch", "ewma", "constant")}},
-        outcome=chance.choice(("beats", "ties", "loses")) if judged else "",
-        verdict={"sentence": "It beats GARCH(1,1)-t on the test part.", "pad": "x" * 2000}
-        if judged else None,
-        leaks={"passed": True, "findings": [], "seconds": 1.0} if judged else None,
-        skill=chance.uniform(-0.1, 0.1) if judged else None,
-        started_at=started, seconds=600.0, size_bytes=number * 1000, attempt=1,
-        finished_at=None if number < 4 else started + timedelta(minutes=10), **figures, **scores,
-    )  # fmt: skip
 
 
 def _milliseconds(page: str, live: str) -> float:

@@ -35,7 +35,7 @@ def measure() -> list[Figure]:
     """Seconds and megabytes of each stage, beside the plain passes."""
     with tempfile.TemporaryDirectory() as base:
         source, parquet = Path(base) / "candles.csv", Path(base) / "candles.parquet"
-        _write(source)
+        write_candles(source)
         plain = _best("plain", source, parquet)
         whole = _best("import", source, Path(base) / "store")
         inputs = _best("inputs", parquet, source)
@@ -56,7 +56,8 @@ def measure() -> list[Figure]:
     ]
 
 
-def _write(path: Path) -> None:
+def write_candles(path: Path) -> None:
+    """Five years of candles as an exchange writes them."""
     candles = sample_candles(BARS)
     prices = {
         name: np.round(getattr(candles, name), 2) for name in ("open", "high", "low", "close")

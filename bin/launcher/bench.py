@@ -1,7 +1,8 @@
 """Second half of ``bin/bench``, in ``.venv``: runs benches and fails where one cannot measure.
 
 A bench is a module in ``bin/benches`` with a docstring, whose first line is its description, and a
-function ``measure() -> list[Figure]``. ``launcher.product.Product`` starts a whole product for it.
+function ``measure() -> list[Figure]``; a ``Row`` of figures may stand among them.
+``launcher.product.Product`` starts a whole product for it.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def data_root() -> Path:
     return Path(settings.DATA_ROOT).resolve()
 
 
-def candle_files(root: Path) -> Iterator[str]:
+def candle_files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Regular candle files under ``root``, relative and in order; none hidden, none outside."""
     found = 0
     for folder, folders, names in os.walk(root):
@@ -37,9 +37,10 @@ def candle_files(root: Path) -> Iterator[str]:
         for name in sorted(names):
             if name.startswith(".") or suffix_of(name) is None:
                 continue
-            if regular_inside(here / name, root) is None:
+            state = regular_inside(here / name, root)
+            if state is None:
                 continue
-            yield (here / name).relative_to(root).as_posix()
+            yield (here / name).relative_to(root).as_posix(), state
             found += 1
             if found >= MAX_FILES:
                 return
@@ -75,10 +76,15 @@ def notice(relative: str, state: os.stat_result, **more: Any) -> DataSet:
     seen = {"size_bytes": state.st_size, "modified_ns": state.st_mtime_ns}
     if row is None:
         return _add(relative, seen | more)
-    if any(getattr(row, name) != value for name, value in seen.items()):
+    if has_changed(row, state):
         DataSet.objects.filter(pk=row.pk).update(**seen, state=DataSetState.WAITING)
         row.refresh_from_db()
     return row
+
+
+def has_changed(row: DataSet, state: os.stat_result) -> bool:
+    """Whether the file is another one than the row was made of."""
+    return (row.size_bytes, row.modified_ns) != (state.st_size, state.st_mtime_ns)
 
 
 def _add(relative: str, seen: dict[str, Any]) -> DataSet:

@@ -24,6 +24,9 @@ from runs_app.queueing.words import at_about
 MOST_ENDED = 200
 """Newest completed runs from which durations are learnt."""
 
+LOOKED_AT = 500
+"""Newest ended runs among which they are looked for."""
+
 
 def _about(text: str) -> Any:
     return field(metadata={"help": text})
@@ -104,18 +107,24 @@ def _unknown(state: QueueState, run: WaitingRun, common: str, why: str) -> str:
 
 def read_durations() -> Durations:
     """What completed runs took, the newest of them. Those of one attempt only, or a part counts."""
-    ended = (
-        TrainingRun.objects.filter(status=RunStatus.COMPLETED, attempt=1)
-        .exclude(started_at=None)
-        .exclude(finished_at=None)
+    # Ordered by its own index and looked through here: with a condition on the state a database
+    # takes the index of states, and reads and orders every run that ever completed.
+    newest = (
+        TrainingRun.objects.filter(finished_at__isnull=False)
         .order_by("-finished_at")
-        .annotate(**NAMED)
-        .values_list(*NAMED, "started_at", "finished_at", named=True)[:MOST_ENDED]
+        .values_list("pk", "status", "attempt", "started_at", "finished_at", named=True)
     )
+    ended = [
+        row
+        for row in newest[:LOOKED_AT]
+        if row.status == RunStatus.COMPLETED and row.attempt == 1 and row.started_at
+    ][:MOST_ENDED]
+    rows = TrainingRun.objects.annotate(**NAMED).values_list("pk", *NAMED, named=True)
+    like = {row.pk: likeness(row) for row in rows.filter(pk__in=[one.pk for one in ended])}
     return learn_durations(
-        (likeness(row), (row.finished_at - row.started_at).total_seconds())
-        for row in ended
-        if row.started_at and row.finished_at
+        (like[one.pk], (one.finished_at - one.started_at).total_seconds())
+        for one in ended
+        if one.pk in like
     )
 
 

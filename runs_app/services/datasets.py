@@ -11,7 +11,13 @@ from django.db import transaction
 from runs_app.choices import DataSetState
 from runs_app.errors import DataSetNotFound, DataSourceNotFound
 from runs_app.execution import intake, wakeups
-from runs_app.execution.data_files import candle_files, data_root, notice, regular_inside
+from runs_app.execution.data_files import (
+    candle_files,
+    data_root,
+    has_changed,
+    notice,
+    regular_inside,
+)
 from runs_app.forecasting.config.reading import ColumnOrder, DateOrder
 from runs_app.forecasting.data.endings import suffix_of
 from runs_app.forecasting.data.inspect import CandleFacts
@@ -41,13 +47,12 @@ def refresh() -> None:
 
     Reads none of them; those that wait are read by a worker, who is woken.
     """
-    root = data_root()
-    present = list(candle_files(root))
-    for relative in present:
-        state = regular_inside(root / relative, root)
-        if state is not None:
+    left = {row.path: row for row in DataSet.objects.defer("report")}
+    for relative, state in candle_files(data_root()):
+        row = left.pop(relative, None)
+        if row is None or has_changed(row, state):
             notice(relative, state)
-    for gone in DataSet.objects.exclude(path__in=present):
+    for gone in left.values():
         gone.delete()
         intake.forget(gone.store_key)
     if intake.data_waits():
@@ -55,9 +60,9 @@ def refresh() -> None:
 
 
 def list_data_sets() -> list[DataSet]:
-    """All data sets by name, brought up to date first; new files may still wait to be read."""
+    """All data sets by name, without reports, brought up to date first; new files may wait."""
     refresh()
-    return list(DataSet.objects.all())
+    return list(DataSet.objects.defer("report"))
 
 
 def find_data_set(pk: int) -> DataSet:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django import template
@@ -239,6 +240,7 @@ def setting(value: Any) -> str:
 
 
 @register.simple_tag
+@cache  # a page of the queue has hundreds of them
 def icon(name: str, css: str = "") -> SafeString:
     """One of the product's own icons, as decoration (hidden from assistive technology)."""
     return format_html(

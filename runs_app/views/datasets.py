@@ -17,7 +17,7 @@ from runs_app.errors import DataSetNotFound, RunError, UploadRefused
 from runs_app.forecasting.data.endings import SUFFIXES
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forms.build import BuilderField, build_field
-from runs_app.models import DataSet, Job, TrainingRun
+from runs_app.models import DataSet, Job
 from runs_app.services.datasets import answer, find_data_set, list_data_sets, report_of
 from runs_app.services.fetch import recent_fetches
 from runs_app.services.remove_dataset import (
@@ -86,7 +86,7 @@ def dataset(request: HtmxRequest, pk: int) -> HttpResponse:
         except ConfigInvalid as invalid:
             messages.error(request, str(invalid))
         return redirect("runs:dataset", pk)
-    runs: list[TrainingRun] = list(runs_on(row)[: RUNS_SHOWN + 1])
+    runs = runs_on(row, RUNS_SHOWN + 1)
     context = {
         "data_set": row,
         "report": report_of(row),

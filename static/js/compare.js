@@ -8,6 +8,7 @@ import { read, startLinks, write } from "./compare_state.js";
 import { startCopying } from "./copy_table.js";
 
 const AT_ONCE = 2; // requests for curves under way
+const DRAWN_EVERY = 300; // ms while curves arrive: all charts are drawn anew, which takes longer than an answer
 const LIVE_EVERY = 15_000;
 
 const data = JSON.parse(document.getElementById("comparison-data").textContent);
@@ -107,10 +108,13 @@ function sayEnded(run) {
 
 async function loadAll() {
   const left = [...runs];
+  let drawn = -Infinity;
   await Promise.all([...Array(AT_ONCE)].map(async () => {
     for (let run = left.shift(); run; run = left.shift()) {
       await load(run);
       waiting -= 1;
+      if (waiting && performance.now() - drawn < DRAWN_EVERY) continue;
+      drawn = performance.now();
       soon();
     }
   }));

@@ -1,5 +1,13 @@
 // How every plot looks: numbers, axes, the legend, and the colours of the theme.
-export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const read = new Map();
+
+// A value of the style sheet, read once per theme: each reading makes the browser settle the styles of
+// the whole page, and twenty curves are drawn anew whenever one more arrives.
+export function css(name) {
+  if (!read.has(name)) read.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return read.get(name);
+}
+document.addEventListener("theme:changed", () => read.clear());
 
 // As the pages write it: U+2212, which is as wide as a plus.
 const minus = (text) => text.replaceAll("-", "−");

@@ -133,6 +133,31 @@ def test_the_pointer_tells_what_every_run_has(
     )
 
 
+DOTS = """() => {
+  const hue = getComputedStyle(document.documentElement).getPropertyValue("--hue-0").trim();
+  const pixels = (canvas) => new Uint32Array(canvas.getContext("2d")
+    .getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+  const dot = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const paint = dot.getContext("2d");
+  paint.fillStyle = hue;
+  paint.fillRect(0, 0, 1, 1);
+  const [wanted] = pixels(dot);
+  const charts = [...document.querySelectorAll(".compare-chart canvas")];
+  return charts.some((canvas) => pixels(canvas).includes(wanted)) && hue;
+}"""
+"""The colour of the first run where a curve is drawn in it, as the theme says it is now."""
+
+
+def test_curves_have_the_colours_of_the_theme_also_when_it_changes(
+    page: Page, live_product: Product, runs: list[str]
+) -> None:
+    page.emulate_media(color_scheme="light")
+    compared(page, live_product, runs)
+    light = page.wait_for_function(DOTS).json_value()
+    page.get_by_role("button", name="Switch between light and dark").click()
+    assert page.wait_for_function(DOTS).json_value() != light
+
+
 def test_a_run_is_taken_away_and_the_others_keep_their_colour(
     page: Page, live_product: Product, runs: list[str]
 ) -> None:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runs_app.choices import Priority
@@ -16,6 +18,7 @@ from runs_app.queueing.estimates import Durations
 from runs_app.queueing.order import longest_wait_seconds
 from runs_app.queueing.state import QueueState, read_state
 from runs_app.queueing.turns import read_durations, read_turns, turn_of, turns
+from tests.conftest import Plans
 from tests.factories import make_completed_run, make_config, make_run, make_running_run
 from tests.runs_app.queueing.states import ALIKE, before, runs, slot, state, waits, worker
 
@@ -176,6 +179,18 @@ def test_durations_come_from_whole_runs_that_completed() -> None:
     epochs = make_config().train.max_epochs
     assert read_durations().of(replace(ALIKE, epochs=epochs)) == pytest.approx(200)
     assert read_durations().of(replace(ALIKE, epochs=2 * epochs)) == pytest.approx(400)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the plan is written as SQLite does")
+@pytest.mark.django_db
+def test_durations_are_learnt_without_ordering_every_run_that_completed(plans: Plans) -> None:
+    make_completed_run(started_at=before(9), finished_at=before(5))
+    with CaptureQueriesContext(connection) as queries:
+        read_durations()
+    newest, by_key = plans(queries)
+    assert "USING INDEX run_ended" in newest
+    assert "ORDER BY" not in newest
+    assert "INTEGER PRIMARY KEY" in by_key
 
 
 @pytest.mark.django_db

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -204,3 +205,14 @@ def test_a_name_that_another_process_takes_at_the_same_moment(
 
     monkeypatch.setattr(data_files, "_name_for", late)
     assert refresh_one("BTCUSDT_1m.csv").name == "BTCUSDT_1m.csv"
+
+
+@pytest.mark.parametrize("files", [2, 30])
+def test_a_list_of_many_files_asks_no_more_of_the_database(
+    data_root: Path, files: int, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(files):
+        (data_root / f"part{number}.csv").write_text("one file\n")
+    list_data_sets()
+    with django_assert_max_num_queries(3):  # what is known, what waits, the list
+        assert len(list_data_sets()) == files

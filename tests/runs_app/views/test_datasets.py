@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from runs_app.choices import DataSetState
 from runs_app.execution.intake import import_waiting
 from runs_app.forecasting.data.imports import file_sha256
 from runs_app.models import DataSet, TrainingRun
+from runs_app.services.remove_dataset import runs_on
+from tests.conftest import Plans
+from tests.factories import make_data_set, make_run
 from tests.synthetic import random_candles, write_candles
 
 pytestmark = pytest.mark.django_db
@@ -131,6 +136,34 @@ def test_an_answer_goes_into_every_run_on_the_data(browser: Client, data_root: P
     answer = Client().post("/runs", {"config": config}, content_type="application/json")
     assert answer.status_code == 201, answer.json()
     assert TrainingRun.objects.get().config["data"]["column_order"] == "ohlc"
+
+
+def test_the_newest_runs_on_it_are_listed_and_others_only_told_of(
+    browser: Client, candles: Path
+) -> None:
+    (row,) = read_all(browser).values()
+    for number in range(12):
+        make_run(name=f"on it {number}", data_set=row)
+    make_run(name="elsewhere", data_set=make_data_set())
+    page = browser.get(f"/datasets/{row.pk}").content.decode()
+    places = [page.index(f">on it {number}<") for number in range(11, 1, -1)]
+    assert places == sorted(places)
+    assert ">on it 1<" not in page
+    assert "and more" in page
+    assert "elsewhere" not in page
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the plan is written as SQLite does")
+def test_the_wide_rows_of_other_runs_are_not_read_to_find_those_on_it(plans: Plans) -> None:
+    row, other = make_data_set(), make_data_set()
+    mine = make_run(data_set=row)
+    make_run(data_set=other)
+    with CaptureQueriesContext(connection) as queries:
+        assert runs_on(row, 11) == [mine]
+    keys, by_key = plans(queries)
+    assert "COVERING INDEX run_list" in keys
+    assert "INTEGER PRIMARY KEY" in by_key
+    assert not any('"config"' in one["sql"] for one in queries.captured_queries)
 
 
 def test_there_is_no_such_data_set(browser: Client, data_root: Path) -> None:
