@@ -32,8 +32,14 @@ def skill(value: Any, name: str) -> str:
         return ABSENT
     if not math.isfinite(number):
         return not_finite(number)
-    text = f"{number:+.4f} nats" if name.endswith("nll") else f"{100 * number:+.2f} %"
-    return text.replace("-", "−")
+    digits, factor = (4, 1) if name.endswith("nll") else (2, 100)
+    return f"{_signed(factor * number, digits)} {skill_unit(name)}"
+
+
+def _signed(number: float, digits: int) -> str:
+    """With its sign, but for what is written as zero."""
+    text = f"{number:+,.{digits}f}".replace("-", "−")
+    return text if text.strip("+−0.,") else text[1:]
 
 
 @register.filter
@@ -53,8 +59,7 @@ def growth(value: Any) -> str:
         return ABSENT
     if not math.isfinite(number):
         return not_finite(number)
-    text = f"{100 * math.expm1(number):+,.2f}".replace("-", "−")
-    return "0.00" if text in ("+0.00", "−0.00") else text
+    return _signed(100 * math.expm1(number), 2)
 
 
 @register.filter

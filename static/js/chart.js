@@ -6,6 +6,7 @@ import { smoothed } from "./smoothing.js";
 const HEIGHT = 232;
 const FULL_MARGIN = 170;
 const MARK_PX = 4;
+const FEW = 100; // points of a line that are marked; more of them would be a band
 
 // Steps are counted, so their axis has whole numbers only.
 const WHOLE = [1, 2, 5].flatMap((first) => [...Array(10).keys()].map((power) => first * 10 ** power));
@@ -104,7 +105,7 @@ export class Chart {
       if (!curve?.read) continue;
       const x = places(curve, this.axis, stepsPerEpoch);
       const y = scaled(curve.value);
-      const shape = { label: line.label, colour: line.colour, width: line.dots ? 2 : 1.25, points: line.dots };
+      const shape = { label: line.label, colour: line.colour, width: line.dots ? 2 : 1.25, points: line.dots && x.length <= FEW };
       if (settings.smooth && !line.dots) {
         found.push({ ...shape, label: `${line.label}, each point`, faint: true, width: 1, x, y });
         found.push({ ...shape, width: 2, ...this.average(curve, scaled) });
@@ -151,7 +152,7 @@ export class Chart {
     const positive = data.slice(1).every((column) => column.every((value) => value === null || value === undefined || value > 0));
     const log = this.state.settings.log && this.spec.group !== "system";
     this.card.querySelector("[data-linear]").hidden = !log || positive;
-    const key = JSON.stringify([shapes.map(({ label, width, faint }) => [label, width, faint]), this.axis, log && positive]);
+    const key = JSON.stringify([shapes.map(({ label, width, faint, points }) => [label, width, faint, points]), this.axis, log && positive]);
     if (this.plot && key === this.drawn) return this.plot.setData(data);
     this.remove(); // uPlot's series and scales are fixed once it is drawn
     this.drawn = key;

@@ -1,10 +1,11 @@
 // The skill of every run of a group: a dot each, and per baseline a line through the folds' means.
+import { LEGEND, axis, css, minus, pointed, sideAxis } from "./plot_style.js";
+
 const HEIGHT = 250;
 const DOT = 3.5;
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const percent = (value) => (value === null || value === undefined ? "–" : `${value > 0 ? "+" : ""}${value.toFixed(2)} %`);
+const percent = (value) => minus(`${value > 0 ? "+" : ""}${value.toFixed(2)} %`);
 
 let plot = null;
 let drawn = "";
@@ -51,11 +52,6 @@ function drawDots(held, series, x, dots) {
   ctx.restore();
 }
 
-function axis(label) {
-  const line = { stroke: css("--chart-grid"), width: 1 };
-  return { label, labelSize: label ? 18 : 0, size: label ? 32 : 58, font: "11px system-ui", labelFont: "11px system-ui", stroke: css("--chart-text"), grid: line, ticks: { ...line, size: 4 } };
-}
-
 function options(box, chart, x, dots) {
   const { series, by } = chart;
   const all = dots.flat(2);
@@ -64,6 +60,7 @@ function options(box, chart, x, dots) {
   return {
     width: box.clientWidth,
     height: HEIGHT,
+    legend: LEGEND,
     cursor: { points: { size: 7 }, drag: { x: false, y: false } },
     scales: {
       x: { time: false, range: () => [Math.round(x[0]) - 0.5, Math.round(x.at(-1)) + 0.5] },
@@ -71,17 +68,17 @@ function options(box, chart, x, dots) {
     },
     axes: [
       { ...axis(by), incrs: [1, 2, 5, 10], values: (_, splits) => shown(splits) },
-      { ...axis(""), values: (_, splits) => splits.map((value) => `${Number(value.toPrecision(6))}`) },
+      sideAxis("skill, %"),
     ],
     series: [
-      { label: by, value: (_, value) => (value === null || value === undefined ? "–" : String(Math.round(value))) },
+      { label: by, value: (_, value) => (value === null || value === undefined ? "point at the plot" : String(Math.round(value))) },
       ...series.map(({ key, label }) => ({
         label,
         stroke: css(`--chart-${key}`),
         width: by === "fold" ? 1.5 : 0,
         spanGaps: true,
         points: { show: false },
-        value: (held, value, index, at) => percent(at === null ? held.data[index].findLast((known) => known !== null) : value),
+        value: (held, value, index, at) => pointed(held, value, index, at, percent),
       })),
     ],
     hooks: { draw: [(held) => drawDots(held, series, x, dots)] },

@@ -10,7 +10,7 @@ export function css(name) {
 document.addEventListener("theme:changed", () => read.clear());
 
 // As the pages write it: U+2212, which is as wide as a plus.
-const minus = (text) => text.replaceAll("-", "−");
+export const minus = (text) => text.replaceAll("-", "−");
 
 export function format(value) {
   if (value === null || value === undefined) return "–";
@@ -32,6 +32,7 @@ export const compact = (value, digits = 3) => {
 };
 
 const MOST_DIGITS = 10;
+const FEW_DIGITS = 5; // more of them do not fit beside the plot
 
 // The ticks of one axis as they are and with equally many digits: 13.80, 13.85, 13.90.
 export function ticks(splits) {
@@ -40,15 +41,25 @@ export function ticks(splits) {
   const top = Math.max(...known.map(Math.abs));
   const even = Math.max(...steps) < 1.5 * Math.min(...steps);
   if (!even || top < 1e-4) return splits.map((value) => (value === null ? "" : minus(compact(value))));
-  const [unit, suffix] = top >= 1e6 ? [1e6, "M"] : [1, ""];
-  const needed = (digits) => known.every((value) => Math.abs((value / unit) * 10 ** digits - Math.round((value / unit) * 10 ** digits)) < 1e-4);
-  let digits = 0;
-  while (digits < MOST_DIGITS && !needed(digits)) digits += 1;
+  let [unit, suffix] = top >= 1e6 ? [1e6, "M"] : [1, ""];
+  let digits = digitsOf(known, unit);
+  if (digits > FEW_DIGITS) {
+    const power = Math.floor(Math.log10(top));
+    [unit, suffix] = [10 ** power, `e${power}`];
+    digits = digitsOf(known, unit);
+  }
   const write = (value) => (value / unit).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return splits.map((value) => (value === null ? "" : `${minus(write(value))}${value === 0 ? "" : suffix}`));
+  return splits.map((value) => (value === null ? "" : value === 0 ? "0" : minus(`${write(value)}${suffix}`)));
 }
 
-// Without the pointer on the chart the legend shows the newest values.
+function digitsOf(values, unit) {
+  const whole = (value, digits) => Math.abs((value / unit) * 10 ** digits - Math.round((value / unit) * 10 ** digits)) < 1e-4;
+  let digits = 0;
+  while (digits < MOST_DIGITS && !values.every((value) => whole(value, digits))) digits += 1;
+  return digits;
+}
+
+// Without the pointer the legend shows the newest values.
 export function legend(plot, value, index, at, write) {
   const shown = at === null ? plot.data[index].findLast((known) => known !== null && known !== undefined) : value;
   return shown === null || shown === undefined ? "–" : write(shown);
