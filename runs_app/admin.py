@@ -52,6 +52,11 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscripts at 
         return False
 
 
+def file_link(run: TrainingRun, path: str) -> SafeString:
+    """Link to a file of a run, by its path there."""
+    return format_html('<a href="{}">{}</a>', reverse("runs:artifact", args=[run.uid, path]), path)
+
+
 class CheckpointLines(admin.TabularInline):  # type: ignore[type-arg]
     """Checkpoints of a run."""
 
@@ -59,7 +64,7 @@ class CheckpointLines(admin.TabularInline):  # type: ignore[type-arg]
     extra = 0
     can_delete = False
     fields = readonly_fields = (
-        "path",
+        "file",
         "epoch",
         "step",
         "val_loss",
@@ -67,6 +72,11 @@ class CheckpointLines(admin.TabularInline):  # type: ignore[type-arg]
         "is_best",
         "pinned",
     )
+
+    @admin.display(description="file")
+    def file(self, row: Checkpoint) -> SafeString:
+        """Its path, which leads to the file."""
+        return file_link(row.run, row.path)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody."""
@@ -79,7 +89,12 @@ class ArtifactLines(admin.TabularInline):  # type: ignore[type-arg]
     model = Artifact
     extra = 0
     can_delete = False
-    fields = readonly_fields = ("path", "kind", "size_bytes", "sha256")
+    fields = readonly_fields = ("file", "kind", "size_bytes", "sha256")
+
+    @admin.display(description="file")
+    def file(self, row: Artifact) -> SafeString:
+        """Its path, which leads to the file."""
+        return file_link(row.run, row.path)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody."""

@@ -45,6 +45,11 @@ class HomePage:
     sample: DataSet | None = about("The bundled synthetic data set, where it is there.")
     machine: Machine = about("What this machine has left.")
 
+    @property
+    def disk_is_told(self) -> bool:
+        """True where a finding of the queue says of this disk what the page would say again."""
+        return any(one.code in ("blocked", "disk_low") for one in self.queue.findings)
+
 
 def home() -> HomePage:
     """Everything of this moment. It never reads the event table."""

@@ -26,7 +26,10 @@ END_SECONDS = 60.0
 
 
 def call(product: Product, method: str, path: str, body: object = None) -> Any:
-    """The JSON answer. Raises ``RuntimeError`` with the answer of a status of 400 or more."""
+    """The JSON answer, or None where it has no body.
+
+    Raises ``RuntimeError`` with the answer of a status of 400 or more.
+    """
     request = urllib.request.Request(
         product.url + path,
         method=method,
@@ -35,7 +38,8 @@ def call(product: Product, method: str, path: str, body: object = None) -> Any:
     )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+            text = answer.read()
+            return json.loads(text) if text else None
     except urllib.error.HTTPError as refused:
         text = refused.read().decode(errors="replace")
         raise RuntimeError(f"{method} {path}: {refused.code} {text}") from refused

@@ -168,7 +168,10 @@ def _other_errors(current: Step, errors: Errors) -> list[tuple[Step | None, str]
         if step is current or path in {"overrides", "name", "folds", "seeds", "scheme"}:
             continue
         label = build_field(path, "").label if step and path in step.all_paths else path
-        found += [(step, f"{label}: {message}" if label else message) for message in messages]
+        if not label:
+            found += [(step, message) for message in messages]
+        else:
+            found += [(step, f"{label}: {one[:1].lower()}{one[1:]}") for one in messages]
     return found
 
 

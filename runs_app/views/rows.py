@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from runs_app.errors import DataSourceNotFound
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forms.draft import load
+from runs_app.forms.wizard import told
 from runs_app.services.datasets import refresh_one, report_of, resolve_source
 from runs_app.services.rows import rows_of
 from runs_app.views.request import HtmxRequest
@@ -31,5 +32,5 @@ def rows(request: HtmxRequest) -> HttpResponse:
     try:
         context["ledger"] = rows_of(draft.payload())
     except ConfigInvalid as invalid:
-        context["faults"] = invalid.errors
+        context["faults"] = told(invalid.errors)
     return render(request, "builder/_rows.html", context)
