@@ -33,6 +33,7 @@ from runs_app.execution.transitions import (
     WITHDRAW,
     Transition,
     append_status,
+    hold_still,
     move,
 )
 from runs_app.forecasting.config.document import to_yaml
@@ -160,33 +161,41 @@ def request_cancel(run_pk: int) -> TrainingRun | None:
     Asked again a second later or more, a running run is ended without waiting for it to save.
     """
     where = {"pk": run_pk}
-    return (
-        move(
-            WITHDRAW,
-            where,
-            reason=Reason.CANCELLED,
-            message="Cancelled before it started.",
-            cancel_requested_at=Now(),
-            finished_at=timezone.now(),
+    with transaction.atomic():
+        hold_still(run_pk)  # a run that is lost meanwhile stands in another state
+        return (
+            move(
+                WITHDRAW,
+                where,
+                reason=Reason.CANCELLED,
+                message="Cancelled before it started.",
+                cancel_requested_at=Now(),
+                finished_at=timezone.now(),
+            )
+            or move(
+                ASK_TO_STOP,
+                where | {"cancel_requested_at": None},
+                cancel_requested_at=Now(),
+                payload={
+                    "cancelling": True,
+                    "message": "Cancelling: the trainer was asked to stop.",
+                },
+            )
+            or move(
+                ASK_TO_STOP,
+                where
+                | {
+                    "kill_requested_at": None,
+                    "cancel_requested_at__lt": from_now(-DOUBLE_CLICK_SECONDS),
+                },
+                kill_requested_at=Now(),
+                payload={
+                    "cancelling": True,
+                    "message": "Asked a second time: the trainer is killed.",
+                },
+            )
+            or TrainingRun.objects.filter(pk=run_pk, status=RunStatus.RUNNING).first()
         )
-        or move(
-            ASK_TO_STOP,
-            where | {"cancel_requested_at": None},
-            cancel_requested_at=Now(),
-            payload={"cancelling": True, "message": "Cancelling: the trainer was asked to stop."},
-        )
-        or move(
-            ASK_TO_STOP,
-            where
-            | {
-                "kill_requested_at": None,
-                "cancel_requested_at__lt": from_now(-DOUBLE_CLICK_SECONDS),
-            },
-            kill_requested_at=Now(),
-            payload={"cancelling": True, "message": "Asked a second time: the trainer is killed."},
-        )
-        or TrainingRun.objects.filter(pk=run_pk, status=RunStatus.RUNNING).first()
-    )
 
 
 def resume(run_pk: int, step: int) -> TrainingRun | None:
@@ -277,6 +286,7 @@ def lose(
         where["lease_until__lt"] = Now()
     ended: dict[str, Any] = {"finished_at": timezone.now(), "lease_until": None}
     with transaction.atomic():
+        hold_still(run_pk)  # a cancel that comes meanwhile would be forgotten
         run = (
             move(
                 SETTLE[RunStatus.CANCELLED],

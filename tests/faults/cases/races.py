@@ -91,6 +91,49 @@ def cancel_races(scene: Scene) -> None:
 
 
 @case()
+def cancels_of_the_lost(scene: Scene) -> None:
+    """A run is lost and cancelled at the same instant: cancelled, whichever comes first."""
+    queue.pause(paused=True)
+    try:
+        uid = launched(scene.laboratory, trainers.instant)
+        pk = run_of(uid).pk
+        barrier = threading.Barrier(2)
+        first: set[str] = set()
+
+        def lose(held: Claim) -> None:
+            barrier.wait()
+            run = lifecycle.lose(pk, held.attempt, held.worker, "A race.", counts=False)
+            first.add("cancel" if run is None or run.status == RunStatus.CANCELLED else "loss")
+            connection.close()
+
+        def cancel(number: int) -> None:
+            barrier.wait()
+            time.sleep(pauses[number])
+            expect(lifecycle.request_cancel(pk), f"cancel {number} was refused")
+            connection.close()
+
+        count = scene.often(300, 40)
+        pauses = [scene.dice.uniform(0, 0.005) for _ in range(count)]
+        with ThreadPoolExecutor(2) as two:
+            for number in range(count):
+                held = lifecycle.claim(pk, "nowhere:1:race")
+                prove(held, f"the run could be claimed for race {number}")
+                for done in (two.submit(lose, held), two.submit(cancel, number)):  # type: ignore[arg-type]
+                    done.result()
+                run = run_of(uid)
+                expect(
+                    run.status == RunStatus.CANCELLED,
+                    f"race {number}: the run is {run.status} and was asked to stop at "
+                    f"{run.cancel_requested_at}",
+                )
+                prove(lifecycle.resume(pk, 0), "the run waits again")
+        prove(first == {"cancel", "loss"}, f"only a {first} came first")
+        lifecycle.request_cancel(pk)
+    finally:
+        queue.pause(paused=False)
+
+
+@case()
 def planned_stop(scene: Scene) -> None:
     """A worker is asked to end with a run active and five waiting: nothing fails, all goes on."""
     lab = scene.laboratory
