@@ -7,7 +7,6 @@ viewers are told after the commit. Of two who try the same transition one wins, 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,12 +35,13 @@ from runs_app.execution.transitions import (
     hold_still,
     move,
 )
+from runs_app.execution.unmade import folders_only_with_rows
 from runs_app.forecasting.config.document import to_yaml
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.evaluation.documents import LeakCheck, Verdict
 from runs_app.forecasting.events import CONFIG_FILE, Reason
 from runs_app.judgement import hardest_skill
-from runs_app.models import Checkpoint, DataSet, RunGroup, TrainingRun
+from runs_app.models import Checkpoint, DataSet, RunGroup, TrainingRun, new_uid
 
 DOUBLE_CLICK_SECONDS = 1.0
 """A second cancel within this time is the same one."""
@@ -104,8 +104,10 @@ def create_run(
     if kin:
         standing |= {"parent": kin.parent, "kinship": kin.kinship}
         standing |= {"parent_checkpoint": kin.checkpoint}
-    with transaction.atomic():
+    uid = new_uid()
+    with folders_only_with_rows([uid]), transaction.atomic():
         run = TrainingRun.objects.create(
+            uid=uid,
             name=name,
             preset=str(config.model.variant),
             data_set=DataSet.objects.filter(path=config.data.source).first(),
@@ -118,15 +120,11 @@ def create_run(
         )
         run.refresh_from_db(fields=["queued_at"])
         directory = run_directory.make(run.uid)
-        try:
-            (directory / CONFIG_FILE).write_text(to_yaml(config), encoding="utf-8")
-            if furnish:
-                furnish(directory)
-            artifacts.register(run.pk, directory, CONFIG_FILE)
-            append_status(run, message="Waiting for a free slot.")
-        except BaseException:
-            shutil.rmtree(directory, ignore_errors=True)
-            raise
+        (directory / CONFIG_FILE).write_text(to_yaml(config), encoding="utf-8")
+        if furnish:
+            furnish(directory)
+        artifacts.register(run.pk, directory, CONFIG_FILE)
+        append_status(run, message="Waiting for a free slot.")
         if place is None:
             transaction.on_commit(partial(wakeups.wake, run.pk), robust=True)
     return run

@@ -27,6 +27,9 @@ TRACEBACK = "Traceback (most recent call last)"
 EXPECTED = (
     # The web process answers the request that was under way with 500 and says why.
     r"django\.db\.utils\.(OperationalError|InterfaceError)",
+    # A traceback of the database that a full disk has cut off.
+    r"sqlite3\.OperationalError: database or disk is full",
+    r"File \".*/django/db/",
     r"psycopg\.(OperationalError|errors\.\w+)",
     # Celery and channels tell how the broker went away before they connect again.
     r"(redis|kombu|amqp)\.exceptions\.\w+",
@@ -38,8 +41,9 @@ EXPECTED = (
     r"SystemExit",
 )
 """Last lines of tracebacks that a fault may leave in a log, each reviewed: all name a server that
-was away. Anything else is a fault of the product."""
+was away or a disk that was full. Anything else is a fault of the product."""
 
+RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ ")
 _EXPECTED = re.compile("|".join(f"(?:{pattern})" for pattern in EXPECTED))
 
 
@@ -103,12 +107,20 @@ def check_logs(folder: Path, read: dict[str, int]) -> Iterator[Violation]:
 
 
 def _last_lines(text: str) -> Iterator[str]:
-    """The line that names the error, of each traceback that is not the cause of another one."""
+    """The line that names the error, of each traceback that is not the cause of another one.
+
+    Of one that was cut off by the next record, as on a full disk, all that is there.
+    """
     inside = False
     depth = 0
+    seen: list[str] = []
     for line in text.splitlines():
         if TRACEBACK in line:
             inside, depth = True, len(line) - len(line.lstrip())
+        elif inside and RECORD.search(line):
+            inside = False
+            yield "\n".join(seen)
         elif inside and line.strip() and len(line) - len(line.lstrip()) <= depth:
             inside = False
             yield line
+        seen = [*seen, line] if inside else []
