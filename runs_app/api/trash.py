@@ -113,7 +113,7 @@ def restore(request: HttpRequest, uid: str) -> dict[str, Any]:
 def purge(request: HttpRequest, uid: str) -> tuple[int, dict[str, Any]]:
     """Delete the files of a run of the trash, then its rows.
 
-    202 where its files are in use: it cannot be restored any more, and is deleted when they are not.
+    202 where its files are in use: it cannot be restored any more, and goes when they are not.
     """
     try:
         freed = purge_run(find_run(uid).uid)

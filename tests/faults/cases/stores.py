@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def postgres_connections_cut(scene: Scene) -> None:
 
 @case("sqlite")
 def sqlite_busy(scene: Scene) -> None:
-    """Four writers and a long reader beside active runs: no error, nobody waits for long."""
+    """Four writers, a long reader and an online backup beside active runs: nothing is refused."""
     lab = scene.laboratory
     uids = [launched(lab, trainers.steady) for _ in range(3)]
     for uid in uids:
@@ -90,6 +91,8 @@ def sqlite_busy(scene: Scene) -> None:
     writes: list[float] = []
     workers = [threading.Thread(target=_write, args=(stop, writes)) for _ in range(4)]
     workers.append(threading.Thread(target=_read, args=(stop,)))
+    copy = lab.base / "copy.sqlite3"
+    workers.append(threading.Thread(target=_back_up, args=(stop, copy)))
     for worker in workers:
         worker.start()
     answers = []
@@ -101,6 +104,11 @@ def sqlite_busy(scene: Scene) -> None:
     for worker in workers:
         worker.join()
     prove(len(writes) > 50, f"only {len(writes)} writes")
+    with closing(sqlite3.connect(copy)) as copied:
+        (verdict,) = copied.execute("PRAGMA integrity_check").fetchone()
+        (runs,) = copied.execute("SELECT count(*) FROM runs_app_trainingrun").fetchone()
+    expect(verdict == "ok", f"the copy is not whole: {verdict}")
+    prove(runs >= len(uids), f"the copy has {runs} runs")
     expect(set(answers) == {200}, f"pages answered {sorted(set(answers))}")
     for path in lab.logs.glob("*.log"):
         expect("database is locked" not in path.read_text(errors="replace"), f"locked: {path.name}")
@@ -124,6 +132,16 @@ def _read(stop: threading.Event) -> None:
         prove(RunEvent.objects.count() == before, "the reader saw one moment")
         cursor.execute("ROLLBACK")
     connection.close()
+
+
+def _back_up(stop: threading.Event, copy: Path) -> None:
+    """Copy the database as it is used, page by page, again and again."""
+    path = str(connection.settings_dict["NAME"])
+    while True:
+        with closing(sqlite3.connect(path)) as own, closing(sqlite3.connect(copy)) as other:
+            own.backup(other, pages=20, sleep=0.01)
+        if stop.wait(0.1):
+            return
 
 
 @case()
