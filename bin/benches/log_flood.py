@@ -34,7 +34,7 @@ from tests.faults.viewer import Viewer
 UNITS = 100
 LINES = 10_000 * UNITS
 VIEWERS = 5
-MEBIBYTE = 1024 * 1024
+MEGABYTE = 1_000_000
 END_SECONDS = 570.0
 LAST_LINE = f"1.{LINES} "
 """How the last line begins."""
@@ -82,8 +82,8 @@ def _measure(product: Product) -> list[Figure]:
         Figure("its newest 300 lines", first * 1000, "ms"),
         Figure("search to the end, nothing found", missing, "s"),
         Figure("search to the end, the last line found", found, "s"),
-        Figure("memory of web, grown by", most["daphne"] / MEBIBYTE, "MB", 300.0),
-        Figure("memory of the worker, grown by", most["worker"] / MEBIBYTE, "MB", 300.0),
+        Figure("memory of web, grown by", most["daphne"] / MEGABYTE, "MB", 300.0),
+        Figure("memory of the worker, grown by", most["worker"] / MEGABYTE, "MB", 300.0),
         Figure("other load on this computer (1 min)", os.getloadavg()[0], ""),
     ]
 

@@ -96,6 +96,7 @@ class Supervisor:
         except Exception as error:
             logger.exception("Run %s cannot be supervised any more.", self._held.uid)
             self._end()
+            self._register_if_it_can_be(feed)
             self._patiently(partial(lifecycle.settle, self._held, _broken(error)))
         finally:
             self._end()
@@ -249,6 +250,14 @@ class Supervisor:
             logger.warning("Run %s: %s", held.uid, sentence)
             feed.add_note(sentence)
         feed.drain(self._tick)
+
+    def _register_if_it_can_be(self, feed: Feed | None) -> None:
+        """The same, of a run that ends because this supervisor met a fault."""
+        try:
+            if feed:
+                self._register(feed)
+        except Exception:
+            logger.exception("Run %s: its files are not listed as they are.", self._held.uid)
 
     def _renew_lease(self) -> None:
         if not self._patiently(partial(leases.renew, self._held)):
