@@ -59,15 +59,20 @@ class StreamedRequest(http_protocol.WebRequest):  # type: ignore[misc]
         """Refuse by the announced length."""
         super().gotLength(length)
         if length is not None and length > limit_bytes[0]:
-            self._refuse()
+            self._refuse_size()
 
     def handleContentChunk(self, data: bytes) -> None:
         """Keep a piece, unless the body was refused or becomes too large."""
         self._received += len(data)
         if self._received > limit_bytes[0]:
-            self._refuse()
-        if not self._refused:
+            self._refuse_size()
+        if self._refused:
+            return
+        try:
             super().handleContentChunk(data)
+        except OSError as error:  # the disk of temporary files is full
+            reason = error.strerror or str(error)
+            self._refuse("507 Insufficient Storage", f"The request cannot be taken: {reason}.")
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Hand the request on once its body is whole.
@@ -95,14 +100,17 @@ class StreamedRequest(http_protocol.WebRequest):  # type: ignore[misc]
         if self.body is not None:
             self.body.close()
 
-    def _refuse(self) -> None:
+    def _refuse_size(self) -> None:
+        sentence = f"The request is larger than {limit_bytes[0] / 1024**2:,.0f} MiB."
+        self._refuse("413 Content Too Large", sentence)
+
+    def _refuse(self, status: str, sentence: str) -> None:
         if self._refused or self.channel is None:
             return
         self._refused = True
-        sentence = f"The request is larger than {limit_bytes[0] / 1024**2:,.0f} MiB."
         text = json.dumps({"detail": sentence}).encode()
         head = (
-            "HTTP/1.1 413 Content Too Large\r\nContent-Type: application/json\r\n"
+            f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(text)}\r\nConnection: close\r\n\r\n"
         )
         self.channel.transport.write(head.encode() + text)

@@ -10,6 +10,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
+from django.db import connection
 
 from runs_app.execution import (
     deliveries,
@@ -19,9 +20,11 @@ from runs_app.execution import (
     queue,
     trash,
     uploading,
+    vitals,
     wakeups,
 )
 from runs_app.execution.intake import data_waits, import_waiting
+from runs_app.execution.patience import AWAY
 from runs_app.execution.pulse import Pulse
 from runs_app.execution.recovery import recover_lost
 from runs_app.execution.schema import wait_for_migrations
@@ -78,6 +81,14 @@ def train_next() -> None:
 def sweep() -> None:
     """Take up what lost workers left, and wake workers again for runs that wait."""
     pulse().hear()
+    try:
+        _sweep()
+    except AWAY as error:
+        logger.warning("Nothing was swept, the database is away: %s", error)
+        connection.close()
+
+
+def _sweep() -> None:
     recover_lost()
     wakeups.wake_oldest(SWEEP_WAKES)
     jobs.settle_lost()
@@ -151,6 +162,7 @@ def pulse() -> Pulse:
 @worker_init.connect
 def _wait_for_tables(**_: Any) -> None:
     """Messages and runs are taken once the database is as this code expects it."""
+    vitals.watch(settings.ENV.run_directory)
     wait_for_migrations()
 
 

@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -99,6 +100,35 @@ def page(port: int, path: str, good: bytes) -> Question:
     return Question(("127.0.0.1", port), (words + end).encode(), rb"HTTP/1\.\d " + good)
 
 
+class Sign:
+    """In place of a question: whether a file is touched by the process that is to do that."""
+
+    def __init__(self, file: Callable[[], Path]) -> None:
+        self._file = file
+        self._known = 0
+        self._deadline = 0.0
+
+    def ask(self, now: float) -> None:
+        """From here on a new time of the file is waited for."""
+        self._known = self._time()
+        self._deadline = now + ANSWER_SECONDS
+
+    def answer(self, now: float) -> bool | None:
+        """True once the file was touched, False where it was not in time, None while it may be."""
+        if self._time() != self._known:
+            return True
+        return False if now >= self._deadline else None
+
+    def close(self) -> None:
+        """Nothing is waited for."""
+
+    def _time(self) -> int:
+        try:
+            return self._file().stat().st_mtime_ns
+        except OSError:
+            return 0
+
+
 class Going:
     """In place of a question where none can be asked: whether a process was stopped (SIGSTOP)."""
 
@@ -122,7 +152,7 @@ class Going:
 class Pulse:
     """Asks again and again, and says when too many answers in a row have not come."""
 
-    def __init__(self, question: Question | Going) -> None:
+    def __init__(self, question: Question | Sign | Going) -> None:
         self._question = question
         self.begin(0.0)
 

@@ -23,7 +23,7 @@ from launcher import ends, schema, valkey
 from launcher.checkout import PYTHON, ROOT, VENV
 from launcher.orphans import adopt_orphans, kill_descendants, reap
 from launcher.processes import Processes
-from launcher.question import Going, Pulse, Question, page
+from launcher.question import Going, Pulse, Question, Sign, page
 from launcher.supervised import Ready, Supervised
 
 WORKER_READY = " ready."
@@ -163,8 +163,11 @@ class Launcher:
     def _supervised(self) -> list[Supervised]:
         alive = page(self._env.port, ALIVE, rb"\d")
         ping = valkey.ping(self._env.valkey_socket)
+        moves = Sign(
+            lambda: self._env.run_directory / f"worker-{self._processes.pid('worker')}.alive"
+        )
 
-        def one(name: str, ready: Ready, question: Question | None = None) -> Supervised:
+        def one(name: str, ready: Ready, question: Question | Sign | None = None) -> Supervised:
             return Supervised(
                 name,
                 self._commands[name],
@@ -178,7 +181,7 @@ class Launcher:
         return [
             *([one("valkey", self._ping.is_answered, ping)] if self._env.own_valkey else []),
             one("web", self._page.is_answered, alive),
-            one("worker", lambda _: self._has_said("worker", WORKER_READY)),
+            one("worker", lambda _: self._has_said("worker", WORKER_READY), moves),
             one("beat", lambda _: self._has_said("beat", BEAT_READY)),
         ]
 

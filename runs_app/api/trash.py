@@ -11,6 +11,7 @@ from pydantic import Field
 from runs_app.api.problems import Problems, Refusal
 from runs_app.api.representations import RunDetail, run_detail
 from runs_app.api.runs import find_run
+from runs_app.errors import RunInUse
 from runs_app.live.payloads import iso_utc
 from runs_app.models import TrainingRun
 from runs_app.retention import kept_until
@@ -106,9 +107,16 @@ def restore(request: HttpRequest, uid: str) -> dict[str, Any]:
 
 @router.delete(
     "/trash/{uid}",
-    response={200: Freed, 404: Refusal, 409: Refusal},
+    response={200: Freed, 202: Freed, 404: Refusal, 409: Refusal},
     summary="Delete a run for good",
 )
-def purge(request: HttpRequest, uid: str) -> dict[str, Any]:
-    """Delete the files of a run of the trash, then its rows."""
-    return {"runs": 1, "freed_bytes": purge_run(find_run(uid).uid), "left": 0, "faults": []}
+def purge(request: HttpRequest, uid: str) -> tuple[int, dict[str, Any]]:
+    """Delete the files of a run of the trash, then its rows.
+
+    202 where its files are in use: it cannot be restored any more, and goes when they are not.
+    """
+    try:
+        freed = purge_run(find_run(uid).uid)
+    except RunInUse as later:
+        return 202, {"runs": 0, "freed_bytes": 0, "left": 1, "faults": [str(later)]}
+    return 200, {"runs": 1, "freed_bytes": freed, "left": 0, "faults": []}

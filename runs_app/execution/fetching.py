@@ -16,13 +16,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from runs_app.choices import JobKind, JobState, Origin
 from runs_app.execution import data_files, wakeups
 from runs_app.execution.core_process import Command, CoreFailed, ask_core
+from runs_app.execution.leases import from_now
 from runs_app.forecasting.data.fetch_wish import FetchWish, read_state
-from runs_app.models import Job
+from runs_app.models import DataSet, Job
 
 MODULE = "runs_app.forecasting.data.fetch"
 SLICE_SECONDS = 90.0
@@ -45,7 +47,8 @@ def command_of(wish: FetchWish, seconds: float = SLICE_SECONDS) -> Command:
     mirror = settings.EXCHANGE_MIRRORS.get(wish.exchange, "")
     arguments = (
         wish.model_dump_json(), "--folder", str(folder_of(wish)),
-        "--out", str(data_files.data_root()), "--seconds", str(seconds), "--mirror", mirror,
+        "--out", str(data_files.data_root()), "--seconds", str(seconds), "--wait", str(seconds),
+        "--mirror", mirror,
     )  # fmt: skip
     return Command(MODULE, arguments, seconds + OVERTIME_SECONDS, MEMORY_BYTES)
 
@@ -64,7 +67,7 @@ def carry_on(job: Job) -> dict[str, Any]:
         if ENDING.is_set():
             return False
         mine = Job.objects.filter(pk=job.pk, state=JobState.WORKING)
-        return bool(mine.update(facts=progress(), started_at=timezone.now()))
+        return bool(mine.update(facts=progress(), started_at=Now()))
 
     try:
         return fetch(wish, wanted)
@@ -119,7 +122,7 @@ def cancel(job: Job) -> bool:
 
 def take_up_lost() -> int:
     """Jobs whose worker is not heard of wait again: what has come is on the disk. How many."""
-    limit = timezone.now() - timedelta(seconds=GRACE_SECONDS)
+    limit = from_now(-GRACE_SECONDS)
     return Job.objects.filter(
         kind=JobKind.FETCH, state=JobState.WORKING, started_at__lt=limit
     ).update(state=JobState.WAITING)
@@ -145,5 +148,8 @@ def _take_in(name: str, provenance: Mapping[str, Any]) -> None:
     root = data_files.data_root()
     state = data_files.regular_inside(root / name, root)
     if state is not None:
-        data_files.notice(name, state, origin=Origin.FETCHED, provenance=dict(provenance))
+        told = {"origin": Origin.FETCHED, "provenance": dict(provenance)}
+        row = data_files.notice(name, state, **told)
+        if row.origin != Origin.FETCHED:  # a page has listed the folder a moment before
+            DataSet.objects.filter(pk=row.pk).update(**told)
         transaction.on_commit(wakeups.wake_import)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from runs_app.choices import JobKind, JobState
@@ -26,6 +26,7 @@ from runs_app.execution import (
     slots,
 )
 from runs_app.execution.core_process import SECONDS, Command, CoreFailed, ask_core
+from runs_app.execution.leases import from_now
 from runs_app.models import Job, TrainingRun
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def _work_of(job: Job) -> dict[str, Any]:
 
 def _claimed(job_pk: int) -> Job | None:
     claimed = Job.objects.filter(pk=job_pk, state=JobState.WAITING).update(
-        state=JobState.WORKING, started_at=timezone.now()
+        state=JobState.WORKING, started_at=Now()
     )
     return Job.objects.select_related("run").get(pk=job_pk) if claimed else None
 
@@ -148,7 +149,7 @@ def try_again(job_pk: int) -> bool:
 def settle_lost() -> int:
     """Fail jobs whose worker has not been heard of long after their limit; how many."""
     fetching.take_up_lost()
-    limit = timezone.now() - timedelta(seconds=SECONDS + GRACE_SECONDS)
+    limit = from_now(-(SECONDS + GRACE_SECONDS))
     lost = Job.objects.filter(kind=JobKind.REHEARSAL, state=JobState.WORKING, started_at__lt=limit)
     for job in lost:
         rehearsing.clear(job)

@@ -28,7 +28,7 @@ def end_earlier_trainer(directory: Path) -> bool:
     a process that got the same number later is not taken for it.
     """
     holder = read_lock(directory)
-    return holder is not None and _is_here(holder) and _end(holder)
+    return holder is not None and _is_here(holder) and _end_all(holder)
 
 
 def clear_lost(directory: Path, attempt: int) -> None:
@@ -40,10 +40,7 @@ def clear_lost(directory: Path, attempt: int) -> None:
     holder = read_lock(directory)
     if holder is None or not _is_here(holder) or holder.attempt != attempt:
         return
-    if not _end(holder) and not psutil.pid_exists(holder.pid):
-        # The leader is gone; as long as others of its group live, its number is nobody else's.
-        with suppress(ProcessLookupError):
-            os.killpg(holder.pid, signal.SIGKILL)
+    _end_all(holder)
     for folder in (directory, directory / CHECKPOINT_DIR):
         # Drafts of a checkpoint carry the process id, so they are not those of a newer attempt.
         for draft in folder.glob(f".*.{holder.pid}{TRAINER_SUFFIX}"):
@@ -52,6 +49,20 @@ def clear_lost(directory: Path, attempt: int) -> None:
 
 def _is_here(holder: LockHolder) -> bool:
     return holder.boot == boot_id() and holder.host == os.uname().nodename
+
+
+def _end_all(holder: LockHolder) -> bool:
+    """Kill the trainer with its group, and a group whose leader is gone; False where none was."""
+    if _end(holder):
+        return True
+    if psutil.pid_exists(holder.pid):
+        return False  # another process has got the number
+    try:
+        # As long as others of its group live, its number is nobody else's.
+        os.killpg(holder.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _end(holder: LockHolder) -> bool:

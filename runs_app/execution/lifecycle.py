@@ -7,7 +7,6 @@ viewers are told after the commit. Of two who try the same transition one wins, 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,14 +32,16 @@ from runs_app.execution.transitions import (
     WITHDRAW,
     Transition,
     append_status,
+    hold_still,
     move,
 )
+from runs_app.execution.unmade import folders_only_with_rows
 from runs_app.forecasting.config.document import to_yaml
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.evaluation.documents import LeakCheck, Verdict
 from runs_app.forecasting.events import CONFIG_FILE, Reason
 from runs_app.judgement import hardest_skill
-from runs_app.models import Checkpoint, DataSet, RunGroup, TrainingRun
+from runs_app.models import Checkpoint, DataSet, RunGroup, TrainingRun, new_uid
 
 DOUBLE_CLICK_SECONDS = 1.0
 """A second cancel within this time is the same one."""
@@ -103,8 +104,10 @@ def create_run(
     if kin:
         standing |= {"parent": kin.parent, "kinship": kin.kinship}
         standing |= {"parent_checkpoint": kin.checkpoint}
-    with transaction.atomic():
+    uid = new_uid()
+    with folders_only_with_rows([uid]), transaction.atomic():
         run = TrainingRun.objects.create(
+            uid=uid,
             name=name,
             preset=str(config.model.variant),
             data_set=DataSet.objects.filter(path=config.data.source).first(),
@@ -117,15 +120,11 @@ def create_run(
         )
         run.refresh_from_db(fields=["queued_at"])
         directory = run_directory.make(run.uid)
-        try:
-            (directory / CONFIG_FILE).write_text(to_yaml(config), encoding="utf-8")
-            if furnish:
-                furnish(directory)
-            artifacts.register(run.pk, directory, CONFIG_FILE)
-            append_status(run, message="Waiting for a free slot.")
-        except BaseException:
-            shutil.rmtree(directory, ignore_errors=True)
-            raise
+        (directory / CONFIG_FILE).write_text(to_yaml(config), encoding="utf-8")
+        if furnish:
+            furnish(directory)
+        artifacts.register(run.pk, directory, CONFIG_FILE)
+        append_status(run, message="Waiting for a free slot.")
         if place is None:
             transaction.on_commit(partial(wakeups.wake, run.pk), robust=True)
     return run
@@ -160,33 +159,41 @@ def request_cancel(run_pk: int) -> TrainingRun | None:
     Asked again a second later or more, a running run is ended without waiting for it to save.
     """
     where = {"pk": run_pk}
-    return (
-        move(
-            WITHDRAW,
-            where,
-            reason=Reason.CANCELLED,
-            message="Cancelled before it started.",
-            cancel_requested_at=Now(),
-            finished_at=timezone.now(),
+    with transaction.atomic():
+        hold_still(run_pk)  # a run that is lost meanwhile stands in another state
+        return (
+            move(
+                WITHDRAW,
+                where,
+                reason=Reason.CANCELLED,
+                message="Cancelled before it started.",
+                cancel_requested_at=Now(),
+                finished_at=timezone.now(),
+            )
+            or move(
+                ASK_TO_STOP,
+                where | {"cancel_requested_at": None},
+                cancel_requested_at=Now(),
+                payload={
+                    "cancelling": True,
+                    "message": "Cancelling: the trainer was asked to stop.",
+                },
+            )
+            or move(
+                ASK_TO_STOP,
+                where
+                | {
+                    "kill_requested_at": None,
+                    "cancel_requested_at__lt": from_now(-DOUBLE_CLICK_SECONDS),
+                },
+                kill_requested_at=Now(),
+                payload={
+                    "cancelling": True,
+                    "message": "Asked a second time: the trainer is killed.",
+                },
+            )
+            or TrainingRun.objects.filter(pk=run_pk, status=RunStatus.RUNNING).first()
         )
-        or move(
-            ASK_TO_STOP,
-            where | {"cancel_requested_at": None},
-            cancel_requested_at=Now(),
-            payload={"cancelling": True, "message": "Cancelling: the trainer was asked to stop."},
-        )
-        or move(
-            ASK_TO_STOP,
-            where
-            | {
-                "kill_requested_at": None,
-                "cancel_requested_at__lt": from_now(-DOUBLE_CLICK_SECONDS),
-            },
-            kill_requested_at=Now(),
-            payload={"cancelling": True, "message": "Asked a second time: the trainer is killed."},
-        )
-        or TrainingRun.objects.filter(pk=run_pk, status=RunStatus.RUNNING).first()
-    )
 
 
 def resume(run_pk: int, step: int) -> TrainingRun | None:
@@ -277,6 +284,7 @@ def lose(
         where["lease_until__lt"] = Now()
     ended: dict[str, Any] = {"finished_at": timezone.now(), "lease_until": None}
     with transaction.atomic():
+        hold_still(run_pk)  # a cancel that comes meanwhile would be forgotten
         run = (
             move(
                 SETTLE[RunStatus.CANCELLED],

@@ -21,6 +21,7 @@ from runs_app.execution import alarms, leases, slot_rows, slots, worker_process
 from runs_app.execution.leases import from_now
 from runs_app.execution.patience import AWAY
 from runs_app.execution.recovery import recover_lost
+from runs_app.execution.vitals import PULSE, VITALS
 from runs_app.models import Slot, Worker
 from runs_app.queueing.order import is_paused, longest_wait_seconds
 
@@ -69,6 +70,7 @@ class Pulse:
 
     def _run(self) -> None:
         while True:
+            VITALS.note(PULSE)
             try:
                 close_old_connections()
                 self.beat()

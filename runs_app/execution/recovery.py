@@ -76,10 +76,12 @@ def _read_out(held: Claim) -> Outcome | None:
         return None
     feed = Feed(held, directory, Patience(lambda: True))
     try:
-        feed.drain()
+        feed.drain(partial(leases.renew, held))
         ended = said_last(feed.word_left())
     finally:
         feed.close()
-    if ended:
-        artifacts.register_all(held.run_pk, directory, partial(leases.renew, held))
+    # Also of a run that goes on: it may be cancelled while it waits, and then nobody looks again.
+    tick = partial(leases.renew, held)
+    for sentence in artifacts.register_all(held.run_pk, directory, tick):
+        logger.warning("Run %s: %s", held.uid, sentence)
     return ended

@@ -17,7 +17,7 @@ from runs_app.choices import RunStatus
 from runs_app.execution import artifacts, leases, lifecycle, memory_kills, run_directory
 from runs_app.execution.feed import Feed
 from runs_app.execution.leases import Claim, LeaseLost
-from runs_app.execution.leftovers import end_earlier_trainer
+from runs_app.execution.leftovers import clear_lost, end_earlier_trainer
 from runs_app.execution.lifecycle import Outcome
 from runs_app.execution.outcome import SENTENCES, Evidence, Interrupted, judge, said_last
 from runs_app.execution.patience import AWAY, OUTAGE_SECONDS, Patience, patiently
@@ -27,6 +27,7 @@ from runs_app.execution.stop_wish import CANCEL_GRACE_SECONDS, StopWish
 from runs_app.execution.telemetry import Sampler
 from runs_app.execution.trainer_process import Exit, TrainerProcess, TrainerServer
 from runs_app.execution.tries import note_try
+from runs_app.execution.vitals import VITALS
 from runs_app.forecasting.config.document import validate
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.errors import ConfigInvalid
@@ -67,7 +68,8 @@ class Supervisor:
         self._server = server
         self._worker_stopping = stopping
         self._directory = run_directory.path_of(held.uid)
-        self._patience = Patience(stopping.is_set)
+        self._thread = f"the supervisor of run {held.uid}"
+        self._patience = Patience(self._is_stopping)
         self._stop = StopWish()
         self._halt = ""
         self._due: dict[str, float] = {}
@@ -76,6 +78,7 @@ class Supervisor:
     def run(self) -> None:
         """Train, and settle the run. Returns when no process of it is left."""
         feed: Feed | None = None
+        VITALS.note(self._thread)
         try:
             kills_before = memory_kills.count()
             feed = Feed(self._held, self._directory, self._patience)
@@ -93,11 +96,13 @@ class Supervisor:
         except Exception as error:
             logger.exception("Run %s cannot be supervised any more.", self._held.uid)
             self._end()
+            self._register_if_it_can_be(feed)
             self._patiently(partial(lifecycle.settle, self._held, _broken(error)))
         finally:
             self._end()
             if feed:
                 feed.close()
+            VITALS.leave(self._thread)
 
     def _prepare(self, feed: Feed) -> RunConfig | None:
         """Read out what an earlier attempt left; None where that says how the run ended."""
@@ -141,6 +146,7 @@ class Supervisor:
         feed.add_sample(sampler.sample(trainer.pid))  # a short run has one, too
         self._is_due("sample", SAMPLE_SECONDS)
         while (how := trainer.wait(POLL_SECONDS)) is None:
+            VITALS.note(self._thread)
             feed.pump()
             if self._is_due("wish", WISH_SECONDS):
                 self._look_for_wishes(trainer)
@@ -153,6 +159,8 @@ class Supervisor:
         return how
 
     def _finish(self, how: Exit, feed: Feed, kills: int) -> None:
+        if how.lost:  # whoever could have ended what the trainer left behind is gone, too
+            clear_lost(self._directory, self._held.attempt)
         self._register(feed)
         outcome = judge(
             Evidence(
@@ -195,7 +203,7 @@ class Supervisor:
         self._halt_gently()
         if self._worker_stopping.is_set():
             return  # the lease runs out, and whoever looks then puts the run back into the queue
-        self._patience = Patience(self._worker_stopping.is_set, float("inf"))
+        self._patience = Patience(self._is_stopping, float("inf"))
         try:
             if feed:
                 feed.wait_with(self._patience)
@@ -243,11 +251,25 @@ class Supervisor:
             feed.add_note(sentence)
         feed.drain(self._tick)
 
+    def _register_if_it_can_be(self, feed: Feed | None) -> None:
+        """The same, of a run that ends because this supervisor met a fault."""
+        try:
+            if feed:
+                self._register(feed)
+        except Exception:
+            logger.exception("Run %s: its files are not listed as they are.", self._held.uid)
+
     def _renew_lease(self) -> None:
         if not self._patiently(partial(leases.renew, self._held)):
             raise LeaseLost(f"Run {self._held.uid} was given to another worker or settled.")
 
+    def _is_stopping(self) -> bool:
+        """Asked after each failure of the database: to wait for it is no standing still."""
+        VITALS.note(self._thread)
+        return self._worker_stopping.is_set()
+
     def _tick(self) -> None:
+        VITALS.note(self._thread)
         if self._is_due("lease", leases.renewal_seconds()):
             self._renew_lease()
 

@@ -66,6 +66,12 @@ def move(
     return run
 
 
+def hold_still(run_pk: int) -> None:
+    """Inside a transaction that tries several transitions: nobody else makes one between them."""
+    # SQLite has one writer at a time anyway.
+    TrainingRun.objects.select_for_update().filter(pk=run_pk).values_list("pk").first()
+
+
 def _measure(run: TrainingRun) -> None:
     """Note how long an ended run took, and what its registered files take on disk."""
     if run.started_at and run.finished_at:

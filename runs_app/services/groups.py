@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +11,9 @@ from django.db import transaction
 
 from runs_app.choices import LIVE
 from runs_app.errors import GroupNotFound, RunInTrash, RunStillLive
-from runs_app.execution import run_directory, wakeups
+from runs_app.execution import wakeups
 from runs_app.execution.lifecycle import Place, create_run, request_cancel
+from runs_app.execution.unmade import folders_only_with_rows
 from runs_app.forecasting.config.faults import show
 from runs_app.forecasting.config.request import flat_from_config
 from runs_app.forecasting.config.schema import RunConfig
@@ -140,24 +140,19 @@ def launch_group(payload: Any, *, size: Size, name: str = "") -> RunGroup:
     label = clean_name(name)
     planned = plan_group(payload, size)
     made: list[str] = []
-    try:
-        with transaction.atomic():
-            group = RunGroup.objects.create(
-                name=label,
-                scheme=size.scheme if size.folds > 1 else "",
-                folds=size.folds,
-                seeds=size.seeds,
-                config=planned.config.model_dump(mode="json"),
-            )
-            for fold, config in planned.runs:
-                place = Place(group, fold, config.train.seed)
-                title = run_name(label, size, fold, config.train.seed)
-                made.append(create_run(config, flat_from_config(config), title, place=place).uid)
-            transaction.on_commit(partial(wakeups.wake_oldest, WAKES), robust=True)
-    except BaseException:
-        for uid in made:
-            shutil.rmtree(run_directory.path_of(uid), ignore_errors=True)
-        raise
+    with folders_only_with_rows(made), transaction.atomic():
+        group = RunGroup.objects.create(
+            name=label,
+            scheme=size.scheme if size.folds > 1 else "",
+            folds=size.folds,
+            seeds=size.seeds,
+            config=planned.config.model_dump(mode="json"),
+        )
+        for fold, config in planned.runs:
+            place = Place(group, fold, config.train.seed)
+            title = run_name(label, size, fold, config.train.seed)
+            made.append(create_run(config, flat_from_config(config), title, place=place).uid)
+        transaction.on_commit(partial(wakeups.wake_oldest, WAKES), robust=True)
     return group
 
 

@@ -50,6 +50,10 @@ def take_upload(request: HttpRequest) -> Uploaded:
         raise UploadRefused(
             f"DATA_ROOT cannot take the file: {error.strerror or error}.", status=507
         ) from error
-    row = data_files.notice(name, (root / name).stat(), origin=Origin.UPLOADED)
+    try:
+        row = data_files.notice(name, (root / name).stat(), origin=Origin.UPLOADED)
+    except BaseException:
+        (root / name).unlink(missing_ok=True)  # the sender is told that it failed, and comes back
+        raise
     transaction.on_commit(wakeups.wake_import)
     return Uploaded(row, str(file.name))

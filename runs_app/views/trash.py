@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from runs_app.errors import RunError, RunNotFound
+from runs_app.errors import RunError, RunInUse, RunNotFound
 from runs_app.execution.reconcile import compare
 from runs_app.execution.repair import repair
 from runs_app.queries import get_run
@@ -59,6 +59,8 @@ def run_purge(request: HtmxRequest, uid: str) -> HttpResponse:
     _run_or_404(uid)
     try:
         freed = purge_run(uid)
+    except RunInUse as later:
+        messages.warning(request, str(later))
     except RunError as error:
         messages.error(request, str(error))
     except OSError as error:

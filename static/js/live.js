@@ -74,7 +74,7 @@ export function startLive(root, onBatch) {
       if (code === BEYOND_END) reload(address);
       queue.then(() => {
         if (state.final) return show("ended", "");
-        show("disconnected", "○ Disconnected");
+        if (indicator.dataset.state !== "polling") show("disconnected", "○ Disconnected");
         setTimeout(connect, delay * (0.7 + 0.6 * Math.random()));
         delay = Math.min(delay * 2, MAX_DELAY_MS);
       });
@@ -106,7 +106,11 @@ export function startLive(root, onBatch) {
         headers: { Accept: "text/html", "HX-Request": "true" },
       });
       if (answer.status === BEYOND_END_HTTP) reload(address);
-      if (answer.ok) await enqueue(await answer.text());
+      if (answer.ok) {
+        await enqueue(await answer.text());
+        // Without the broker the server takes no socket, and answers all the same.
+        if (socket?.readyState !== WebSocket.OPEN) show("polling", "○ Updated every 4 s");
+      } else show("disconnected", "○ Disconnected");
       if (answer.status === 404) gone();
     } catch {
       show("disconnected", "○ Disconnected"); // the server is away; the next tick asks again

@@ -150,7 +150,7 @@ def test_a_lost_socket_polls_and_then_misses_nothing(page: Page, live_product: P
     expect(state).to_have_text("○ Disconnected")
     before = step.inner_text()
     expect(step).not_to_have_text(before, timeout=SOON_MS)
-    expect(state).to_have_text("○ Disconnected")
+    expect(state).to_have_text("○ Updated every 4 s")
     page.evaluate("window.blocked = false")
     expect(state).to_have_text("● Live", timeout=SOON_MS)
     page.get_by_role("button", name="Cancel", exact=True).click()

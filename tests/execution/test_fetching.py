@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -59,6 +60,23 @@ def test_a_job_becomes_a_data_set_with_its_provenance(exchange: LocalExchange) -
     assert "BTC/USDT of binance" in browser.get(f"/datasets/{row.pk}").content.decode()
     told = Client().get(f"/datasets/fetches/{job.uid}").json()
     assert (told["state"], told["dataset"]) == ("done", row.pk)
+
+
+def test_a_file_that_a_page_saw_first_is_the_fetch_s_all_the_same(
+    exchange: LocalExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = fetching.ask_core
+
+    def ask_and_list(*arguments: Any, **more: Any) -> dict[str, Any]:
+        answer = ask(*arguments, **more)
+        Client().get("/datasets")
+        assert DataSet.objects.get().origin != Origin.FETCHED
+        return answer
+
+    monkeypatch.setattr(fetching, "ask_core", ask_and_list)
+    tasks.carry_out(request_fetch(read_wish(*WISH)).pk)
+    row = DataSet.objects.get()
+    assert (row.origin, row.provenance["exchange"]) == (Origin.FETCHED, "binance")
 
 
 def test_slices_put_it_back_into_the_queue(

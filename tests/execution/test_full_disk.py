@@ -6,21 +6,24 @@ import hashlib
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connection
 from django.db.backends.signals import connection_created
+from django.test import Client
 
 from runs_app.choices import RunStatus
-from runs_app.execution import lifecycle, patience, reconcile
+from runs_app.execution import data_files, lifecycle, patience, reconcile
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting.config.compose import compose_config
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.data.sample import FILE_NAME, write_sample
 from runs_app.forecasting.events import Reason
 from runs_app.forecasting.training.checkpoint import load_checkpoint
-from runs_app.models import TrainingRun
+from runs_app.models import DataSet, TrainingRun
+from runs_app.services.upload_handler import CandleUploadHandler
 from tests.execution.conftest import Background, claim, directory, supervise
 from tests.execution.test_supervisor import assert_gap_free, wait_for
 
@@ -166,6 +169,66 @@ def test_a_run_cannot_be_made_and_leaves_nothing(small_disk: SmallDisk, config: 
 
     assert not TrainingRun.objects.exists()
     assert list((small_disk.path / "runs").iterdir()) == []
+
+
+CANDLES = b"time,open,high,low,close,volume\n" + b"".join(
+    b"2024-01-01T%02d:%02d:00Z,1,1,1,1,1\n" % (minute // 60 % 24, minute % 60)
+    for minute in range(90_000)
+)
+
+
+@pytest.mark.usefixtures("transactional_db")
+@pytest.mark.parametrize("moment", ["as it begins", "in the middle"])
+def test_an_upload_that_does_not_fit_is_refused_and_leaves_nothing(
+    small_disk: SmallDisk, settings: object, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    data = small_disk.path / "data"
+    data.mkdir()
+    settings.DATA_ROOT = data  # type: ignore[attr-defined]
+    settings.DISK_RESERVE_PERCENT = 0  # type: ignore[attr-defined]
+    method = {"as it begins": "new_file", "in the middle": "receive_data_chunk"}[moment]
+    write = getattr(CandleUploadHandler, method)
+
+    def fill_first(self: CandleUploadHandler, *arguments: object, **more: object) -> object:
+        if moment != "in the middle" or self._written:
+            small_disk.fill()
+        return write(self, *arguments, **more)
+
+    def send() -> tuple[int, str]:
+        file = BytesIO(CANDLES)
+        file.name = "mine.csv"
+        answer = Client().post("/datasets", {"file": file}, headers={"accept": "application/json"})
+        return answer.status_code, answer.content.decode()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CandleUploadHandler, method, fill_first)
+        status, said = send()
+    assert (status, "No space left on device" in said) == (507, True), said
+    assert [file.name for file in data.iterdir()] == []
+    assert not DataSet.objects.exists()
+
+    small_disk.free()
+    status, said = send()
+    assert status == 201, said
+    assert [file.name for file in data.iterdir()] == ["mine.csv"]
+
+
+@pytest.mark.usefixtures("db")
+def test_an_upload_that_gets_no_row_leaves_no_file(
+    tmp_path: Path, settings: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_ROOT = tmp_path  # type: ignore[attr-defined]
+
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(data_files, "notice", full)
+    file = BytesIO(CANDLES)
+    file.name = "mine.csv"
+    browser = Client(raise_request_exception=False, headers={"accept": "application/json"})
+    answer = browser.post("/datasets", {"file": file})
+    assert answer.status_code == 503, answer.content
+    assert [path.name for path in tmp_path.iterdir()] == []
 
 
 @contextmanager

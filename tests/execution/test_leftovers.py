@@ -80,3 +80,16 @@ def test_what_a_lost_attempt_left_is_ended_and_removed(
     wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
     assert not draft.exists()
     assert newer.exists()
+
+
+def test_a_group_whose_leader_is_gone_is_ended_before_the_next_attempt(
+    sleeper: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    (child,) = psutil.Process(sleeper.pid).children()
+    (tmp_path / LOCK_FILE).write_text(lock_of(sleeper))
+    sleeper.kill()
+    sleeper.wait()
+
+    assert end_earlier_trainer(tmp_path)
+
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)

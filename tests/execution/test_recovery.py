@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from runs_app.choices import MAX_LOSSES, RunStatus
-from runs_app.execution import lifecycle, recovery
+from runs_app.execution import artifacts, lifecycle, reconcile, recovery
 from runs_app.forecasting import events
 from runs_app.forecasting.events import Reason
 from runs_app.models import TrainingRun
@@ -68,3 +68,20 @@ def test_the_last_word_of_an_earlier_attempt_is_not_this_ones(silent: TrainingRu
 
     silent.refresh_from_db()
     assert silent.reason == Reason.WORKER_LOST
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_the_records_of_files_are_true_after_a_loss(silent: TrainingRun, *, goes_on: bool) -> None:
+    if goes_on:
+        TrainingRun.objects.filter(pk=silent.pk).update(losses=0)
+    artifacts.register_all(silent.pk, directory(silent))
+    with (directory(silent) / events.CONSOLE_FILE).open("a") as console:
+        console.write(" and more")
+
+    recovery.recover_lost()
+    if goes_on:
+        lifecycle.request_cancel(silent.pk)
+
+    silent.refresh_from_db()
+    assert silent.is_final
+    assert reconcile.differences_of(silent, verify=True) == []

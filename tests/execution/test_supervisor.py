@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from runs_app.choices import EventKind, RunStatus
-from runs_app.execution import lifecycle
+from runs_app.execution import lifecycle, reconcile
 from runs_app.execution.trainer_process import TrainerServer
+from runs_app.forecasting.events import EVENTS_FILE, Reason
 from runs_app.log_lines import entries_of
 from runs_app.models import RunEvent, TrainingRun
 from tests.execution import programs
@@ -352,3 +353,29 @@ def test_a_fault_that_was_reported_and_settled_is_not_obeyed_twice(
 
     run.refresh_from_db()
     assert (run.status, run.attempt) == (RunStatus.COMPLETED, 2), run.message
+
+
+def test_a_supervisor_that_meets_a_fault_still_lists_the_files(
+    make_run: Callable[..., TrainingRun],
+    server: TrainerServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = make_run("slow_steps")
+    samples = iter(range(2))
+
+    def break_later(self: object, pid: object) -> dict[str, object]:
+        if next(samples, None) is None:
+            raise RuntimeError("no more samples")
+        return {}
+
+    monkeypatch.setattr("runs_app.execution.supervisor.Sampler.sample", break_later)
+    monkeypatch.setattr("runs_app.execution.supervisor.SAMPLE_SECONDS", 0.2)
+    supervise(claim(run), server)
+
+    run.refresh_from_db()
+    assert (run.status, run.reason) == (RunStatus.FAILED, Reason.BUG), run.message
+    assert "no more samples" in run.message
+    sizes = dict(run.artifacts.values_list("path", "size_bytes"))
+    events_file = directory(run) / EVENTS_FILE
+    assert sizes[EVENTS_FILE] == events_file.stat().st_size > 0
+    assert reconcile.differences_of(run, verify=True) == []

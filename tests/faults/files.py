@@ -27,6 +27,8 @@ TRACEBACK = "Traceback (most recent call last)"
 EXPECTED = (
     # The web process answers the request that was under way with 500 and says why.
     r"django\.db\.utils\.(OperationalError|InterfaceError)",
+    # The cause of the first.
+    r"sqlite3\.OperationalError: database or disk is full",
     r"psycopg\.(OperationalError|errors\.\w+)",
     # Celery and channels tell how the broker went away before they connect again.
     r"(redis|kombu|amqp)\.exceptions\.\w+",
@@ -38,8 +40,9 @@ EXPECTED = (
     r"SystemExit",
 )
 """Last lines of tracebacks that a fault may leave in a log, each reviewed: all name a server that
-was away. Anything else is a fault of the product."""
+was away or a disk that was full. Anything else is a fault of the product."""
 
+RECORD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ ")
 _EXPECTED = re.compile("|".join(f"(?:{pattern})" for pattern in EXPECTED))
 
 
@@ -103,12 +106,17 @@ def check_logs(folder: Path, read: dict[str, int]) -> Iterator[Violation]:
 
 
 def _last_lines(text: str) -> Iterator[str]:
-    """The line that names the error, of each traceback that is not the cause of another one."""
+    """The line that names the error, of each traceback that is not the cause of another one.
+
+    One that the next record cuts off says nothing: so a full disk leaves it, and nothing else does.
+    """
     inside = False
     depth = 0
     for line in text.splitlines():
         if TRACEBACK in line:
             inside, depth = True, len(line) - len(line.lstrip())
+        elif inside and RECORD.search(line):
+            inside = False
         elif inside and line.strip() and len(line) - len(line.lstrip()) <= depth:
             inside = False
             yield line

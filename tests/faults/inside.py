@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -16,14 +17,17 @@ from pathlib import Path
 import django
 
 from tests.faults.databases import PostgresHost
-from tests.faults.order import Order, Verdict, mount_small_disk
+from tests.faults.order import DATABASE_DISK_MEGABYTES, Order, Verdict, mount_small_disk
 
 order = Order(**json.loads(sys.argv[1]))
 base = Path(order.base)
 small_disk = mount_small_disk(base / "media")
-postgres = PostgresHost() if order.database == "postgres" else None
+postgres = PostgresHost(small_disk=order.fills_database) if order.database == "postgres" else None
+database_disk = postgres.small_disk if postgres else None
 if postgres:
     os.environ["DATABASE_URL"] = postgres.url
+elif order.fills_database and mount_small_disk(base / "home", DATABASE_DISK_MEGABYTES):
+    database_disk = base / "home"
 django.setup()
 
 from tests.faults.laboratory import Laboratory  # noqa: E402 - after the settings are known
@@ -35,7 +39,9 @@ def main() -> int:
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with Laboratory(base, postgres, small_disk=small_disk) as laboratory:
+        with Laboratory(
+            base, postgres, small_disk=small_disk, database_disk=database_disk
+        ) as laboratory:
             verdicts = carry_out(laboratory, order)
     finally:
         if postgres:
@@ -43,8 +49,16 @@ def main() -> int:
     if order.results:
         Path(order.results).write_text(json.dumps([verdict.__dict__ for verdict in verdicts]))
     bad = [verdict for verdict in verdicts if not verdict.held]
+    if bad and database_disk == base / "home":  # that file system ends with this process
+        shutil.copytree(
+            base / "home", base / "home-kept", ignore_dangling_symlinks=True, ignore=_sockets
+        )
     _print_end(verdicts, bad, time.monotonic() - began)
     return 1 if bad else 0
+
+
+def _sockets(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if (Path(folder) / name).is_socket()]
 
 
 def _print_end(verdicts: list[Verdict], bad: list[Verdict], seconds: float) -> None:

@@ -40,12 +40,19 @@ class Laboratory:
     """Runs inside a ``with`` block, in the directory ``base``; on SQLite without ``postgres``."""
 
     def __init__(
-        self, base: Path, postgres: PostgresHost | None = None, *, small_disk: bool = False
+        self,
+        base: Path,
+        postgres: PostgresHost | None = None,
+        *,
+        small_disk: bool = False,
+        database_disk: Path | None = None,
     ) -> None:
         self.base = base
         self.postgres = postgres
         self.small_disk = small_disk
         """Whether the runs lie on a file system that can be filled."""
+        self.database_disk = database_disk
+        """Where the database's disk can be filled; None where it cannot."""
         extra = {
             "LEASE_SECONDS": str(LEASE_SECONDS),
             "RUN_SLOTS": str(SLOTS),

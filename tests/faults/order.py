@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SMALL_DISK_MEGABYTES = 192
+DATABASE_DISK_MEGABYTES = 768
 WALK = "walk"
+DATABASE_DISK_FULL = "database-disk-full"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,11 @@ class Order:
     results: str = ""
     """A file for the verdicts, if not empty."""
 
+    @property
+    def fills_database(self) -> bool:
+        """Whether the database has to lie on a file system that can be filled."""
+        return not self.cases or DATABASE_DISK_FULL in self.cases
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -40,7 +47,7 @@ class Verdict:
         return not self.faults
 
 
-def mount_small_disk(path: Path) -> bool:
+def mount_small_disk(path: Path, megabytes: int = SMALL_DISK_MEGABYTES) -> bool:
     """A file system that can be filled; False where this process may not mount one.
 
     The process is in a mount namespace of its own, so that nothing is left of it at its end.
@@ -48,6 +55,6 @@ def mount_small_disk(path: Path) -> bool:
     path.mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0:
         return False
-    options = f"size={SMALL_DISK_MEGABYTES}m,mode=0700"
+    options = f"size={megabytes}m,mode=0711"
     mount = ["mount", "-t", "tmpfs", "-o", options, "faults", str(path)]
     return subprocess.run(mount, capture_output=True, check=False).returncode == 0

@@ -77,7 +77,8 @@ def cancel_all(laboratory: Laboratory) -> None:
         live = list(TrainingRun.objects.filter(status__in=LIVE).values_list("uid", flat=True))
         for uid in live:
             laboratory.user.act("cancel", uid)
-        return not live
+        # What was deleted for good while it was in use goes with the next sweep.
+        return not live and not TrainingRun.objects.exclude(purge_started_at=None).exists()
 
     wait_for("that all runs rest", rests, END_SECONDS)
 

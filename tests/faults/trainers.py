@@ -280,6 +280,14 @@ def slow(fit: Fit) -> int:
     return fit.end()
 
 
+def endless(fit: Fit) -> int:
+    """A line of its parameter in megabytes that never ends."""
+    for _ in range(fit.parameter):
+        write_all(1, b"x" * 1_000_000)
+        advance()
+    return fit.end()
+
+
 def real(
     run_dir: Path, data_root: Path, *, progress: bool, resuming: bool = False, attempt: int = 0
 ) -> int:
@@ -292,7 +300,7 @@ def real(
 
 PROGRAMS: list[Callable[..., int]] = [
     real, short, steady, deaf, stuck, raising, odd, slow_save, flood, last_word, large, instant,
-    slow,
+    slow, endless,
 ]  # fmt: skip
 
 

@@ -123,3 +123,19 @@ def test_a_body_without_a_length_is_refused_when_it_grows_too_large(
     assert sent + len(CHUNK) >= LIMIT
     assert sent < 2 * LIMIT
     assert ask(server[0], b"still there")[0] == 200
+
+
+def test_a_body_that_its_file_does_not_take_is_refused(server: tuple[int, psutil.Process]) -> None:
+    port, process = server
+    soft, hard = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as raw:
+            raw.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")
+            raw.sendall(CHUNK)
+            answer = raw.recv(4096)
+    finally:
+        process.rlimit(psutil.RLIMIT_FSIZE, (soft, hard))
+    assert answer.startswith(b"HTTP/1.1 507 "), answer
+    assert b"File too large" in answer
+    assert ask(port, b"x" * 2_000_000)[1]["size"] == 2_000_000

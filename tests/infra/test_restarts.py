@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -43,12 +44,39 @@ sys.argv[1:] = ["start"]
 runpy.run_path({folder!r}, run_name="__main__")
 """
 
+HANGING = """
+import ctypes, signal, sys, threading
+if "worker" in sys.orig_argv:
+    from runs_app.execution import vitals
+    vitals.ROUND_SECONDS, vitals.MOST_ROUNDS = 0.2, 75
 
-def changed_product(base: Path, **commands: str) -> Product:
+    def for_ever(*_):
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire()
+
+    def hang_pulse(*_):
+        from runs_app.execution import pulse
+        pulse.read_disk = for_ever
+
+    def hang_supervisor(*_):
+        from runs_app.execution import supervisor
+        supervisor.Sampler.sample = for_ever
+
+    ways = (for_ever, lambda *_: ctypes.PyDLL(None).sleep(3600), hang_pulse, hang_supervisor)
+    for number, way in enumerate(ways, start=signal.SIGRTMIN):
+        signal.signal(number, way)
+"""
+"""In the worker alone: signals after which one of its threads, or all, never move again."""
+HANGS = {"its loop": 0, "all": 1, "the pulse": 2, "a supervisor": 3}
+
+
+def changed_product(base: Path, *paths: Path, **commands: str) -> Product:
     """A product with other commands in its Procfile, where silence of twelve seconds counts."""
     program = CHANGED.format(commands=commands, folder=str(ROOT / "bin"))
     command = [sys.executable, "-c", program]
-    return Product(base, command=command, extra={"PYTHONPATH": f"{ROOT}:{ROOT / 'bin'}"})
+    path = ":".join(str(folder) for folder in (*paths, ROOT, ROOT / "bin"))
+    return Product(base, command=command, extra={"PYTHONPATH": path})
 
 
 @pytest.fixture
@@ -144,6 +172,32 @@ def test_what_does_not_answer_is_started_again(tmp_path: Path, name: str) -> Non
         assert not silent.is_running()
         assert "Start your first run" in home_page(product)
         stop_leaves_nothing(product)
+
+
+@pytest.mark.parametrize("what", HANGS)
+def test_a_worker_that_hangs_is_started_again(tmp_path: Path, what: str) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "sitecustomize.py").write_text(HANGING)
+    with changed_product(tmp_path, tmp_path / "more") as product:
+        uid = start_run(product) if what == "a supervisor" else ""
+        hung = process(product, "worker")
+        hung.send_signal(signal.SIGRTMIN + HANGS[what])
+        wait_until(lambda: "The worker process is ready again." in product.output, product)
+        said = "The worker process stopped answering and is started again (1st time) now"
+        assert said in product.output
+        assert not hung.is_running()
+        log = (product.home / "log" / "worker.log").read_text()
+        assert what == "all" or "This worker hangs: the " in log
+        if uid:
+            wait_until(lambda: _attempt_that_trains(product, uid) == 2, product)
+        else:
+            start_run(product)
+
+
+def _attempt_that_trains(product: Product, uid: str) -> int:
+    with urllib.request.urlopen(f"{product.url}/runs/{uid}") as answer:
+        run = json.load(answer)
+    return int(run["attempt"]) if run["status"] == "running" else 0
 
 
 def test_stopped_processes_do_not_hold_up_the_end(product: Product) -> None:

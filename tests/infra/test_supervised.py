@@ -17,7 +17,7 @@ import pytest
 from launcher import ends, orphans, processes, question
 from launcher.backoff import MOST_SECONDS, WELL_SECONDS, Backoff
 from launcher.processes import Processes
-from launcher.question import Going, Pulse, Question
+from launcher.question import FAILED_PROBES, Going, Pulse, Question, Sign
 from launcher.supervised import Supervised
 
 DEADLINE_SECONDS = 20
@@ -250,3 +250,30 @@ def test_the_file_for_the_pages_is_whole_or_the_old_one(tmp_path: Path) -> None:
 )
 def test_ordinals(number: int, word: str) -> None:
     assert ends.ordinal(number) == word
+
+
+def test_a_file_that_is_not_touched_any_more_counts_as_silence(tmp_path: Path) -> None:
+    file = tmp_path / "alive"
+    pulse = Pulse(Sign(lambda: file))
+    now = 0.0
+
+    def lost_after(seconds: int, *, touched: bool) -> bool:
+        nonlocal now
+        for _ in range(seconds):
+            now += 1
+            if touched:
+                file.touch()
+                os.utime(file, (now, now))
+            if pulse.is_lost(now):
+                return True
+        return False
+
+    pulse.begin(now)
+    assert not lost_after(30, touched=False)  # it is not there yet
+    assert not lost_after(200, touched=True)
+    began = now
+    assert lost_after(1000, touched=False)
+    assert now - began >= 5 * (FAILED_PROBES - 1)
+    pulse.begin(now)
+    file.unlink()
+    assert lost_after(1000, touched=False)

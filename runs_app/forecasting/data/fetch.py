@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from runs_app.forecasting.data.exchange import Abandoned, Exchange, Patience, Row
-from runs_app.forecasting.data.fetch_wish import FetchState, FetchWish
-from runs_app.forecasting.data.fetched_rows import FetchedRows, held
+from runs_app.forecasting.data.fetch_wish import FetchState, FetchWish, read_state
+from runs_app.forecasting.data.fetched_rows import FetchedRows, Held, held
 from runs_app.forecasting.data.new_file import settle_as
 from runs_app.forecasting.errors import DataInvalid
 
@@ -35,8 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     wish = FetchWish.model_validate_json(options.wish)
     try:
-        with held(options.folder) as rows:
+        # A worker that stood still may come back while another has taken its fetch up.
+        with held(options.folder, options.wait) as rows:
             answer = _answer(wish, rows, options)
+    except Held as error:
+        if not options.wait:
+            return _refuse(str(error))
+        answer = _how_far(read_state(options.folder), done=False)
     except DataInvalid as error:
         return _refuse(str(error))
     except OSError as error:
@@ -81,26 +86,39 @@ def new_rows(page: list[Row], *, since: int, end: int, bar: int) -> list[Row]:
 def _answer(wish: FetchWish, rows: FetchedRows, options: argparse.Namespace) -> dict[str, Any]:
     until = time.monotonic() + options.seconds
     patience = Patience(tries=options.tries, pause=options.pause)
+    if file := rows.named_in(options.out):  # whoever did that was gone before it could say so
+        _part(options.out, wish).unlink(missing_ok=True)
+        known = json.loads(parquet.read_schema(file).metadata[PROVENANCE])
+        return _finished(wish, rows, file.name, known)
     try:
         exchange = Exchange(wish, options.mirror, patience)
         done = collect(wish, exchange, rows, until)
     except Abandoned:
         done = False
-    state = rows.state
-    answer = {
-        "done": done, "bars": state.rows, "first_ms": state.first_ms, "last_ms": state.last_ms,
-        "next_ms": state.next_ms,
-    }  # fmt: skip
     if not done:
-        return answer
-    if state.rows < 2:
+        return _how_far(rows.state, done=False)
+    if rows.state.rows < 2:
         raise DataInvalid(
-            f"{wish.exchange} has {state.rows} candle(s) of {wish.symbol} in that time; "
+            f"{wish.exchange} has {rows.state.rows} candle(s) of {wish.symbol} in that time; "
             "choose an earlier start or another market"
         )
     provenance = _provenance(wish, rows.state)
     made = write_file(rows, provenance, options.out, wish)
-    return answer | {"file": made, "provenance": provenance, "notes": _notes(wish, rows)}
+    return _finished(wish, rows, made, provenance)
+
+
+def _how_far(state: FetchState, *, done: bool) -> dict[str, Any]:
+    return {
+        "done": done, "bars": state.rows, "first_ms": state.first_ms, "last_ms": state.last_ms,
+        "next_ms": state.next_ms,
+    }  # fmt: skip
+
+
+def _finished(
+    wish: FetchWish, rows: FetchedRows, file: str, provenance: dict[str, Any]
+) -> dict[str, Any]:
+    told = {"file": file, "provenance": provenance, "notes": _notes(wish, rows)}
+    return _how_far(rows.state, done=True) | told
 
 
 def write_file(
@@ -112,12 +130,17 @@ def write_file(
     columns = {name: pa.array(values[:, at]) for at, name in enumerate(NAMES, start=1)}
     table = pa.table({"time": times, **columns})
     table = table.replace_schema_metadata({PROVENANCE: json.dumps(provenance).encode()})
-    part = folder / f".fetch-{wish.key}.part"
+    part = _part(folder, wish)
     try:
         parquet.write_table(table, part, compression="zstd")
+        rows.note_written(part)
         return settle_as(part, folder, f"{wish.name}.parquet")
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part(folder: Path, wish: FetchWish) -> Path:
+    return folder / f".fetch-{wish.key}.part"
 
 
 def _provenance(wish: FetchWish, state: FetchState) -> dict[str, Any]:
@@ -164,6 +187,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, required=True, help="where pages are kept")
     parser.add_argument("--out", type=Path, required=True, help="where the file appears")
     parser.add_argument("--seconds", type=float, default=3600.0, help="work no longer than that")
+    parser.add_argument(
+        "--wait", type=float, default=0.0, help="seconds to wait for another that fetches the same"
+    )
     parser.add_argument("--mirror", default="", help="address to use instead of the exchange's own")
     parser.add_argument("--tries", type=int, default=8)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds before the second try")

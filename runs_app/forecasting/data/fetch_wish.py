@@ -63,6 +63,8 @@ class FetchState(BaseModel):
     """Where the next page begins; 0 before the first."""
     first_ms: int | None = None
     last_ms: int | None = None
+    written: tuple[int, int, int] | None = None
+    """Inode, size and time (ns) of the whole file, noted before it gets its name."""
 
 
 def read_state(folder: Path) -> FetchState:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,7 @@ COLUMNS = 6
 ROW_BYTES = COLUMNS * 8
 _ROWS_FILE = "rows.f64"
 _LOCK_FILE = "lock"
+WAIT_SECONDS = 0.2
 
 
 class FetchedRows:
@@ -59,6 +62,20 @@ class FetchedRows:
         path = self._folder / _ROWS_FILE
         return np.fromfile(path, dtype="<f8", count=self.state.rows * COLUMNS).reshape(-1, COLUMNS)
 
+    def note_written(self, file: Path) -> None:
+        """All candles are in ``file``, which is about to get its name."""
+        self._keep({"written": _identity(file.stat())})
+
+    def named_in(self, folder: Path) -> Path | None:
+        """The file that was noted, once it has a name in ``folder``; None as long as it has not."""
+        if self.state.written is None or not folder.is_dir():
+            return None
+        for entry in os.scandir(folder):
+            hidden = entry.name.startswith(".") or not entry.is_file(follow_symlinks=False)
+            if not hidden and _identity(entry.stat()) == self.state.written:
+                return Path(entry.path)
+        return None
+
     def close(self) -> None:
         """Let the file go."""
         os.close(self._file)
@@ -70,22 +87,43 @@ class FetchedRows:
         self.state = state
 
 
+class Held(DataInvalid):
+    """Another process fetches the same."""
+
+
 @contextmanager
-def held(folder: Path) -> Iterator[FetchedRows]:
-    """The rows of ``folder``, which no other process may write meanwhile; ``DataInvalid`` if one does."""
+def held(folder: Path, seconds: float = 0.0) -> Iterator[FetchedRows]:
+    """The rows of ``folder``, which no other process may write meanwhile.
+
+    One that does is waited for ``seconds``; then ``Held``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK_FILE).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataInvalid(
-                "the same candles are being fetched by another process at this moment; wait for it"
-            ) from None
+        _lock(lock, seconds)
         rows = FetchedRows(folder)
         try:
             yield rows
         finally:
             rows.close()
+
+
+def _lock(file: IO[str], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < until:
+                time.sleep(WAIT_SECONDS)
+                continue
+            raise Held(
+                "the same candles are being fetched by another process at this moment; wait for it"
+            ) from None
+        return
+
+
+def _identity(facts: os.stat_result) -> tuple[int, int, int]:
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

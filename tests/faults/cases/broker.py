@@ -71,6 +71,28 @@ def valkey_stopped(scene: Scene) -> None:
 
 
 @case()
+def valkey_cut(scene: Scene) -> None:
+    """Every connection to Valkey is cut, again and again, for two minutes."""
+    lab = scene.laboratory
+    active = launched(lab, trainers.steady)
+    trains(active)
+    uids = [launched(lab, trainers.short, n) for n in range(scene.often(20, 3))]
+    workers = {process.pid for process in lab.workers()}
+    cut = 0
+    until = time.monotonic() + scene.often(120, 8)
+    with broker() as queue:
+        while time.monotonic() < until:
+            for kind in ("normal", "pubsub"):
+                cut += int(queue.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes"))
+            time.sleep(scene.dice.uniform(0.05, 0.5))
+    prove(cut > 10, f"only {cut} connections were cut")
+    expect_status(uids, RunStatus.COMPLETED)
+    expect(all(run_of(uid).attempt == 1 for uid in (active, *uids)), "each ran once")
+    expect({process.pid for process in lab.workers()} == workers, "a worker ended for it")
+    trains(active)
+
+
+@case()
 def messages_lost(scene: Scene) -> None:
     """No message ever comes, nor does the sweep: workers start what waits by themselves."""
     lab = scene.laboratory

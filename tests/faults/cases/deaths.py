@@ -14,6 +14,7 @@ from runs_app.forecasting.events import EVENTS_FILE, Reason
 from runs_app.models import Slot, Worker
 from tests.faults import trainers
 from tests.faults.cases.registry import Scene, case
+from tests.faults.laboratory import Laboratory
 from tests.faults.runs import (
     ended,
     expect,
@@ -24,7 +25,7 @@ from tests.faults.runs import (
     trains,
     worker_of,
 )
-from tests.faults.waiting import wait_for
+from tests.faults.waiting import prove, wait_for
 
 OTHER_HOST = "another-host"
 
@@ -89,12 +90,33 @@ def worker_and_trainer_killed(scene: Scene) -> None:
     lab = scene.laboratory
     uid = launched(lab, trainers.steady)
     trains(uid, steps=5)
-    server = next(
-        p for p in worker_of(lab, uid).children() if "runs_app.execution.fork_server" in p.cmdline()
-    )
-    killed(server)
+    killed(_server_of(lab, uid))
     trains(uid, attempt=2)
     expect(run_of(uid).losses == 1, "the loss was not counted")
+    lab.user.act("cancel", uid)
+    ended(uid)
+    _kill_server_below_a_family(scene)
+
+
+def _kill_server_below_a_family(scene: Scene) -> None:
+    """The kernel ends the trainer alone; a child of it that ignores everything ends as well."""
+    lab = scene.laboratory
+    uid = launched(lab, trainers.deaf)
+    trains(uid)
+    trainer = wait_for("a trainer", partial(lab.trainer_of, uid))
+    family = [trainer, *trainer.children(recursive=True)]
+    prove(len(family) > 1, "the trainer has a child")
+    lab.user.act("cancel", uid)
+    killed(_server_of(lab, uid))
+    expect(ended(uid).status == RunStatus.CANCELLED, "the cancel takes effect")
+    _, left = psutil.wait_procs(family, timeout=10)
+    left = [one for one in left if one.status() != psutil.STATUS_ZOMBIE]
+    expect(not left, f"processes of run {uid} live on: {left}")
+
+
+def _server_of(lab: Laboratory, uid: str) -> psutil.Process:
+    below = worker_of(lab, uid).children()
+    return next(p for p in below if "runs_app.execution.fork_server" in p.cmdline())
 
 
 @case()

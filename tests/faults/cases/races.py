@@ -21,6 +21,7 @@ from tests.faults.runs import (
     ended,
     expect,
     expect_status,
+    killed,
     launched,
     run_of,
     trains,
@@ -91,6 +92,49 @@ def cancel_races(scene: Scene) -> None:
 
 
 @case()
+def cancels_of_the_lost(scene: Scene) -> None:
+    """A run is lost and cancelled at the same instant: cancelled, whichever comes first."""
+    queue.pause(paused=True)
+    try:
+        uid = launched(scene.laboratory, trainers.instant)
+        pk = run_of(uid).pk
+        barrier = threading.Barrier(2)
+        first: set[str] = set()
+
+        def lose(held: Claim) -> None:
+            barrier.wait()
+            run = lifecycle.lose(pk, held.attempt, held.worker, "A race.", counts=False)
+            first.add("cancel" if run is None or run.status == RunStatus.CANCELLED else "loss")
+            connection.close()
+
+        def cancel(number: int) -> None:
+            barrier.wait()
+            time.sleep(pauses[number])
+            expect(lifecycle.request_cancel(pk), f"cancel {number} was refused")
+            connection.close()
+
+        count = scene.often(300, 40)
+        pauses = [scene.dice.uniform(0, 0.005) for _ in range(count)]
+        with ThreadPoolExecutor(2) as two:
+            for number in range(count):
+                held = lifecycle.claim(pk, "nowhere:1:race")
+                prove(held, f"the run could be claimed for race {number}")
+                for done in (two.submit(lose, held), two.submit(cancel, number)):  # type: ignore[arg-type]
+                    done.result()
+                run = run_of(uid)
+                expect(
+                    run.status == RunStatus.CANCELLED,
+                    f"race {number}: the run is {run.status} and was asked to stop at "
+                    f"{run.cancel_requested_at}",
+                )
+                prove(lifecycle.resume(pk, 0), "the run waits again")
+        prove(first == {"cancel", "loss"}, f"only a {first} came first")
+        lifecycle.request_cancel(pk)
+    finally:
+        queue.pause(paused=False)
+
+
+@case()
 def planned_stop(scene: Scene) -> None:
     """A worker is asked to end with a run active and five waiting: nothing fails, all goes on."""
     lab = scene.laboratory
@@ -112,6 +156,52 @@ def planned_stop(scene: Scene) -> None:
         lab.user.act("cancel", uid)
     expect_status(waiting, RunStatus.COMPLETED)
     expect_status(active, RunStatus.CANCELLED)
+
+
+@case()
+def planned_stop_in_haste(scene: Scene) -> None:
+    """A worker is asked twice, then killed, and the web process with it: nothing fails."""
+    lab = scene.laboratory
+    uid = launched(lab, trainers.steady)
+    trains(uid)
+    viewer = Viewer(lab.product.url, uid).start()
+    for _ in range(scene.often(3, 1)):
+        before = run_of(uid)
+        worker = worker_of(lab, uid)
+        for _ in range(2):
+            worker.send_signal(signal.SIGTERM)
+        killed(lab.process("web"))
+        time.sleep(scene.dice.uniform(0, 0.5))
+        killed(worker)
+        lab.wait_until_up()
+        trains(uid, attempt=before.attempt + 1)
+    run = run_of(uid)
+    expect(run.status == RunStatus.RUNNING, f"run {uid} is {run.status}: {run.message}")
+    lab.user.act("cancel", uid)
+    run = ended(uid)
+    viewer.stop()
+    expect(viewer.seqs == list(range(1, run.last_seq + 1)), f"the viewer of run {uid} has gaps")
+
+
+@case()
+def cancels_and_resumes(scene: Scene) -> None:
+    """Two users, one cancels and one resumes the same run at the same instant."""
+    lab = scene.laboratory
+    uid = launched(lab, trainers.steady)
+    barrier = threading.Barrier(2)
+    answers: set[tuple[str, int]] = set()
+
+    def act(action: str) -> None:
+        for _ in range(scene.often(100, 15)):
+            barrier.wait()
+            answers.add((action, lab.user.act(action, uid)))
+
+    trains(uid)
+    with ThreadPoolExecutor(2) as two:
+        for done in (two.submit(act, "cancel"), two.submit(act, "resume")):
+            done.result()
+    prove({("cancel", 200), ("resume", 200)} <= {(a, min(s, 200)) for a, s in answers}, answers)
+    expect(all(200 <= status < 500 for _, status in answers), f"answered {sorted(answers)}")
 
 
 @case()

@@ -35,6 +35,23 @@ def log_flood(scene: Scene) -> None:
 
 
 @case()
+def endless_line(scene: Scene) -> None:
+    """One line of 50 MB without an end, with a viewer."""
+    lab = scene.laboratory
+    megabytes = scene.often(50, 5)
+    uid = launched(lab, trainers.endless, megabytes)
+    viewer = Viewer(lab.product.url, uid).start()
+    run = ended(uid)
+    viewer.stop()
+    expect(run.status == RunStatus.COMPLETED, f"run {uid}: {run.message}")
+    lines = console_lines(run.events.filter(kind=EventKind.LOG).iterator())
+    stored = sum(len(text) for _, text in lines)
+    expect(stored == 1_000_000 * megabytes, f"{stored} characters are stored")
+    expect(all(len(text) <= 65_536 for _, text in lines), "a stored line is longer")
+    _expect_seen(viewer, uid)
+
+
+@case()
 def viewer_cut(scene: Scene) -> None:
     """A viewer is cut off fifty times at random moments; its numbers are dense, its text whole."""
     lab = scene.laboratory

@@ -242,6 +242,36 @@ def test_no_file_is_replaced(run: Fetch, tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.parametrize("moment", ["named", "named, its part not removed", "not named"])
+def test_killed_around_the_naming_of_its_file_it_leaves_one(
+    run: Fetch, tmp_path: Path, moment: str
+) -> None:
+    _, first, _ = run(wish())  # as after a kill: nobody has removed the pages
+    file, part = tmp_path / first["file"], tmp_path / f".fetch-{wish().key}.part"
+    if moment == "named, its part not removed":
+        part.hardlink_to(file)
+    elif moment == "not named":
+        file.rename(part)
+    status, again, _ = run(wish())
+    assert status == 0
+    assert [path.name for path in tmp_path.glob("*.parquet")] == [first["file"]]
+    assert not part.exists()
+    assert (again["file"], again["bars"], again["done"]) == (first["file"], BARS, True)
+    if moment != "not named":
+        assert again == first
+
+
+def test_whoever_fetches_the_same_is_waited_for(run: Fetch, tmp_path: Path) -> None:
+    with held(tmp_path / "pages") as rows:
+        rows.add([[FIRST, 1, 1, 1, 1, 1]], FIRST + MINUTE_MS)
+        status, _, err = run(wish())
+        assert (status, "by another process" in err) == (1, True)
+        status, answer, _ = run(wish(), wait=0.3)
+        assert (status, answer["done"], answer["bars"]) == (0, False, 1)
+    status, answer, _ = run(wish(), wait=30)
+    assert (status, answer["done"], answer["bars"]) == (0, True, BARS)
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -300,6 +301,10 @@ def test_a_run_is_not_purged_under_a_job_or_a_trainer(ended: TrainingRun) -> Non
     lock.touch()
     with removal.unused(lock), pytest.raises(RunInUse, match="trainer"):
         purge_run(ended.uid)
+    with removal.unused(lock):
+        answer = Client().delete(f"/trash/{ended.uid}")
+    assert (answer.status_code, answer.json()["left"]) == (202, 1)
+    assert "the run is deleted when it has" in answer.json()["faults"][0]
     assert (run_directory.path_of(ended.uid) / "checkpoints/a.ckpt").is_file()
 
     sweep()
