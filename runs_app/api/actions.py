@@ -8,10 +8,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
-from ninja.errors import HttpError
 
 from runs_app.api.body import read_changes
-from runs_app.api.problems import BadRequest, Problems, Refusal
+from runs_app.api.problems import BadRequest, Problems, Refusal, disk_told
 from runs_app.api.representations import (
     CheckpointOut,
     RunCreated,
@@ -35,14 +34,12 @@ router = Router(tags=["runs"])
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """What is wrong with the changes is a 422 under their own names; a full disk is a 507."""
+def _changes_told() -> Iterator[None]:
+    """What is wrong with the changes is a 422 under their own names."""
     try:
         yield
     except ConfigInvalid as invalid:
-        raise BadRequest(list(invalid.errors)) from invalid
-    except OSError as error:
-        raise HttpError(507, f"The run's files cannot be written: {error.strerror}.") from error
+        raise BadRequest(invalid.errors) from invalid
 
 
 _COPIED: Any = {
@@ -95,7 +92,7 @@ def clone(request: HttpRequest, response: HttpResponse, uid: str) -> Status[dict
     run = find_run(uid)
     changes = read_changes(request)
     name = changes.pop("name", None)
-    with _told():
+    with _changes_told(), disk_told():
         return _created(response, clone_run(run.uid, changes, name=name))
 
 
@@ -115,7 +112,7 @@ def branch(request: HttpRequest, response: HttpResponse, uid: str) -> Status[dic
     name, wanted = changes.pop("name", None), changes.pop("checkpoint", "")
     if not isinstance(wanted, str):
         raise BadRequest([FieldError("checkpoint", "must be the name of a checkpoint")])
-    with _told():
+    with _changes_told(), disk_told():
         return _created(response, branch_run(run.uid, wanted, changes, name=name))
 
 
@@ -141,7 +138,7 @@ def unpin(request: HttpRequest, uid: str, name: str) -> dict[str, Any]:
 
 def _pin(uid: str, name: str, *, pinned: bool) -> dict[str, Any]:
     run = find_run(uid)
-    with _told():
+    with disk_told():
         return checkpoint(pin_checkpoint(run.uid, name, pinned=pinned), run.uid)
 
 

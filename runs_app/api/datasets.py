@@ -16,7 +16,7 @@ from runs_app.api.data_set_shapes import (
     DataSetList,
     data_set,
 )
-from runs_app.api.problems import BadRequest, Problems, Refusal, located
+from runs_app.api.problems import BadRequest, Problems, Refusal, config_told
 from runs_app.forecasting.data.chart_levels import Window
 from runs_app.forecasting.data.ledger_rows import RowLedger
 from runs_app.forecasting.errors import ConfigInvalid
@@ -96,7 +96,7 @@ def upload(request: HttpRequest) -> Status[dict[str, Any]]:
 def rows(request: HttpRequest) -> dict[str, Any]:
     """Takes the body of a request to create a run and creates none: where its rows would go."""
     config, _ = split_run_request(read_json(request))
-    try:
+    with config_told("name"):
         room = room_for(config)
         disk = {
             "expected_bytes": room.total,
@@ -106,8 +106,6 @@ def rows(request: HttpRequest) -> dict[str, Any]:
             "fits": room.fits,
         }
         return {**rows_of(config).model_dump(), "disk": disk}
-    except ConfigInvalid as invalid:
-        raise BadRequest([located(error) for error in invalid.errors]) from invalid
 
 
 @router.get(

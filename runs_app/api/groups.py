@@ -7,15 +7,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema, Status
-from ninja.errors import HttpError
 from pydantic import Field
 
 from runs_app import group_queries
 from runs_app.api.body import read_json, take_keys
-from runs_app.api.problems import BadRequest, Problems, Refusal
+from runs_app.api.problems import Problems, Refusal, config_told, disk_told
 from runs_app.api.request_document import group_document
 from runs_app.errors import GroupNotFound
-from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.forecasting.evaluation.documents import Record
 from runs_app.group_queries import FoldRows, GroupPage, RunRow
 from runs_app.live.payloads import iso_utc
@@ -101,13 +99,6 @@ def _find(uid: str) -> RunGroup:
     return find_group(uid)
 
 
-def _located(error: FieldError) -> FieldError:
-    """The error with its path from the root of the body."""
-    if error.path in KEYS:
-        return error
-    return FieldError(f"config.{error.path}" if error.path else "config", error.message)
-
-
 @router.post(
     "/groups",
     response={201: GroupDetail, 413: Problems, 415: Problems, 422: Problems, 507: Refusal},
@@ -117,14 +108,10 @@ def _located(error: FieldError) -> FieldError:
 def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any]]:
     """Folds of a walk-forward, seeds, or both; workers start the runs as slots become free."""
     body = take_keys(read_json(request), KEYS)
-    try:
+    with config_told(*KEYS), disk_told():
         sizes = {key: body[key] for key in SIZE_KEYS if key in body}
         size = read_size(**sizes)
         group = launch_group(body["config"], size=size, name=body.get("name") or "")
-    except ConfigInvalid as invalid:
-        raise BadRequest([_located(error) for error in invalid.errors]) from invalid
-    except OSError as error:
-        raise HttpError(507, f"The runs' files cannot be written: {error.strerror}.") from error
     response["Location"] = f"/groups/{group.uid}"
     return Status(201, _detail(group))
 

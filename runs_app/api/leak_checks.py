@@ -9,9 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 
 from runs_app.api.body import read_json, split_run_request
-from runs_app.api.problems import BadRequest, Problems, Refusal
+from runs_app.api.problems import Problems, Refusal, config_told
 from runs_app.api.request_document import request_document
-from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.services.leak_checks import StoredCheck, ask_for_leak_check, find_leak_check
 
 router = Router(tags=["leak checks"])
@@ -49,14 +48,8 @@ def _answer(check: StoredCheck) -> dict[str, Any]:
 def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any]]:
     """The body is that of POST /runs. A worker does it within seconds; nothing is trained."""
     config, _ = split_run_request(read_json(request))
-    try:
+    with config_told():
         check = ask_for_leak_check(config)
-    except ConfigInvalid as invalid:
-        errors = [
-            FieldError(f"config.{error.path}" if error.path else "config", error.message)
-            for error in invalid.errors
-        ]
-        raise BadRequest(errors) from invalid
     response["Location"] = f"/leak-checks/{check.uid}"
     return Status(202, _answer(check))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
-from ninja.errors import ValidationError
+from ninja.errors import HttpError, ValidationError
 
 from runs_app.errors import (
     ArtifactNotFound,
@@ -87,9 +89,26 @@ _STATUS: dict[type[RunError], int] = {
 }
 
 
-def located(error: FieldError) -> FieldError:
-    """The error with its path from the root of the body."""
-    if error.path == "name":
+@contextmanager
+def config_told(*beside: str) -> Iterator[None]:
+    """A faulty ``config`` is a 422 with paths from the body's root, where ``beside`` stand too."""
+    try:
+        yield
+    except ConfigInvalid as invalid:
+        raise BadRequest([_located(error, beside) for error in invalid.errors]) from invalid
+
+
+@contextmanager
+def disk_told() -> Iterator[None]:
+    """Files that cannot be written are a 507."""
+    try:
+        yield
+    except OSError as error:
+        raise HttpError(507, f"The run's files cannot be written: {error.strerror}.") from error
+
+
+def _located(error: FieldError, beside: tuple[str, ...]) -> FieldError:
+    if error.path in beside:
         return error
     return FieldError(f"config.{error.path}" if error.path else "config", error.message)
 

@@ -9,9 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 
 from runs_app.api.body import read_json, split_run_request
-from runs_app.api.problems import BadRequest, Problems, Refusal
+from runs_app.api.problems import Problems, Refusal, config_told
 from runs_app.api.request_document import request_document
-from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.services.rehearsals import (
     StoredRehearsal,
     ask_for_rehearsal,
@@ -64,14 +63,8 @@ def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any
     """The body is that of POST /runs. Three steps, a validation, a save and a load on a free slot;
     nothing stays of them but the answer."""
     config, _ = split_run_request(read_json(request))
-    try:
+    with config_told():
         found = ask_for_rehearsal(config)
-    except ConfigInvalid as invalid:
-        errors = [
-            FieldError(f"config.{error.path}" if error.path else "config", error.message)
-            for error in invalid.errors
-        ]
-        raise BadRequest(errors) from invalid
     response["Location"] = f"/rehearsals/{found.uid}"
     return Status(202, _answer(found))
 

@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Query, Router, Schema, Status
-from ninja.errors import HttpError
 from pydantic import AfterValidator, Field, StringConstraints
 
 from runs_app.api.body import read_json, split_run_request
 from runs_app.api.download import download
 from runs_app.api.made_files import MetricFormat, metric_format, metrics_file
-from runs_app.api.problems import BadRequest, Problems, Refusal, located
+from runs_app.api.problems import BadRequest, Problems, Refusal, config_told, disk_told
 from runs_app.api.representations import (
     ArtifactList,
     History,
@@ -33,7 +32,7 @@ from runs_app.api.representations import (
 from runs_app.api.request_document import request_document
 from runs_app.choices import EventKind, Judged, RunStatus
 from runs_app.errors import RunNotFound
-from runs_app.forecasting.errors import ConfigInvalid, FieldError
+from runs_app.forecasting.errors import FieldError
 from runs_app.models import TrainingRun
 from runs_app.queries import get_run
 from runs_app.queueing.turns import turns_of
@@ -106,12 +105,8 @@ def find_run(uid: str) -> TrainingRun:
 def create(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any]]:
     """Store a run; a worker starts it as soon as a slot is free."""
     config, name = split_run_request(read_json(request))
-    try:
+    with config_told("name"), disk_told():
         run = launch_run(config, name=name)
-    except ConfigInvalid as invalid:
-        raise BadRequest([located(error) for error in invalid.errors]) from invalid
-    except OSError as error:
-        raise HttpError(507, f"The run's files cannot be written: {error.strerror}.") from error
     response["Location"] = f"/runs/{run.uid}"
     return Status(201, run_created(run))
 
