@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from runs_app.forecasting.events import Reason
+from runs_app.forms.numbers import whole_number
 from runs_app.models import DataSet, RunEvent, TrainingRun
 
 COUNT_TO = 50_000
@@ -43,10 +44,10 @@ class DataSetFilter(admin.SimpleListFilter):
         self, request: HttpRequest, queryset: QuerySet[TrainingRun]
     ) -> QuerySet[TrainingRun]:
         """A run names its data set, or the file of it."""
-        value = self.value()
-        if not value or not value.isdigit():
+        number = whole_number(self.value() or "")
+        if number is None:
             return queryset
-        row = DataSet.objects.filter(pk=int(value)).first()
+        row = DataSet.objects.filter(pk=number).first()
         names = [row.name, row.path] if row else []
         return queryset.filter(config__data__source__in=names)
 
@@ -82,10 +83,9 @@ class AttemptFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[RunEvent]) -> QuerySet[RunEvent]:
         """Events of that attempt."""
-        value = self.value()
-        if value is None or not value.isdigit():
+        number = whole_number(self.value() or "")
+        if number is None:
             return queryset
-        number = int(value)
         if number >= ATTEMPTS:
             return queryset.filter(attempt__gte=number)
         return queryset.filter(attempt=number)

@@ -15,6 +15,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from runs_app.execution.patience import AWAY, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
+from runs_app.forms.numbers import whole_number
 from runs_app.live.backlog import Backlog
 from runs_app.live.groups import run_group
 from runs_app.live.payloads import Hint
@@ -51,22 +52,22 @@ class RunStreamConsumer(AsyncWebsocketConsumer):
         self._group = ""
         uid = self.scope["url_route"]["kwargs"]["uid"]
         query = parse_qs(self.scope["query_string"].decode("latin1"))
-        after = query.get("after", ["0"])[-1]
+        after = whole_number(query.get("after", ["0"])[-1])
         try:
             known = await _find(uid)
         except AWAY:
             await self.close(TRY_AGAIN)
             return
-        if known is None or not (after.isascii() and after.isdigit() and len(after) < 19):
+        if known is None or after is None:
             await self.close(UNKNOWN_RUN)
             return
         self._run_pk, last_seq = known
-        if int(after) > last_seq:
+        if after > last_seq:
             await self.accept()  # a refused handshake could not carry the reason
             await self.close(BEYOND_END, f"after is {after}, the newest event {last_seq}")
             return
         self._html = query.get("format") == ["html"]
-        self._backlog = Backlog(self._run_pk, uid, int(after))
+        self._backlog = Backlog(self._run_pk, uid, after)
         self._group = run_group(self._run_pk)
         await self.channel_layer.group_add(self._group, self.channel_name)
         await self.accept()

@@ -9,6 +9,7 @@ from django.http import QueryDict
 
 from runs_app.choices import Judged, RunStatus
 from runs_app.forecasting.config.schema import Variant
+from runs_app.forms.numbers import whole_number
 from runs_app.queries import PAGE_SIZE
 from runs_app.run_table.columns import COLUMNS, DEFAULT, SORTS
 from runs_app.run_table.limits import read_limits
@@ -27,6 +28,7 @@ def read_filter(params: QueryDict) -> tuple[RunFilter, tuple[str, ...]]:
     sort = params.get("sort", "")
     sort = sort if sort in SORTS else "created"
     limits, problems = read_limits(params.get("where", ""))
+    rows = whole_number(params.get("rows", ""))
     return RunFilter(
         search=_text(params.get("q", ""), MAX_SEARCH),
         statuses=_known(params.getlist("status"), RunStatus.values),
@@ -41,8 +43,8 @@ def read_filter(params: QueryDict) -> tuple[RunFilter, tuple[str, ...]]:
         archived=_one(params.get("archived", ""), ARCHIVED) or HIDDEN,
         sort=sort,
         descending=params.get("dir", "desc" if SORTS[sort].first_descending else "asc") != "asc",
-        page=_number(params.get("page", "1")),
-        rows=rows if (rows := _number(params.get("rows", ""))) in PAGE_SIZES else PAGE_SIZE,
+        page=whole_number(params.get("page", ""), digits=8) or 1,
+        rows=rows if rows in PAGE_SIZES else PAGE_SIZE,
         columns=read_columns(params),
     ), problems
 
@@ -80,10 +82,6 @@ def _day(value: str) -> date | None:
         return date.fromisoformat(value)
     except ValueError:
         return None
-
-
-def _number(value: str) -> int:
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 9 else 1
 
 
 def known_ids(values: Iterable[str]) -> list[str]:

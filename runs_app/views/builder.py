@@ -20,6 +20,7 @@ from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.forms.build import form_name, read_values
 from runs_app.forms.draft import Draft, forget, load, new_draft, open_drafts, save
 from runs_app.forms.loss_picture import loss_page
+from runs_app.forms.numbers import whole_number
 from runs_app.forms.steps import STEP_KEYS, STEPS, Step, get_step
 from runs_app.forms.wizard import Errors, builder_page, group, wrong_on
 from runs_app.home import sample as find_sample
@@ -52,9 +53,10 @@ def new(request: HtmxRequest) -> HttpResponse:
     ``?sample`` begins one that is complete: the sample data, the tiny preset.
     """
     draft = new_draft()
-    if request.GET.get("data", "").isdecimal():
+    number = whole_number(request.GET.get("data", ""))
+    if number is not None:
         try:
-            data_set = find_data_set(int(request.GET["data"]))
+            data_set = find_data_set(number)
         except DataSetNotFound as error:
             raise Http404(str(error)) from error
         draft.choose_data(data_set.path, data_set.timeframe)

@@ -17,6 +17,7 @@ from runs_app.errors import RunError
 from runs_app.execution.run_directory import path_of
 from runs_app.forecasting.environment import read_environments
 from runs_app.forecasting.evaluation.documents import BASELINES
+from runs_app.forms.numbers import whole_number
 from runs_app.live.fragments import render_update
 from runs_app.live.updates import read_update
 from runs_app.models import TrainingRun
@@ -76,16 +77,16 @@ def _chart_facts(run: TrainingRun, drawn: list[Chart]) -> dict[str, Any]:
 def run_live(request: HtmxRequest, uid: str) -> HttpResponse:
     """What happened after a sequence number, as the socket would have sent it."""
     run = run_or_404(uid)
-    after = request.GET.get("after", "0")
-    if not (after.isascii() and after.isdigit() and len(after) < 19):
+    after = whole_number(request.GET.get("after", "0"))
+    if after is None:
         return HttpResponse("after must be the number of an event.", status=422)
-    if int(after) > run.last_seq:
+    if after > run.last_seq:
         return HttpResponse(
             f"after is {after}, but the newest event of this run has number {run.last_seq}: load "
             "the page again.",
             status=416,
         )
-    html = render_update(run.pk, read_update(run.pk, run.uid, int(after)))
+    html = render_update(run.pk, read_update(run.pk, run.uid, after))
     return HttpResponse(html, headers={"Cache-Control": "no-store"})
 
 

@@ -6,7 +6,6 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET
 
-from runs_app import queries
 from runs_app.api.made_files import (
     MetricFormat,
     export_zip,
@@ -15,23 +14,15 @@ from runs_app.api.made_files import (
     plot_file,
     prediction_fan,
 )
-from runs_app.errors import RunError, RunNotFound
-from runs_app.models import TrainingRun
+from runs_app.errors import RunError
 from runs_app.services.run_zip import Checkpoints
-from runs_app.views.request import HtmxRequest
-
-
-def _run_or_404(uid: str) -> TrainingRun:
-    try:
-        return queries.get_run(uid)
-    except RunNotFound as error:
-        raise Http404(str(error)) from error
+from runs_app.views.request import HtmxRequest, run_or_404
 
 
 @require_GET
 def run_metrics(request: HtmxRequest, uid: str) -> HttpResponseBase:
     """The metrics as CSV or Parquet; otherwise they stand on the run's own page."""
-    run = _run_or_404(uid)
+    run = run_or_404(uid)
     asked = request.GET.get("format", "")
     if asked in (MetricFormat.CSV, MetricFormat.PARQUET):
         return metrics_file(run, MetricFormat(asked))
@@ -41,13 +32,13 @@ def run_metrics(request: HtmxRequest, uid: str) -> HttpResponseBase:
 @require_GET
 def run_passport(request: HtmxRequest, uid: str) -> HttpResponse:
     """The passport as the run stands now."""
-    return passport_file(_run_or_404(uid))
+    return passport_file(run_or_404(uid))
 
 
 @require_GET
 def run_export(request: HtmxRequest, uid: str) -> HttpResponseBase:
     """The whole run; ``?checkpoints=`` none, best or all."""
-    run = _run_or_404(uid)
+    run = run_or_404(uid)
     asked = request.GET.get("checkpoints", Checkpoints.NONE)
     if asked not in list(Checkpoints):
         return HttpResponse("checkpoints must be none, best or all.", status=422)
@@ -58,7 +49,7 @@ def run_export(request: HtmxRequest, uid: str) -> HttpResponseBase:
 def plot_csv(request: HtmxRequest, uid: str, name: str) -> HttpResponse:
     """The numbers of one plot of the report."""
     try:
-        return plot_file(_run_or_404(uid), name)
+        return plot_file(run_or_404(uid), name)
     except RunError as error:
         raise Http404(str(error)) from error
 
@@ -67,6 +58,6 @@ def plot_csv(request: HtmxRequest, uid: str, name: str) -> HttpResponse:
 def prediction_csv(request: HtmxRequest, uid: str, job_uid: str) -> HttpResponse:
     """The numbers of a prediction's plot."""
     try:
-        return prediction_fan(_run_or_404(uid), job_uid)
+        return prediction_fan(run_or_404(uid), job_uid)
     except RunError as error:
         raise Http404(str(error)) from error

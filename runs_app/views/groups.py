@@ -11,7 +11,7 @@ from runs_app import group_queries
 from runs_app.errors import GroupNotFound, RunError
 from runs_app.models import RunGroup
 from runs_app.services.groups import cancel_group, delete_group, find_group
-from runs_app.views.request import HtmxRequest
+from runs_app.views.request import HtmxRequest, page_number
 
 
 def _group_or_404(uid: str) -> RunGroup:
@@ -24,9 +24,7 @@ def _group_or_404(uid: str) -> RunGroup:
 @require_safe
 def group_list(request: HtmxRequest) -> HttpResponse:
     """Every group, the newest first."""
-    number = request.GET.get("page", "1")
-    plain = number.isascii() and number.isdigit() and len(number) < 9
-    page = group_queries.group_list(int(number) if plain else 1)
+    page = group_queries.group_list(page_number(request))
     return render(request, "groups/list.html", {"page": page})
 
 

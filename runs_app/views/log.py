@@ -9,6 +9,7 @@ from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from runs_app import log_pages
+from runs_app.forms.numbers import whole_number
 from runs_app.log_lines import LogLine
 from runs_app.log_pages import LEVELS, Place
 from runs_app.templatetags.runs_format import console_lines
@@ -63,9 +64,10 @@ def run_log_search(request: HtmxRequest, uid: str) -> HttpResponse:
         return _refused(f"q must be the text to look for, {MAX_TEXT} characters at most.")
     if level not in ("", *LEVELS):
         return _refused(f"level must be {' or '.join(LEVELS)}.")
-    if after and not (after.isascii() and after.isdigit() and len(after) < 19):
+    last = whole_number(after or "0")
+    if last is None:
         return _refused("after must be the number of an event.")
-    found = log_pages.search(run.pk, text, after=int(after or 0), level=level)
+    found = log_pages.search(run.pk, text, after=last, level=level)
     answer = asdict(found) | {"last_seq": run.last_seq}
     return JsonResponse(answer, headers=_NO_STORE)
 

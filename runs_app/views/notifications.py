@@ -7,10 +7,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from runs_app.choices import NotificationKind
+from runs_app.forms.numbers import whole_number
 from runs_app.notified import mark_read, newest_told, notification_page, unread_count
 from runs_app.views.request import HtmxRequest
-
-MAX_DIGITS = 18
 
 
 @require_safe
@@ -44,7 +43,7 @@ def notification_read(request: HtmxRequest, pk: int) -> HttpResponse:
 @require_POST
 def notifications_read(request: HtmxRequest) -> HttpResponse:
     """Mark all as read, as far as the page that was looked at goes."""
-    mark_read(upto=_number(request.POST.get("upto", ""), default=0))
+    mark_read(upto=whole_number(request.POST.get("upto", "")) or 0)
     if request.htmx and request.GET.get("in") == "bell":
         return _list(request)
     return _show(request) if request.htmx else redirect(_back(request))
@@ -57,7 +56,7 @@ def _list(request: HtmxRequest) -> HttpResponse:
 def _show(request: HtmxRequest) -> HttpResponse:
     asked = request.GET
     page = notification_page(
-        _number(asked.get("page", ""), default=1),
+        whole_number(asked.get("page", "")) or 1,
         only_unread=asked.get("unread") == "true",
         kind=asked.get("kind", ""),
     )
@@ -69,8 +68,3 @@ def _show(request: HtmxRequest) -> HttpResponse:
 def _back(request: HtmxRequest) -> str:
     query = request.GET.urlencode()
     return f"/notifications?{query}" if query else "/notifications"
-
-
-def _number(text: str, *, default: int) -> int:
-    plain = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
-    return int(text) if plain else default

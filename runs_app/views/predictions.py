@@ -10,9 +10,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from runs_app import queries
 from runs_app.choices import JobState
-from runs_app.errors import ArtifactNotFound, PredictionNotFound, RunError, RunNotFound
+from runs_app.errors import ArtifactNotFound, PredictionNotFound, RunError
 from runs_app.execution.predicting import EXPORT_DIR, forecast_file
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forecasts import (
@@ -22,6 +21,7 @@ from runs_app.forecasts import (
     newest_export,
     predictions_of,
 )
+from runs_app.forms.numbers import whole_number
 from runs_app.models import DataSet, Job, TrainingRun
 from runs_app.services.datasets import list_data_sets
 from runs_app.services.predict import (
@@ -30,7 +30,7 @@ from runs_app.services.predict import (
     request_export,
     request_prediction,
 )
-from runs_app.views.request import HtmxRequest
+from runs_app.views.request import HtmxRequest, run_or_404
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class PredictionPage:
 @require_http_methods(["GET", "HEAD", "POST"])
 def predictions(request: HtmxRequest, uid: str) -> HttpResponse:
     """The form and the earlier predictions; a POST asks for one and goes to its page."""
-    run = _run_or_404(uid)
+    run = run_or_404(uid)
     source = str(run.config["data"]["source"])
     if request.method != "POST":
         return render(request, "predictions/list.html", {"page": _list_page(run)})
@@ -89,7 +89,7 @@ def predictions(request: HtmxRequest, uid: str) -> HttpResponse:
     repair = "repair" in request.POST
     errors = {}
     try:
-        number = int(last) if last.isascii() and last.isdigit() and len(last) < 9 else 0
+        number = whole_number(last, digits=8) or 0
         job = request_prediction(run, source=source, last=number, repair=repair)
     except ConfigInvalid as invalid:
         errors = {error.path: error.message for error in invalid.errors}
@@ -104,7 +104,7 @@ def predictions(request: HtmxRequest, uid: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def export(request: HtmxRequest, uid: str) -> HttpResponse:
     """Ask for the model's files; how far they are stands on the page of predictions."""
-    run = _run_or_404(uid)
+    run = run_or_404(uid)
     if request.method == "POST":
         try:
             request_export(run)
@@ -118,7 +118,7 @@ def export(request: HtmxRequest, uid: str) -> HttpResponse:
 @require_safe
 def prediction(request: HtmxRequest, uid: str, job_uid: str) -> HttpResponse:
     """One prediction; while it is being made the page asks again."""
-    run = _run_or_404(uid)
+    run = run_or_404(uid)
     try:
         job = find_prediction(run, job_uid)
     except PredictionNotFound as error:
@@ -156,10 +156,3 @@ def _page(run: TrainingRun, job: Job) -> PredictionPage:
         total=len(rows),
         chart={"fan": job.facts.get("chart")},
     )
-
-
-def _run_or_404(uid: str) -> TrainingRun:
-    try:
-        return queries.get_run(uid)
-    except RunNotFound as error:
-        raise Http404(str(error)) from error

@@ -9,9 +9,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from runs_app import queries
 from runs_app.choices import Priority
-from runs_app.errors import RunError, RunNotFound, SlotNotFound
+from runs_app.errors import RunError, SlotNotFound
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.queueing.page import queue_page
 from runs_app.queueing.turns import turn_of
@@ -22,7 +21,7 @@ from runs_app.services.queue import (
     read_change,
     resume_queue,
 )
-from runs_app.views.request import HtmxRequest
+from runs_app.views.request import HtmxRequest, run_or_404
 
 
 @require_safe
@@ -58,10 +57,7 @@ def slot_undrain(request: HtmxRequest, host: str, name: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def run_queue(request: HtmxRequest, uid: str) -> HttpResponse:
     """GET: the run's turn, for its dashboard. POST: move it, or change its priority."""
-    try:
-        run = queries.get_run(uid)
-    except RunNotFound as error:
-        raise Http404(str(error)) from error
+    run = run_or_404(uid)
     if request.method != "POST":
         if not request.htmx:
             return redirect("runs:run_detail", uid)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from runs_app import queries
-from runs_app.errors import ReportMissing, RunNotFound
+from runs_app.errors import ReportMissing
 from runs_app.services.report import read_report
-from runs_app.views.request import HtmxRequest
+from runs_app.views.request import HtmxRequest, run_or_404
 
 
 @require_safe
 def run_report(request: HtmxRequest, uid: str) -> HttpResponse:
     """The report, or the sentence that says why there is none."""
-    try:
-        run = queries.get_run(uid)
-    except RunNotFound as error:
-        raise Http404(str(error)) from error
+    run = run_or_404(uid)
     try:
         context = {"run": run, "page": read_report(run)}
     except ReportMissing as missing:

@@ -14,6 +14,7 @@ from runs_app.forecasting.config.schema import Variant
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forms.chips import chips, is_long, short_query
 from runs_app.forms.filters import read_columns, read_filter
+from runs_app.forms.numbers import whole_number
 from runs_app.run_table.columns import COLUMNS, DEFAULT, FIGURES
 from runs_app.run_table.live import MOST_ROWS, standing
 from runs_app.run_table.page import choices
@@ -55,8 +56,7 @@ def run_list(request: HtmxRequest) -> HttpResponse:
 def live_rows(request: HtmxRequest) -> HttpResponse:
     """The rows asked for as they stand; 304 where nothing changed since the answer before."""
     uids = read_wish(request.GET).uids[:MOST_ROWS]
-    given = request.GET.get("newest", "0")
-    newest = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
+    newest = whole_number(request.GET.get("newest", "0")) or 0
     columns = read_columns(request.GET)
     form = f"{columns} {request.GET.get('picks', '')}"
     found = standing(uids, newest, form)

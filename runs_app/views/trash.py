@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from runs_app.errors import RunError, RunInUse, RunNotFound
+from runs_app.errors import RunError, RunInUse
 from runs_app.execution.reconcile import compare
 from runs_app.execution.repair import repair
-from runs_app.queries import get_run
 from runs_app.services.trash import empty_trash, purge_run, restore_run
 from runs_app.templatetags.runs_format import size
 from runs_app.trash_queries import trash_page
-from runs_app.views.request import HtmxRequest
+from runs_app.views.request import HtmxRequest, page_number, run_or_404
 
 COMPARE_SECONDS = 20.0
 """How long a page waits for a comparison; the command has no limit."""
@@ -23,9 +22,7 @@ COMPARE_SECONDS = 20.0
 @require_safe
 def trash(request: HtmxRequest) -> HttpResponse:
     """The runs in the trash, with what they take and until when they can be restored."""
-    number = request.GET.get("page", "1")
-    plain = number.isascii() and number.isdigit() and len(number) < 9
-    return render(request, "trash/list.html", {"page": trash_page(int(number) if plain else 1)})
+    return render(request, "trash/list.html", {"page": trash_page(page_number(request))})
 
 
 @require_POST
@@ -43,7 +40,7 @@ def trash_empty(request: HtmxRequest) -> HttpResponse:
 @require_POST
 def run_restore(request: HtmxRequest, uid: str) -> HttpResponse:
     """Take a run out of the trash."""
-    _run_or_404(uid)
+    run_or_404(uid)
     try:
         run = restore_run(uid)
     except RunError as error:
@@ -56,7 +53,7 @@ def run_restore(request: HtmxRequest, uid: str) -> HttpResponse:
 @require_POST
 def run_purge(request: HtmxRequest, uid: str) -> HttpResponse:
     """Delete a run of the trash for good."""
-    _run_or_404(uid)
+    run_or_404(uid)
     try:
         freed = purge_run(uid)
     except RunInUse as later:
@@ -80,10 +77,3 @@ def trash_compare(request: HtmxRequest) -> HttpResponse:
         report = compare(seconds=COMPARE_SECONDS)
     context = {"page": trash_page(), "report": report, "repaired": repaired}
     return render(request, "trash/list.html", context)
-
-
-def _run_or_404(uid: str) -> None:
-    try:
-        get_run(uid)
-    except RunNotFound as error:
-        raise Http404(str(error)) from error

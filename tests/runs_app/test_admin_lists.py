@@ -124,6 +124,7 @@ def test_events_are_found_by_run_kind_and_attempt() -> None:
     assert "a line" not in page("runevent", f"?run__id__exact={other.pk}")
     assert "a line" not in page("runevent", "?attempt_number=5")
     assert "a line" in page("runevent", "?attempt_number=1&kind__exact=log")
+    assert "a line" in page("runevent", "?attempt_number=²")
     event = other.events.get()
     shown = Client().get(f"/admin/runs_app/runevent/{event.pk}/change/").content.decode()
     assert "&quot;loss&quot;: 0.5" in shown
