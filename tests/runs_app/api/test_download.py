@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connections
 from django.test import AsyncClient, Client
 
 from runs_app.choices import RunStatus
@@ -233,14 +232,14 @@ def test_a_file_that_shrinks_while_it_is_read_ends_early(run: TrainingRun, runs_
     assert asyncio.run(read(answer)) == CONTENT[:300_000]
 
 
+@pytest.mark.usefixtures("coroutine_db")
 @pytest.mark.django_db(transaction=True)
 async def test_the_same_bytes_under_asgi(run: TrainingRun) -> None:
     answer = await AsyncClient().get(url(run))
     assert await read(answer) == CONTENT
-    # The view ran in a thread of its own, whose connection would keep the database from its end.
-    await sync_to_async(connections.close_all)()
 
 
+@pytest.mark.usefixtures("coroutine_db")
 @pytest.mark.django_db(transaction=True)
 async def test_a_download_under_way_outlives_the_run(run: TrainingRun) -> None:
     """AC-30: the open file is read to its end; who asks anew is told that it is gone."""
@@ -258,4 +257,3 @@ async def test_a_download_under_way_outlives_the_run(run: TrainingRun) -> None:
     again = await AsyncClient().get(url(run))
     assert again.status_code == 404
     assert "There is no run" in again.json()["detail"]
-    await sync_to_async(connections.close_all)()
