@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from aistempre.bodies import StreamedBodies, install
+from tests.infra.servers import daphne
 
-ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 300_000_000
 BODY = 256 * 1024**2
 CHUNK = b"x" * 1024**2
@@ -52,21 +48,8 @@ if __name__ != "__main__":
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[int, psutil.Process]]:
     """Daphne with the application above; its port and its process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free = probe.getsockname()[1]
-    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(free)]
-    process = subprocess.Popen([*command, "tests.infra.test_bodies:application"], cwd=ROOT)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", free)).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield free, psutil.Process(process.pid)
-    process.terminate()
-    process.wait(30)
+    with daphne("tests.infra.test_bodies:application") as serving:
+        yield serving
 
 
 def ask(port: int, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aistempre.pacing import PacedResponses
+from tests.infra.servers import daphne
 
-ROOT = Path(__file__).resolve().parents[2]
 CHUNK = b"x" * 65_536
 CHUNKS = 1600
 BUFFERS = 16_000_000
@@ -45,21 +41,8 @@ application = PacedResponses(stream)
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """Daphne with the application above on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free = probe.getsockname()[1]
-    command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(free)]
-    server = subprocess.Popen([*command, "tests.infra.test_pacing:application"], cwd=ROOT)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", free)).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield free
-    server.terminate()
-    server.wait(20)
+    with daphne("tests.infra.test_pacing:application") as (free, _):
+        yield free
 
 
 def count(port: int) -> int:
