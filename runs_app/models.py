@@ -66,9 +66,6 @@ class RunGroup(models.Model):
         return self.folds * self.seeds
 
 
-RunManager = models.Manager.from_queryset(RunSet)
-
-
 class TrainingRun(models.Model):
     """One training run: its configuration, its state, and its latest figures."""
 

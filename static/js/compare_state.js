@@ -42,7 +42,7 @@ export function write(changes) {
 }
 
 // Links were written by the server before anything was chosen here.
-export function refreshLinks() {
+function refreshLinks() {
   for (const link of document.querySelectorAll("[data-change]")) link.setAttribute("href", changeOf(link));
 }
 

@@ -2,7 +2,7 @@
 // than its data-expected seconds is late.
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
-export function agoText(seconds) {
+function agoText(seconds) {
   if (seconds < 2) return "just now";
   const [unit, length] = UNITS.find(([, length]) => seconds >= length);
   return `${Math.floor(seconds / length)} ${unit} ago`;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,13 @@ def test_no_function_is_long() -> None:
         if length > MAX_FUNCTION_LINES
     ]
     assert long == []
+
+
+def test_every_file_is_linted() -> None:
+    """An exclusion by a folder's name alone would also leave out folders of the same name below."""
+    asked = [sys.executable, "-m", "ruff", "check", "--show-files", "."]
+    seen = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {str(path) for path in sources()} - set(seen.splitlines()) == set()
 
 
 def test_no_file_has_a_vague_name() -> None:

@@ -172,11 +172,6 @@ class Laboratory:
         for _ in range(lost):
             self.add_worker()
 
-    def stop_extra_workers(self) -> None:
-        """Leave bin/start's own worker alone."""
-        for worker in self._extra:
-            _end(worker)
-
     def memory(self) -> dict[str, int]:
         """Bytes of web and of the largest worker, their children not counted."""
         web = self.process("web").memory_info().rss

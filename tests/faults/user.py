@@ -14,7 +14,6 @@ from launcher.client import TINY_RUN
 from tests.faults.trainers import seed_of
 
 TIMEOUT_SECONDS = 30.0
-DATA_SOURCE = "synthetic_garch_1m"
 
 
 @dataclass(frozen=True)

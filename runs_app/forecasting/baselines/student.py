@@ -32,7 +32,8 @@ def fit_student_t(values: FloatArray, *, free_location: bool) -> StudentShape:
     """The most likely shape of ``values`` [N]; location 0 unless it is free.
 
     The scale does not fall below the floor of the network's loss, a share of the root mean square
-    of ``values``: prices that mostly stand still would otherwise buy any likelihood.
+    of ``values``: prices that mostly stand still would otherwise buy any likelihood. Raises
+    ``ValueError`` where all are zero.
     """
     size = math.sqrt(float(np.square(values).mean()))
     if size == 0.0:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from runs_app.forecasting.progress import advance
 from runs_app.forecasting.config.reading import AS_WRITTEN, Reading
 from runs_app.forecasting.config.timeframes import (
     TIMEFRAMES,
@@ -19,6 +18,7 @@ from runs_app.forecasting.data.faults import Rows, duplicate_fault, grid_fault, 
 from runs_app.forecasting.data.instants import read_instants
 from runs_app.forecasting.data.table import CandleTable, read_candle_table
 from runs_app.forecasting.errors import DataInvalid
+from runs_app.forecasting.progress import advance
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
@@ -87,7 +87,7 @@ def read_candles(
 
 
 def clean_candles(rows: Rows, name: str, *, repair: bool) -> tuple[Candles, tuple[str, ...]]:
-    """Candles of the rows of the file ``name``, and what repair left out; raises ``DataInvalid``."""
+    """Candles of the rows of file ``name``, and what repair left out; raises ``DataInvalid``."""
     table = rows.table
     notes: list[str] = []
     notes += settle(rows, row_faults(rows), repair=repair)

@@ -1,7 +1,8 @@
-"""The chart of a data set on disk: its candles as sticks of ever longer timeframes, with indicators.
+"""The chart of a data set on disk: candles as sticks of ever longer timeframes, with indicators.
 
 Each level is one ``.npy`` file of records (``STICK``), made once by ``make_chart`` and mapped into
-memory by whoever draws, so that a window costs what it shows. Needs NumPy alone: the web side reads.
+memory by whoever draws, so that a window costs what it shows. Needs NumPy alone: the web side
+reads.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ STICK = np.dtype(
         ("volume", "<f8"), ("ema", "<f4"), ("rsi", "<f4"), ("atr", "<f4"),
     ]
 )  # fmt: skip
-"""One stick: opening time (ms UTC), prices, the volume of its bars, and indicators as of its close."""
+"""A stick: opening time (ms UTC), prices, volume of its bars, and indicators as of its close."""
 
 NAMES: tuple[str, ...] = STICK.names or ()
 MOST_STICKS = 3000
@@ -93,9 +94,10 @@ class ChartFiles:
 
 
 def join(base: Sticks, seconds: int) -> Sticks:
-    """Sticks of ``seconds`` from shorter ones: first open, highest, lowest, last close, sum of volume.
+    """Sticks of ``seconds`` from shorter ones.
 
-    A stick in whose time nothing lies is absent. Indicators are left empty.
+    Of each are taken the first open, the highest high, the lowest low, the last close and the sum
+    of the volumes. A stick in whose time nothing lies is absent. Indicators are left empty.
     """
     anchor = WEEK_ANCHOR_SECONDS * 1000
     span = seconds * 1000

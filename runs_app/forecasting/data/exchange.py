@@ -167,7 +167,9 @@ def _moved(urls: Any, mirror: str) -> Any:
 def _hosts(urls: Any, hostname: str) -> set[str]:
     if isinstance(urls, Mapping):
         return {host for value in urls.values() for host in _hosts(value, hostname)}
-    return {urlsplit(urls.replace("{hostname}", hostname)).netloc} if isinstance(urls, str) else set()
+    return (
+        {urlsplit(urls.replace("{hostname}", hostname)).netloc} if isinstance(urls, str) else set()
+    )
 
 
 def _page_bars(client: Any) -> int:

@@ -149,7 +149,11 @@ def grid_fault(rows: Rows, bar_ms: int) -> list[Fault]:
         )
 
     column = rows.table.column_names["time"]
-    return [Fault("off_grid", off, column, reason, f"the time is off the grid of {bar_ms // 1000} seconds")]
+    return [
+        Fault(
+            "off_grid", off, column, reason, f"the time is off the grid of {bar_ms // 1000} seconds"
+        )
+    ]
 
 
 def settle(rows: Rows, faults: list[Fault], *, repair: bool) -> list[str]:

@@ -55,7 +55,7 @@ class Features:
 
 
 class Column(NamedTuple):
-    """One feature, float64 [bars]; a ``bounded`` one needs no scaling. The values are its owner's."""
+    """A feature, float64 [bars]; a ``bounded`` one needs no scaling. The values are its owner's."""
 
     name: str
     values: FloatArray
@@ -211,7 +211,7 @@ def _calendar(bars: Bars) -> _Named:
 
 
 def _on_circle(wave: np.ufunc, phase: Int64Array, period: int, step: int) -> FloatArray:
-    """``wave`` of each phase (ms into a period): once per place on the bars' grid, then looked up."""
+    """``wave`` of each phase (ms into a period): once per place on the bars' grid, then taken."""
     if period % step or len(phase) == 0:
         angles: FloatArray = wave(2 * np.pi * phase / period)
         return angles

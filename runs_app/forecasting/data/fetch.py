@@ -121,9 +121,7 @@ def _finished(
     return _how_far(rows.state, done=True) | told
 
 
-def write_file(
-    rows: FetchedRows, provenance: dict[str, Any], folder: Path, wish: FetchWish
-) -> str:
+def write_file(rows: FetchedRows, provenance: dict[str, Any], folder: Path, wish: FetchWish) -> str:
     """Write what has come as Parquet into ``folder``, whole or not at all; the name it got."""
     values = rows.values()
     times = pa.array(values[:, 0].astype("int64"), pa.int64()).cast(pa.timestamp("ms", "UTC"))

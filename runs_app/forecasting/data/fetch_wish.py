@@ -15,9 +15,9 @@ from runs_app.forecasting.data.endings import suffix_of
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 
 EXCHANGES: tuple[str, ...] = (
-    "binance", "binanceus", "bingx", "bitfinex", "bitget", "bithumb", "bitstamp", "bitvavo", "bybit",
-    "coinbase", "cryptocom", "gate", "gemini", "htx", "kraken", "kucoin", "mexc", "okx", "phemex",
-    "poloniex", "upbit", "whitebit",
+    "binance", "binanceus", "bingx", "bitfinex", "bitget", "bithumb", "bitstamp", "bitvavo",
+    "bybit", "coinbase", "cryptocom", "gate", "gemini", "htx", "kraken", "kucoin", "mexc", "okx",
+    "phemex", "poloniex", "upbit", "whitebit",
 )  # fmt: skip
 """The spot exchanges that may be asked, by ccxt's names; each answers without a key."""
 

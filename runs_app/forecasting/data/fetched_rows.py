@@ -1,4 +1,4 @@
-"""Candles that have come from an exchange so far: on the disk after every page, whole or not at all.
+"""Candles that have come from an exchange so far: on the disk after every page, whole or not.
 
 ``rows.f64`` holds six little-endian float64 a candle: opening time (ms), open, high, low, close,
 volume. ``state.json`` says how many of them count; what a killed process wrote beyond is cut off.

@@ -202,9 +202,7 @@ def _off_grid(rows: Rows, table: _Table, timeline: Timeline) -> list[Finding]:
     fault = grid_fault(rows, timeline.bar_ms)[0]
     title = "times off the grid of the file's own bars"
     where = np.flatnonzero(fault.rows)
-    return table.finding(
-        fault.kind, title, where, words=fault.reason, stops=True, repair=_LEFT_OUT
-    )
+    return table.finding(fault.kind, title, where, words=fault.reason, stops=True, repair=_LEFT_OUT)
 
 
 def _against_order(table: _Table, timeline: Timeline) -> list[Finding]:

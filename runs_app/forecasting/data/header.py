@@ -32,7 +32,9 @@ class Header:
 
 
 def read_header(data: bytes) -> Header:
-    """Tell the header of a text that is not blank; raises ``DataInvalid`` where it holds two symbols.
+    """Tell the header of a text that is not blank.
+
+    Raises ``DataInvalid`` where it holds two symbols.
 
     A banner above the names (CryptoDataDownload), the three lines of yfinance, and a header that
     lacks the name of the time of day (backtrader) are known; each is told by what follows it.
@@ -115,8 +117,8 @@ def _yfinance_names(rows: list[list[str]]) -> tuple[str, ...]:
     tickers = sorted(set(rows[1][1:]))
     if len(tickers) > 1:
         raise DataInvalid(
-            f"the file holds {len(tickers)} tickers ({', '.join(tickers[:5])}); keep the columns of "
-            "one ticker"
+            f"the file holds {len(tickers)} tickers ({', '.join(tickers[:5])}); "
+            "keep the columns of one ticker"
         )
     return (rows[2][0], *rows[0][1:])
 

@@ -81,9 +81,7 @@ def volatility_per_bar(decisions: Bars) -> FloatArray:
     return np.sqrt(np.stack([ewma_variance(variance, h) for h in HALF_LIVES_BARS], axis=1))
 
 
-def volatility_forecast(
-    config: RunConfig, per_bar: FloatArray, floor: float
-) -> Float32Array:
+def volatility_forecast(config: RunConfig, per_bar: FloatArray, floor: float) -> Float32Array:
     """Standard deviations of the target as each half-life has them [bars, K], above zero."""
     scaled = np.maximum(per_bar, floor) * np.sqrt(config.horizons.next_bars)
     forecast: Float32Array = scaled.astype(np.float32)

@@ -153,9 +153,14 @@ def _check_test(config: RunConfig, facts: CandleFacts) -> list[FieldError]:
     warm = window_bars * duration_seconds(config.data.ordered_timeframes[-1])
     purge = int(config.purge.total_seconds())
     both = config.data.train_fraction + config.data.validation_fraction
-    needed = warm + 2 * purge + bar * max(
-        LEAST_DECISIONS["train"] * both / config.data.train_fraction,
-        LEAST_DECISIONS["validation"] * both / config.data.validation_fraction,
+    needed = (
+        warm
+        + 2 * purge
+        + bar
+        * max(
+            LEAST_DECISIONS["train"] * both / config.data.train_fraction,
+            LEAST_DECISIONS["validation"] * both / config.data.validation_fraction,
+        )
     )
     have = (config.data.test_start - start).total_seconds()
     if have < needed:

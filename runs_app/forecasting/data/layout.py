@@ -30,7 +30,7 @@ _HEADERLESS_ORDERS: dict[ColumnOrder, tuple[str, tuple[int, int, int, int]]] = {
     ColumnOrder.OHLC: ("time, open, high, low, close, volume", (1, 2, 3, 4)),
     ColumnOrder.OCHL: ("time, open, close, high, low, volume (Bitfinex)", (1, 3, 4, 2)),
 }
-"""Words, and positions of open, high, low, close, for each order that a headerless file may have."""
+"""Words, and positions of open, high, low, close, for each order of a file without header."""
 
 _QUOTE_COLUMNS = 11
 
@@ -115,8 +115,8 @@ def layout_without_header(
 ) -> Layout:
     """The layout of a file without header.
 
-    ``columns`` are the numbers of all columns from the second on, NaN where there is none;
-    ``line_of`` tells the line of a row, for the message.
+    ``columns`` are the numbers [rows] of all columns from the second on, NaN where there is none;
+    ``line_of`` tells the line of a row, for the message. Raises ``DataInvalid``.
     Twelve columns are a Binance kline file. Otherwise the one order of open, high, low and close
     is taken that holds on every row (no high below, no low above another price); where two hold,
     or none, the file is refused unless ``order`` says which is meant, since a guess would silently
@@ -153,8 +153,9 @@ def layout_without_header(
 def _quotes(count: int, side: ColumnOrder) -> Layout:
     if count != _QUOTE_COLUMNS:
         raise DataInvalid(
-            f"the order of prices is given as {side}, but the file holds no quotes ({count} columns "
-            f"instead of {_QUOTE_COLUMNS}); choose auto, {ColumnOrder.OHLC} or {ColumnOrder.OCHL}"
+            f"the order of prices is given as {side}, but the file holds no quotes ({count} "
+            f"columns instead of {_QUOTE_COLUMNS}); "
+            f"choose auto, {ColumnOrder.OHLC} or {ColumnOrder.OCHL}"
         )
     return _QUOTES[side]
 

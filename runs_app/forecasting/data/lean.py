@@ -27,10 +27,10 @@ def lean_price_scale(
 ) -> float:
     """What to multiply the prices of a file without header with: 1 where it is not Lean's equity.
 
-    ``columns`` are the numbers of the columns from the second on. Whole prices that are nearly all
-    whole cents when divided by 10,000, with whole volumes, are shares; whole prices that are not
-    could be either, and are refused, as are quotes (bid and ask apart) where ``order`` does not say
-    which side is meant.
+    ``columns`` are the numbers [rows] of the columns from the second on. Whole prices that are
+    nearly all whole cents when divided by 10,000, with whole volumes, are shares; whole prices that
+    are not could be either, and are refused, as are quotes (bid and ask apart) where ``order`` does
+    not say which side is meant. Raises ``DataInvalid``, of quotes ``ReadingAmbiguous``.
     """
     count = len(columns) + 1
     if count not in (_TRADE_COLUMNS, _QUOTE_COLUMNS) or not _has_lean_times(time):

@@ -80,8 +80,8 @@ def load_candles(
 ) -> Loaded:
     """Candles as ``read_candles`` gives them, from the import of the file where it is current.
 
-    Current is an import of a file with this SHA-256 whose candles have theirs. ``store``: where imports lie, by default the process's own. Raises as
-    ``read_candles`` does.
+    Current is an import of a file with this SHA-256 whose candles have theirs. ``store``: where
+    imports lie, by default the process's own. Raises as ``read_candles`` does.
     """
     store = store or store_root()
     found = _from_import(path, store, repair=repair, reading=reading) if store else None

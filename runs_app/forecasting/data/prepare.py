@@ -16,13 +16,13 @@ from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.data.allocation import keeping_freed_memory
 from runs_app.forecasting.data.candles import Candles
 from runs_app.forecasting.data.faults import utc_text
-from runs_app.forecasting.data.inspect import check_against, facts_of
 from runs_app.forecasting.data.inputs import (
     Inputs,
     columns_of,
     volatility_forecast,
     volatility_per_bar,
 )
+from runs_app.forecasting.data.inspect import check_against, facts_of
 from runs_app.forecasting.data.ledger import chosen_time, lay_out
 from runs_app.forecasting.data.ledger_rows import RowLedger
 from runs_app.forecasting.data.loading import load_candles
@@ -52,11 +52,12 @@ class PreparedData:
     ``decision_time``: int64 [N], ms UTC, the close of the decision bar; ``close``: its price [N].
     ``target``: float32 [N], log-return over the next bars. ``volatility``: float32
     [N, K], its standard deviation as each of the ``HALF_LIVES_BARS`` has it at the decision, above
-    zero; ``volatility_floor``: the least one of a single bar, learnt on the train part. ``short_label``, ``long_label``:
-    int64 [N], 0 down, 1 flat, 2 up. ``splits``: per part int64 indices into N; a decision near a
-    border is in none. ``scalers``: plain data for the checkpoint. ``notes``: lines for the log.
-    ``ledger``: where every row went. ``fingerprint``: SHA-256 of all candles of the file, and
-    ``source_sha256`` of its bytes; both empty for candles that came from none.
+    zero; ``volatility_floor``: the least one of a single bar, learnt on the train part.
+    ``short_label``, ``long_label``: int64 [N], 0 down, 1 flat, 2 up. ``splits``: per part int64
+    indices into N; a decision near a border is in none. ``scalers``: plain data for the checkpoint.
+    ``notes``: lines for the log. ``ledger``: where every row went. ``fingerprint``: SHA-256 of all
+    candles of the file, and ``source_sha256`` of its bytes; both empty for candles that came from
+    none.
     """
 
     timeframes: tuple[str, ...]
@@ -116,7 +117,7 @@ def prepare_candles(
     fingerprint: str = "",
     source_sha256: str = "",
 ) -> PreparedData:
-    """``prepare`` for candles in memory; all of them are used."""
+    """``prepare`` for candles in memory; all of them are used. Raises ``DataInvalid``."""
     made = lay_out(config, candles)
     advance()
     if made.ledger.problem:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
-from runs_app.forecasting.progress import advance
 from runs_app.forecasting.config.timeframes import WEEK_ANCHOR_SECONDS, duration_seconds
 from runs_app.forecasting.data.candles import MS, Candles
 from runs_app.forecasting.errors import DataInvalid
+from runs_app.forecasting.progress import advance
 
 FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
@@ -126,7 +126,7 @@ def _realised_seconds(candle_seconds: int, bar_seconds: int) -> int:
     if candle_seconds >= bar_seconds:
         return 0
     whole = REALISED_SECONDS % candle_seconds == 0 == bar_seconds % REALISED_SECONDS
-    return REALISED_SECONDS if whole and REALISED_SECONDS < bar_seconds else candle_seconds
+    return REALISED_SECONDS if whole and bar_seconds > REALISED_SECONDS else candle_seconds
 
 
 def _as_they_are(candles: Candles, timeframe: str) -> Bars:

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from runs_app.forecasting.progress import advance
 from runs_app.forecasting.data.features import Columns, Features
+from runs_app.forecasting.progress import advance
 
 CLIP = 10.0
 """Scaled values are cut at ten standard deviations: one crash must not swamp a batch."""
@@ -104,9 +104,7 @@ def _scaled(values: FloatArray, mean: float, std: float, out: FloatArray) -> Flo
     return np.clip(out, -CLIP, CLIP, out=out)
 
 
-def _put_side_by_side(
-    columns: npt.NDArray[np.float32], out: npt.NDArray[np.float32]
-) -> None:
+def _put_side_by_side(columns: npt.NDArray[np.float32], out: npt.NDArray[np.float32]) -> None:
     """Columns [F, bars] into ``out`` [bars, F], a block at a time that fits into the cache."""
     for begin in range(0, len(out), _BLOCK_BARS):
         rows = slice(begin, begin + _BLOCK_BARS)

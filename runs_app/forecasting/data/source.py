@@ -93,7 +93,10 @@ def _refuse_rows(path: Path, rows: int) -> None:
 
 
 def source_path(source: str, data_root: Path) -> Path:
-    """The candle file that ``data.source`` names; a relative one may not leave ``data_root``."""
+    """The candle file that ``data.source`` names.
+
+    Raises ``DataInvalid`` where a relative one leaves ``data_root``.
+    """
     if Path(source).is_absolute():
         return Path(source)
     inside = os.path.normpath(source)

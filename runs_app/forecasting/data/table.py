@@ -108,9 +108,7 @@ def _from_text(data: bytes, order: ColumnOrder) -> CandleTable:
     names = header.names or tuple(f"{i + 1}" for i in range(header.columns))
     if layout is None:
         skipped = {line for line, _ in ragged}
-        layout = _recognised(
-            table, header, lambda row: row_lines(data, start, skipped)(row), order
-        )
+        layout = _recognised(table, header, lambda row: row_lines(data, start, skipped)(row), order)
     layout = replace(layout, notes=(*header.notes, *layout.notes))
     separator = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}[header.delimiter]
     found = "no header" if header.names is None else "a header with names"

@@ -1,4 +1,4 @@
-"""Walk-forward: one configuration becomes several, each trained anew and tested on the next stretch.
+"""Walk-forward: one configuration becomes several, each trained anew and tested on what follows.
 
 Every fold is an ordinary run: its purges and its embargo are those of an ordinary split. Imports no
 torch.

@@ -36,8 +36,8 @@ class WrittenDates:
 def read_written_dates(text: pd.Series, *, of_rows: int, order: DateOrder) -> WrittenDates:
     """Read times without offset.
 
-    ``text`` are the rows, out of ``of_rows``, that are no ISO text. Where ``order`` is automatic and
-    the order of day and month cannot be told from all rows together, ``ReadingAmbiguous`` or
+    ``text`` are the rows, out of ``of_rows``, that are no ISO text. Where ``order`` is automatic
+    and the order of day and month cannot be told from all rows together, ``ReadingAmbiguous`` or
     ``DataInvalid`` is raised; a few such rows among others are unreadable like any other.
     """
     out = np.full(len(text), UNREAD, np.int64)
@@ -55,7 +55,11 @@ def read_written_dates(text: pd.Series, *, of_rows: int, order: DateOrder) -> Wr
         if there.any():
             try:
                 day_first = _day_first(text.iloc[rest[there]], parts[there], order)
-                _fill(out, rest[there], _by_parts(text.iloc[rest[there]], parts[there], day_first))
+                _fill(
+                    out,
+                    rest[there],
+                    _by_parts(text.iloc[rest[there]], parts[there], day_first=day_first),
+                )
                 forms.append("day/month/year" if day_first else "month/day/year")
             except DataInvalid:
                 if 2 * int(there.sum()) > of_rows:
@@ -98,7 +102,7 @@ def _day_first(text: pd.Series, parts: pd.DataFrame, order: DateOrder) -> bool:
     return day_first
 
 
-def _by_parts(text: pd.Series, parts: pd.DataFrame, day_first: bool) -> pd.Series:
+def _by_parts(text: pd.Series, parts: pd.DataFrame, *, day_first: bool) -> pd.Series:
     a, b = parts["a"].astype(int), parts["b"].astype(int)
     year = parts["year"].astype(int)
     short = (parts["year"].str.len() == 2).to_numpy()

@@ -36,8 +36,6 @@ class HitRate:
     """The hit rate of always saying the sign that was the more frequent one on these rows."""
     moves: int
     """Rows counted: the price changed, and the forecast is not exactly zero."""
-    effective_moves: float
-    """Independent moves that would be as informative."""
 
 
 def hit_rate(location: FloatArray, y: FloatArray, *, horizon_bars: int) -> HitRate | None:
@@ -55,7 +53,7 @@ def hit_rate(location: FloatArray, y: FloatArray, *, horizon_bars: int) -> HitRa
     share = share_interval(hits, horizon_bars=horizon_bars)
     up = float((signs > 0).mean())
     majority = max(up, 1.0 - up)
-    return HitRate(share.value, share.low, share.high, COIN, majority, count, share.effective_rows)
+    return HitRate(share.value, share.low, share.high, COIN, majority, count)
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,10 @@ def macro_f1(predicted: Int64Array, label: Int64Array) -> float:
 
 
 def expected_calibration_error(probabilities: FloatArray, label: Int64Array) -> float:
-    """Mean distance between confidence and accuracy over ``ECE_BINS`` bins, weighted by rows."""
+    """Mean distance between confidence and accuracy over ``ECE_BINS`` bins, weighted by rows.
+
+    ``probabilities`` [N, 3] and ``label`` [N], 0 down, 1 flat, 2 up; from 0 to 1.
+    """
     confidence = probabilities.max(-1)
     correct = (probabilities.argmax(-1) == label).astype(np.float64)
     bins = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)

@@ -115,15 +115,6 @@ def inside(p: Predictive, y: FloatArray, coverage: float) -> FloatArray:
     return ((value >= low) & (value <= high)).astype(np.float64)
 
 
-def standard_deviation(p: Predictive) -> FloatArray:
-    """Standard deviation of each forecast -> [N]. Raises ``ValueError`` without a density."""
-    scale, df = _density(p)
-    if df is None:
-        return scale
-    deviation: FloatArray = scale * np.sqrt(df / (df - 2.0))
-    return deviation
-
-
 def _density(p: Predictive) -> tuple[FloatArray, FloatArray | None]:
     if not p.has_density or p.scale is None:
         raise ValueError(f"a {p.family.value} forecast has no density")

@@ -29,14 +29,14 @@ def student_t_nll(*, forecast: Forecast, target: Tensor, weight: Tensor | None =
 
 
 def gaussian_surprise(forecast: Forecast, target: Tensor) -> Tensor:
-    """-log density of each ``target`` [B] -> [B]."""
+    """-log density of each ``target`` [B] -> [B]. Raises ``ValueError`` without a scale."""
     log_scale = _floored(forecast.log_scale)
     z = (target.float() - forecast.location.float()) * torch.exp(-log_scale)
     return 0.5 * z.square() + log_scale + 0.5 * math.log(2.0 * math.pi)
 
 
 def student_t_surprise(forecast: Forecast, target: Tensor) -> Tensor:
-    """-log density of each ``target`` [B] -> [B]."""
+    """-log density of each ``target`` [B] -> [B]. Raises ``ValueError`` without df or scale."""
     if forecast.df is None:
         raise ValueError("the forecast has no degrees of freedom, so no Student-t density")
     df = forecast.df.float()

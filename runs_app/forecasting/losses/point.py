@@ -21,7 +21,10 @@ def squared_error(*, forecast: Forecast, target: Tensor, weight: Tensor | None =
 
 
 def pinball(*, forecast: Forecast, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean pinball loss of ``target`` [B] over the levels ``QUANTILE_LEVELS`` -> []."""
+    """Mean pinball loss of ``target`` [B] over the levels ``QUANTILE_LEVELS`` -> [].
+
+    Raises ``ValueError`` without quantiles.
+    """
     if forecast.quantiles is None:
         raise ValueError("the forecast has no quantiles, so no pinball loss")
     quantiles = forecast.quantiles.float()  # [B, Q]

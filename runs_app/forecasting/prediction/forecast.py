@@ -59,7 +59,8 @@ def predict(
 ) -> Prediction:
     """Forecasts of the ``last`` newest decisions whose bars had closed at ``now``.
 
-    ``written_at``: when the file was last changed, where there is one. Raises ``DataInvalid``.
+    ``written_at``: when the file was last changed, where there is one. Raises ``DataInvalid``, and
+    ``ValueError`` where ``last`` is not from 1 to ``MAX_DECISIONS``.
     """
     if not 1 <= last <= MAX_DECISIONS:
         raise ValueError(f"last must be from 1 to {MAX_DECISIONS:,}")

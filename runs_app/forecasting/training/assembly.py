@@ -74,7 +74,7 @@ class Fit:
         return sum(parameter.numel() for parameter in self.module.network.parameters())
 
     def rows(self, split: str) -> Tensor:
-        """Indices of the decisions of ``train``, ``validation`` or ``test``."""
+        """Indices [n] of the decisions of ``train``, ``validation`` or ``test``."""
         return self.data.splits[split]
 
 

@@ -139,7 +139,7 @@ class TrainingFeed:
             yield self.table.batch(rows)
 
     def steps_of_pass(self) -> Iterator[Tensor]:
-        """The decisions of each step of the next pass, on the table's device."""
+        """The decisions [B] of each step of the next pass, on the table's device."""
         (skipped, self._detour), self._next = self._next, (0, None)
         order = self._order()
         for start in range(skipped * self.batch_size, len(order), self.batch_size):

@@ -47,6 +47,6 @@ def predictive_of(forecast: Forecast, kind: LossKind, *, target_scale: float) ->
 
 
 def float64(tensor: Tensor) -> FloatArray:
-    """``tensor`` as an array in main memory."""
+    """``tensor`` as an array of the same shape in main memory."""
     array: FloatArray = tensor.detach().double().cpu().numpy()
     return array

@@ -30,7 +30,7 @@ from runs_app.forecasting.data.sample import (
     simulate,
 )
 from runs_app.forecasting.evaluation.documents import BASELINES
-from runs_app.forecasting.evaluation.scores import crps, nll, squared_error, standard_deviation
+from runs_app.forecasting.evaluation.scores import crps, nll, squared_error
 from tests.synthetic import random_candles, small_config
 
 BARS = 20_000
@@ -66,7 +66,9 @@ def test_garch_finds_the_process_that_made_the_candles() -> None:
     truth = simulate(BARS, 7).volatility
     data = _prepared(1)
     p = _fitted(1).forecasts(data.bars.close, data.decision_bar)["garch"]
-    ratio = standard_deviation(p) / truth[data.decision_bar + 1]
+    assert p.scale is not None and p.df is not None
+    deviation = p.scale * np.sqrt(p.df / (p.df - 2.0))  # that of Student's t
+    ratio = deviation / truth[data.decision_bar + 1]
     assert np.abs(np.log(ratio)).mean() < 0.05
 
 

@@ -10,8 +10,8 @@ import pytest
 import talib
 
 from runs_app.forecasting.data import chart
-from runs_app.forecasting.data.canonical import write_canonical
 from runs_app.forecasting.data.candles import Candles
+from runs_app.forecasting.data.canonical import write_canonical
 from runs_app.forecasting.data.chart_levels import CHART_DIR, NAMES, ChartFiles, Window
 from runs_app.forecasting.data.imports import CANDLES_FILE
 from tests.synthetic import MONDAY_MS, random_candles
@@ -73,7 +73,9 @@ def test_the_whole_file_fits_the_pixels_and_a_close_look_is_exact(
 
 def test_gaps_stay_gaps(tmp_path: Path) -> None:
     full = random_candles(3000, seed=2)
-    kept = (full.open_time < MONDAY_MS + 10 * HOUR_MS) | (full.open_time >= MONDAY_MS + 40 * HOUR_MS)
+    kept = (full.open_time < MONDAY_MS + 10 * HOUR_MS) | (
+        full.open_time >= MONDAY_MS + 40 * HOUR_MS
+    )
     parts = {name: getattr(full, name)[kept] for name in ("open_time", *NAMES[1:6])}
     write_canonical(tmp_path / CANDLES_FILE, Candles(**parts, bar_seconds=60))
     chart.make_chart(tmp_path)
@@ -105,9 +107,7 @@ def test_daily_candles_of_a_few_weeks(tmp_path: Path) -> None:
     assert chart.make_chart(tmp_path) == [86_400]  # whoever comes second changes nothing
 
 
-def test_a_damaged_import_is_a_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_import_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / CANDLES_FILE).write_text("nonsense")
     assert chart.main([str(tmp_path)]) == 1
     assert "the chart cannot be made" in capsys.readouterr().err

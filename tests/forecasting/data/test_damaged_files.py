@@ -89,7 +89,9 @@ def test_odd_formats_with_anything_in_them(
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.binary(max_size=300), st.sampled_from(["a.csv", "a.csv.gz", "a.zip", "a.parquet", "a.json"]))
+@given(
+    st.binary(max_size=300), st.sampled_from(["a.csv", "a.csv.gz", "a.zip", "a.parquet", "a.json"])
+)
 def test_any_bytes(data: bytes, name: str) -> None:
     _read_or_refuse(name, data)
 

@@ -169,7 +169,10 @@ def test_it_works_in_slices(run: Fetch, exchange: LocalExchange) -> None:
 def test_gaps_are_kept_and_long_empty_times_cost_few_questions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    holes = ((FIRST + 600 * MINUTE_MS, FIRST + 700 * MINUTE_MS), (FIRST + DAY_MS, FIRST + 20 * DAY_MS))
+    holes = (
+        (FIRST + 600 * MINUTE_MS, FIRST + 700 * MINUTE_MS),
+        (FIRST + DAY_MS, FIRST + 20 * DAY_MS),
+    )
     with serving(FIRST, FIRST + 21 * DAY_MS, holes) as server:
         asked = wish(since="2020-01-01", until="2024-02-01")
         assert fetch.main(arguments(asked, server, tmp_path)) == 0
@@ -184,7 +187,9 @@ def test_gaps_are_kept_and_long_empty_times_cost_few_questions(
 
 def test_the_unfinished_candle_is_left_out() -> None:
     page = [[FIRST + MINUTE_MS * bar, 1.0, 1.0, 1.0, 1.0, 1.0] for bar in (2, 0, 1, 1, 3)]
-    kept = fetch.new_rows(page, since=FIRST + MINUTE_MS, end=FIRST + 4 * MINUTE_MS - 1, bar=MINUTE_MS)
+    kept = fetch.new_rows(
+        page, since=FIRST + MINUTE_MS, end=FIRST + 4 * MINUTE_MS - 1, bar=MINUTE_MS
+    )
     assert [row[0] for row in kept] == [FIRST + MINUTE_MS, FIRST + 2 * MINUTE_MS]
 
 
@@ -211,8 +216,14 @@ def test_an_exchange_with_a_short_memory_is_told(run: Fetch, exchange: LocalExch
     ("fields", "words"),
     [
         ({"symbol": "BTD/USDT"}, "has no spot market BTD/USDT; did you mean BTC/USDT"),
-        ({"exchange": "coinbase", "timeframe": "4h"}, "coinbase offers no candles of 4h; it has 1m"),
-        ({"since": "2023-01-01", "until": "2023-02-01"}, "has 0 candle(s) of BTC/USDT in that time"),
+        (
+            {"exchange": "coinbase", "timeframe": "4h"},
+            "coinbase offers no candles of 4h; it has 1m",
+        ),
+        (
+            {"since": "2023-01-01", "until": "2023-02-01"},
+            "has 0 candle(s) of BTC/USDT in that time",
+        ),
     ],
 )
 def test_refusals_are_sentences(run: Fetch, fields: dict[str, str], words: str) -> None:

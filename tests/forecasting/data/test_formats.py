@@ -42,7 +42,13 @@ def test_the_same_two_candles(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "days", [("12/31/2023", "01/01/2024"), ("31.12.2023", "01.01.2024"), ("12/31/99", "01/01/00"), ("12/31/1927", "01/01/1928")]
+    "days",
+    [
+        ("12/31/2023", "01/01/2024"),
+        ("31.12.2023", "01.01.2024"),
+        ("12/31/99", "01/01/00"),
+        ("12/31/1927", "01/01/1928"),
+    ],
 )
 def test_the_order_of_day_and_month_is_taken_from_the_file(
     tmp_path: Path, days: tuple[str, str]

@@ -1,4 +1,4 @@
-"""The import: the original untouched, the candles bit for bit, and read again only while current."""
+"""The import: the original untouched, the candles bit for bit, read again only while current."""
 
 from __future__ import annotations
 

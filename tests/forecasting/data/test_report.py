@@ -67,7 +67,10 @@ STATED = [
     (
         "dirty/bad_quotes.csv",
         {
-            "unreadable_time": 50, "missing_price": 51, "high_low": 12, "price_not_positive": 54,
+            "unreadable_time": 50,
+            "missing_price": 51,
+            "high_low": 12,
+            "price_not_positive": 54,
             "zero_volume": 51,
         },
         {"gaps": 100},

@@ -132,7 +132,9 @@ def test_realised_variance_sums_five_minute_returns_from_the_close_before() -> N
     assert bars.realised is not None
     five = resample(candles, "5m")
     for at in (3, 40, len(bars) - 1):
-        inside = (five.open_time >= bars.open_time[at]) & (five.available_at <= bars.available_at[at])
+        inside = (five.open_time >= bars.open_time[at]) & (
+            five.available_at <= bars.available_at[at]
+        )
         closes = np.concatenate([[bars.close[at - 1]], five.close[inside]])
         assert bars.realised[at] == pytest.approx(np.sum(np.diff(np.log(closes)) ** 2), rel=1e-9)
 

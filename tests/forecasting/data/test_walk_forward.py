@@ -1,4 +1,4 @@
-"""Folds tile the span they state, each is an ordinary run, and nothing of a fold's test is learnt."""
+"""Folds tile the span they state, each is an ordinary run, nothing of a fold's test is learnt."""
 
 from __future__ import annotations
 

@@ -11,17 +11,9 @@ from runs_app.forecasting.events import EXIT_CODES, Reason
 from runs_app.forecasting.prediction.model import TrainedModel, load_model
 from runs_app.forecasting.training.fit import run
 from tests.forecasting.training.conftest import write_run
-from tests.synthetic import random_candles, small_config, write_candles
+from tests.synthetic import small_config
 
-BARS = 4000
 TRAIN = {"max_epochs": 1, "batch_size": 64, "steps_per_epoch": 12, "learning_rate": 3e-3}
-
-
-@pytest.fixture(scope="session")
-def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("candles")
-    write_candles(root / "candles.csv", random_candles(BARS))
-    return root
 
 
 @pytest.fixture(scope="session")

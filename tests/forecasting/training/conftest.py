@@ -10,16 +10,7 @@ from runs_app.forecasting.config.document import to_yaml
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.data.prepare import PreparedData, prepare
 from runs_app.forecasting.events import CONFIG_FILE
-from tests.synthetic import random_candles, small_config, write_candles
-
-BARS = 4000
-
-
-@pytest.fixture(scope="session")
-def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("candles")
-    write_candles(root / "candles.csv", random_candles(BARS))
-    return root
+from tests.synthetic import small_config
 
 
 @pytest.fixture(scope="session")

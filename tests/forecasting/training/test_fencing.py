@@ -25,7 +25,6 @@ from tests.synthetic import small_config
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 60
-PROGRAM = "tests.forecasting.training.lonely"
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
