@@ -39,8 +39,9 @@ Environment:
 _TEST = """\
 Usage: bin/test [pytest arguments]
 
-Installs what is missing and runs the tests. Without arguments: the whole suite on SQLite, then the
-tests of the application once more on PostgreSQL. With arguments: one pytest run with them.
+Installs what is missing and runs the tests. Without arguments: the quick tests on SQLite and beside
+them those of the application on PostgreSQL, then the slow ones and those with a browser. With
+arguments: one pytest run with them.
 
 Environment:
   CHROMIUM       path of the browser to drive (else the PATH, else apt-get where that may install)
