@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psutil
 
+from launcher.client import call, cancel, launch
 from launcher.product import Product
 
 STOP_BUDGET_SECONDS = 10
@@ -54,6 +55,16 @@ def wait_until(condition: Callable[[], object], product: Product) -> None:
         time.sleep(0.05)
 
 
+@contextmanager
+def started_again(product: Product, *names: str) -> Iterator[None]:
+    """What is done inside makes ``bin/start`` start these again; waits until it says so."""
+    before = len(product.output)
+    yield
+    for name in names:
+        ready = f"The {name} process is ready again."
+        wait_until(lambda ready=ready: ready in product.output[before:], product)
+
+
 def home_page(product: Product) -> str:
     """The home page, as a browser gets it."""
     request = urllib.request.Request(f"{product.url}/", headers={"Accept": "text/html"})
@@ -64,20 +75,18 @@ def home_page(product: Product) -> str:
 
 def start_run(product: Product) -> str:
     """Start a run on the sample data and wait until its trainer works; returns its id."""
-    data = next(product.data_root.iterdir()).name
-    config = {"data_source": data, "timeframes": ["1m"], "variant": "tiny", "max_epochs": 500}
-    body = json.dumps({"config": config}).encode()
-    request = urllib.request.Request(
-        f"{product.url}/runs", body, {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request) as answer:
-        uid: str = json.load(answer)["id"]
+    uid = launch(product)
     deadline = time.monotonic() + TRAINING_SECONDS
     while time.monotonic() < deadline:
-        with urllib.request.urlopen(f"{product.url}/runs/{uid}") as answer:
-            run = json.load(answer)
+        run = call(product, "GET", f"/runs/{uid}")
         if run["status"] == "running" and run["metrics"].get("step"):
             return uid
         assert run["status"] in ("pending", "running"), run
         time.sleep(0.2)
     raise AssertionError(f"the run did not begin to train: {run}")
+
+
+def end_runs(product: Product) -> None:
+    """Cancel every run that has not ended, and wait until it has."""
+    for run in call(product, "GET", "/runs?status=pending&status=running")["runs"]:
+        cancel(product, run["id"])

@@ -7,14 +7,13 @@ import signal
 import sqlite3
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from launcher.checkout import ROOT
+from launcher.client import call
 from launcher.product import Product
 from tests.infra.products import (
     STOP_BUDGET_SECONDS,
@@ -22,12 +21,14 @@ from tests.infra.products import (
     home_page,
     process,
     start_run,
+    started_again,
     wait_until,
 )
 
 pytestmark = pytest.mark.slow
 
 TORN_BYTES = 600
+NAMES = ("worker", "web", "valkey", "beat")
 
 CHANGED = """
 import runpy, sys
@@ -79,13 +80,6 @@ def changed_product(base: Path, *paths: Path, **commands: str) -> Product:
     return Product(base, command=command, extra={"PYTHONPATH": path})
 
 
-@pytest.fixture
-def product(tmp_path: Path) -> Iterator[Product]:
-    """A product of the test's own, running."""
-    with Product(tmp_path) as running:
-        yield running
-
-
 def stop_leaves_nothing(product: Product) -> None:
     """A normal stop ends everything in time and forgets what it told the pages."""
     processes = product.processes()
@@ -96,20 +90,20 @@ def stop_leaves_nothing(product: Product) -> None:
     assert not (product.home / "run" / "ends.json").exists()
 
 
-@pytest.mark.parametrize("name", ["worker", "web", "valkey", "beat"])
-def test_what_is_killed_is_started_again(product: Product, name: str) -> None:
-    others = [process(product, n) for n in ("worker", "web", "valkey", "beat") if n != name]
-    killed = process(product, name)
-    killed.kill()
-    ready = f"The {name} process is ready again."
-    wait_until(lambda: ready in product.output, product)
-    said = f"The {name} process was killed by signal 9 and is started again (1st time) now; it said"
-    assert said in product.output
-    assert process(product, name).pid != killed.pid
-    assert all(other.is_running() for other in others)
-    page = home_page(product)
-    assert f"The {name} process was killed by signal 9, <time" in page
-    assert "and was started again." in page
+def test_what_is_killed_is_started_again(untroubled: Product) -> None:
+    product = untroubled
+    for name in NAMES:
+        others = [process(product, n) for n in NAMES if n != name]
+        killed = process(product, name)
+        with started_again(product, name):
+            killed.kill()
+        told = f"The {name} process was killed by signal 9"
+        assert f"{told} and is started again (1st time) now; it said" in product.output
+        assert process(product, name).pid != killed.pid
+        assert all(other.is_running() for other in others)
+        page = home_page(product)
+        assert f"{told}, <time" in page
+        assert "and was started again." in page
     start_run(product)
     stop_leaves_nothing(product)
 
@@ -119,17 +113,18 @@ def test_a_killed_worker_leaves_no_trainer_and_a_killed_web_disturbs_none(produc
     worker = process(product, "worker")
     below = worker.children(recursive=True)
     assert len(below) >= 2, "a server of trainers and a trainer"
-    process(product, "web").kill()
-    wait_until(lambda: "The web process is ready again." in product.output, product)
+    with started_again(product, "web"):
+        process(product, "web").kill()
     assert all(child.is_running() for child in [worker, *below])
-    worker.kill()
-    wait_until(lambda: "The worker process is ready again." in product.output, product)
+    with started_again(product, "worker"):
+        worker.kill()
     assert alive(below) == []
     stop_leaves_nothing(product)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there the launcher adopts")
-def test_the_dead_it_has_adopted_do_not_pile_up(product: Product) -> None:
+def test_the_dead_it_has_adopted_do_not_pile_up(untroubled: Product) -> None:
+    product = untroubled
     start_run(product)
     (server,) = process(product, "worker").children()
     trainers = server.children()
@@ -160,16 +155,17 @@ def test_what_dies_again_and_again_is_waited_for(tmp_path: Path) -> None:
         stop_leaves_nothing(product)
 
 
-@pytest.mark.parametrize("name", ["web", "valkey", "worker", "beat"])
-def test_what_does_not_answer_is_started_again(tmp_path: Path, name: str) -> None:
+def test_what_does_not_answer_is_started_again(tmp_path: Path) -> None:
     with changed_product(tmp_path) as product:
         assert "started again" not in product.output
-        silent = process(product, name)
-        silent.send_signal(signal.SIGSTOP)
-        wait_until(lambda: f"The {name} process is ready again." in product.output, product)
-        said = f"The {name} process stopped answering and is started again (1st time) now"
-        assert said in product.output
-        assert not silent.is_running()
+        silent = {name: process(product, name) for name in NAMES}
+        with started_again(product, *NAMES):
+            for each in silent.values():
+                each.send_signal(signal.SIGSTOP)
+        for name, each in silent.items():
+            said = f"The {name} process stopped answering and is started again (1st time) now"
+            assert said in product.output
+            assert not each.is_running()
         assert "Start your first run" in home_page(product)
         stop_leaves_nothing(product)
 
@@ -195,13 +191,12 @@ def test_a_worker_that_hangs_is_started_again(tmp_path: Path, what: str) -> None
 
 
 def _attempt_that_trains(product: Product, uid: str) -> int:
-    with urllib.request.urlopen(f"{product.url}/runs/{uid}") as answer:
-        run = json.load(answer)
+    run = call(product, "GET", f"/runs/{uid}")
     return int(run["attempt"]) if run["status"] == "running" else 0
 
 
 def test_stopped_processes_do_not_hold_up_the_end(product: Product) -> None:
-    for name in ("worker", "web", "valkey", "beat"):
+    for name in NAMES:
         process(product, name).send_signal(signal.SIGSTOP)
     stop_leaves_nothing(product)
 
@@ -221,21 +216,25 @@ def test_a_torn_schedule_does_not_keep_beat_from_starting(product: Product) -> N
     )
 
 
-@pytest.mark.parametrize("name", ["valkey", "web", "worker"])
-def test_what_dies_before_ready_ends_everything(tmp_path: Path, name: str) -> None:
-    product = changed_product(tmp_path, **{name: "sh -c 'echo no luck; exit 3'"})
-    with pytest.raises(RuntimeError) as fault:
-        product.start()
-    assert f"The {name} process ended with status 3, so everything is stopped." in str(fault.value)
-    assert "It said last:\n  no luck" in str(fault.value)
-    assert product.stop() == 1
+def test_what_dies_before_ready_ends_everything(tmp_path: Path) -> None:
+    for name in ("valkey", "web", "worker"):
+        product = changed_product(tmp_path, **{name: "sh -c 'echo no luck; exit 3'"})
+        with pytest.raises(RuntimeError) as fault:
+            product.start()
+        told = f"The {name} process ended with status 3, so everything is stopped."
+        assert told in str(fault.value)
+        assert "It said last:\n  no luck" in str(fault.value)
+        assert product.stop() == 1
 
 
 def test_a_broken_database_is_one_sentence(product: Product) -> None:
     product.stop()
-    (product.home / "db.sqlite3").write_bytes(b"not a database" * 500)
+    database = product.home / "db.sqlite3"
+    whole = database.read_bytes()
+    database.write_bytes(b"not a database" * 500)
     with pytest.raises(RuntimeError) as fault:
         product.start()
+    database.write_bytes(whole)
     assert "The database at DATABASE_URL cannot be used: file is not a database" in str(fault.value)
     assert "Traceback" not in str(fault.value)
 
@@ -253,12 +252,11 @@ def test_a_busy_database_keeps_nothing_from_starting(product: Product) -> None:
     with closing(sqlite3.connect(product.home / "db.sqlite3")) as other:
         other.execute("BEGIN IMMEDIATE")
         for name in ("worker", "web"):
-            process(product, name).kill()
-            ready = f"The {name} process is ready again."
-            wait_until(lambda ready=ready: ready in product.output, product)
+            with started_again(product, name):
+                process(product, name).kill()
         product.stop()
         product.start()
-        assert "Start your first run" in home_page(product)
+        assert "Training laboratory" in home_page(product)
         other.rollback()
 
 

@@ -7,7 +7,6 @@ import os
 import signal
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -19,13 +18,6 @@ from tests.infra.products import STOP_BUDGET_SECONDS, alive, start_run
 pytestmark = pytest.mark.slow
 
 LOADING_SECONDS = 60
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Iterator[Product]:
-    """A product of the test's own, running."""
-    with Product(tmp_path) as running:
-        yield running
 
 
 def test_sigterm_leaves_no_process(product: Product) -> None:
@@ -102,6 +94,9 @@ def test_two_run_side_by_side(product: Product, tmp_path: Path) -> None:
                 assert answer.status == 200
 
 
-def test_it_runs_on_postgres(any_product: Product) -> None:
-    with urllib.request.urlopen(f"{any_product.url}/runs") as answer:
+def test_it_runs_on_postgres(postgres_url: str, tmp_path: Path) -> None:
+    with (
+        Product(tmp_path, extra={"DATABASE_URL": postgres_url}) as product,
+        urllib.request.urlopen(f"{product.url}/runs") as answer,
+    ):
         assert json.load(answer)["runs"] == []
