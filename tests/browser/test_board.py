@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from launcher.product import Product
 from tests.scripted import ScriptedRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -32,12 +30,6 @@ WATCH = """() => {
     window.seen.longest = Math.max(window.seen.longest, ...durations);
   }).observe({ type: "longtask", buffered: true });
 }"""
-
-
-@pytest.fixture
-def run(live_product: Product) -> Iterator[ScriptedRun]:
-    with ScriptedRun(live_product) as scripted:
-        yield scripted
 
 
 def open_page(page: Page, run: ScriptedRun, *, drawn: bool = True) -> None:

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from launcher.product import Product
+from tests.browser.steps import begin, go_on
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -16,17 +17,12 @@ REHEARSED_MS = 240_000
 LOOKS = 20
 
 
-def _next(page: Page, title: str) -> None:
-    page.get_by_role("button", name=f"Next: {title}").click()
-    expect(page.get_by_role("heading", name=title, exact=True, level=2)).to_be_visible()
-
-
 def test_six_steps_that_teach_and_a_rehearsal(page: Page, live_product: Product) -> None:
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
     page.goto(f"{live_product.url}/runs/new")
-    page.get_by_text("synthetic_garch_1m").first.click()
+    begin(page)
     expect(page.locator(".ledger")).to_contain_text("decisions used", timeout=DRAWN_MS)
     expect(page.locator("#rows")).to_contain_text("Fingerprint")
 
@@ -39,9 +35,9 @@ def test_six_steps_that_teach_and_a_rehearsal(page: Page, live_product: Product)
 
 def test_a_preset_chosen_before_the_script_has_come(page: Page, live_product: Product) -> None:
     page.goto(f"{live_product.url}/runs/new")
-    page.get_by_text("synthetic_garch_1m").first.click()
+    begin(page)
     for title in ("Features", "Horizons"):
-        _next(page, title)
+        go_on(page, title)
     waiting: list[Route] = []
     page.route("**/js/builder*.js", lambda route: waiting.append(route))
     page.get_by_role("button", name="Next: Model").click(no_wait_after=True)
@@ -54,14 +50,14 @@ def test_a_preset_chosen_before_the_script_has_come(page: Page, live_product: Pr
 
 
 def _features_and_horizons(page: Page) -> None:
-    _next(page, "Features")
+    go_on(page, "Features")
     expect(page.locator("#preview")).to_contain_text("log return", timeout=DRAWN_MS)
     expect(page.locator("#preview")).not_to_contain_text("obv")
     page.get_by_text("OBV", exact=True).click()
     expect(page.locator("#preview")).to_contain_text("obv", timeout=DRAWN_MS)
     expect(page.locator('[data-usual-of="features-indicators"] .field-mark')).to_be_visible()
 
-    _next(page, "Horizons")
+    go_on(page, "Horizons")
     expect(page.locator("#preview .part-gap").first).to_be_attached(timeout=DRAWN_MS)
     expect(page.locator("#preview")).to_contain_text("7 d of purge")
     page.get_by_label("Long-term horizon").fill("1d")
@@ -69,7 +65,7 @@ def _features_and_horizons(page: Page) -> None:
 
 
 def _model_and_loss(page: Page) -> None:
-    _next(page, "Model")
+    go_on(page, "Model")
     page.get_by_text("Tiny", exact=True).click()
     expect(page.get_by_label("Width (d_model)")).to_have_value("64")
     expect(page.locator("#preview")).to_contain_text("Time of an epoch", timeout=DRAWN_MS)
@@ -81,14 +77,14 @@ def _model_and_loss(page: Page) -> None:
     expect(page.get_by_label("Dropout")).to_have_value("0.1")
     page.get_by_label("Context (bars)").fill("32")
 
-    _next(page, "Loss")
+    go_on(page, "Loss")
     expect(page.locator("#preview .histogram")).to_have_count(4, timeout=DRAWN_MS)
     page.get_by_label("Regression loss").select_option("quantile")
     expect(page.locator('[data-loss="quantile"].chosen')).to_be_visible(timeout=DRAWN_MS)
 
 
 def _rehearsal(page: Page) -> None:
-    _next(page, "Train")
+    go_on(page, "Train")
     page.get_by_label("Run name").fill("rehearsed in a browser")
     page.get_by_role("button", name="Rehearse").click()
     expect(page.locator("#rehearsal")).to_contain_text("It works", timeout=REHEARSED_MS)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from launcher.product import Product
 from tests.scripted import ScriptedRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -16,12 +14,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 SOON_MS = 20_000
 PAGE_LINES = 1000
 HEAP_BYTES = 100_000_000
-
-
-@pytest.fixture
-def run(live_product: Product) -> Iterator[ScriptedRun]:
-    with ScriptedRun(live_product) as scripted:
-        yield scripted
 
 
 def open_page(page: Page, run: ScriptedRun) -> None:

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from launcher.product import Product
+from tests.browser.steps import begin, go_on
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -54,9 +55,9 @@ def test_typing_survives_a_reload(page: Page, live_product: Product) -> None:
 
 def test_a_fault_stands_beside_its_field(page: Page, live_product: Product) -> None:
     page.goto(f"{live_product.url}/runs/new")
-    page.get_by_text("synthetic_garch_1m").first.click()
-    page.get_by_role("button", name="Next: Features").click()
-    page.get_by_role("button", name="Next: Horizons").click()
+    begin(page)
+    go_on(page, "Features")
+    go_on(page, "Horizons")
     page.get_by_label("Short-term horizon").fill("soon")
     page.get_by_role("button", name="Next: Model").click()
     expect(page.locator("#horizons-short-error")).to_contain_text("not a duration")
@@ -70,9 +71,8 @@ def test_everything_but_the_live_part_works_without_script(
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{live_product.url}/runs/new")
-    page.get_by_text("synthetic_garch_1m").first.click()
-    page.get_by_role("button", name="Next: Features").click()
-    expect(page.get_by_role("heading", name="Features", exact=True)).to_be_visible()
+    begin(page)
+    go_on(page, "Features")
     page.get_by_role("button", name="Previous").click()
     expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
     page.goto(f"{live_product.url}/runs?q=none&sort=val_loss")

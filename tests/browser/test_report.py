@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from launcher.client import call
 from launcher.product import Product
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -34,17 +35,6 @@ canvas => {
 """
 
 
-def _start(product: Product) -> str:
-    request = urllib.request.Request(
-        f"{product.url}/runs",
-        data=json.dumps({"name": "To be judged", "config": CONFIG}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        run_id: str = json.load(answer)["id"]
-    return run_id
-
-
 def _download(page: Page, control: Locator, target: Path) -> bytes:
     with page.expect_download() as started:
         control.click()
@@ -55,7 +45,8 @@ def _download(page: Page, control: Locator, target: Path) -> bytes:
 def test_the_verdict_comes_by_itself_and_the_report_draws(
     page: Page, live_product: Product, tmp_path: Path
 ) -> None:
-    run_id = _start(live_product)
+    named = {"name": "To be judged", "config": CONFIG}
+    run_id = call(live_product, "POST", "/runs", named)["id"]
     page.goto(f"{live_product.url}/runs/{run_id}")
     page.evaluate("window.sameDocument = true")
     card = page.locator("#verdict")

@@ -9,6 +9,7 @@ import torch
 from playwright.sync_api import Page, expect
 
 from launcher.product import Product
+from tests.browser.steps import begin, go_on
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -25,28 +26,23 @@ QUICK = "\n".join(
 )
 
 
-def _next(page: Page, title: str) -> None:
-    page.get_by_role("button", name=f"Next: {title}").click()
-    expect(page.get_by_role("heading", name=title, exact=True, level=2)).to_be_visible()
-
-
 def _walk(page: Page, product: Product, *, name: str, epochs: int) -> str:
     """All six steps by clicking; returns the address of the run's page."""
     page.goto(product.url)
     page.get_by_role("link", name="New training run").click()
-    page.get_by_text("synthetic_garch_1m").first.click()
-    _next(page, "Features")
+    begin(page)
+    go_on(page, "Features")
     page.get_by_text("OBV").click()
-    _next(page, "Horizons")
+    go_on(page, "Horizons")
     page.get_by_label("Long-term horizon").fill("1d")
-    _next(page, "Model")
+    go_on(page, "Model")
     page.get_by_text("Tiny", exact=True).click()
     expect(page.get_by_label("Width (d_model)")).to_have_value("64")
     expect(page.get_by_label("Batch size")).to_have_value("64")
     page.get_by_label("Context (bars)").fill("32")
-    _next(page, "Loss")
+    go_on(page, "Loss")
     page.get_by_label("Regression loss").select_option("gaussian_nll")
-    _next(page, "Train")
+    go_on(page, "Train")
     page.get_by_label("Max epochs").fill(str(epochs))
     page.get_by_label("Run name").fill(name)
     page.get_by_label("Additional Hydra overrides").fill(QUICK)
@@ -68,6 +64,15 @@ def _state(page: Page) -> dict[str, object]:
         "checkpoints": page.locator("#panel-checkpoints [data-download]").count(),
         "legend": page.locator("#chart-loss .u-legend").inner_text(),
     }
+
+
+def assert_a_reload_shows_the_same(page: Page) -> None:
+    page.locator("#chart-loss").scroll_into_view_if_needed()  # charts are drawn when they are seen
+    live = _state(page)
+    page.reload()
+    page.locator("#chart-loss").scroll_into_view_if_needed()
+    page.locator("#chart-loss canvas").wait_for()
+    assert _state(page) == live
 
 
 def test_six_steps_a_live_run_and_its_checkpoint(
@@ -93,12 +98,7 @@ def test_six_steps_a_live_run_and_its_checkpoint(
     )
     assert numbers == [f"1.{n}" for n in range(1, len(numbers) + 1)], "doubled or out of order"
 
-    page.locator("#chart-loss").scroll_into_view_if_needed()  # charts are drawn when they are seen
-    live = _state(page)
-    page.reload()
-    page.locator("#chart-loss").scroll_into_view_if_needed()
-    page.locator("#chart-loss canvas").wait_for()
-    assert _state(page) == live
+    assert_a_reload_shows_the_same(page)
 
     best = page.locator("#panel-checkpoints tr", has=page.get_by_text("best", exact=True)).first
     with page.expect_download() as download:
@@ -156,9 +156,4 @@ def test_a_lost_socket_polls_and_then_misses_nothing(page: Page, live_product: P
     page.get_by_role("button", name="Cancel", exact=True).click()
     status = page.locator("#run-header [data-run-status]")
     expect(status).to_have_text("Cancelled", timeout=SOON_MS)
-    page.locator("#chart-loss").scroll_into_view_if_needed()  # charts are drawn when they are seen
-    live = _state(page)
-    page.reload()
-    page.locator("#chart-loss").scroll_into_view_if_needed()
-    page.locator("#chart-loss canvas").wait_for()
-    assert _state(page) == live
+    assert_a_reload_shows_the_same(page)
