@@ -34,6 +34,15 @@ def server() -> Iterator[TrainerServer]:
     scripted.close()
 
 
+@pytest.fixture(scope="session")
+def real_server() -> Iterator[TrainerServer]:
+    """The product's own fork server, which loads torch once, on one thread."""
+    server = TrainerServer(threads=1)
+    server.start()
+    yield server
+    server.close()
+
+
 @pytest.fixture(autouse=True)
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Runs for which a worker would have been woken; no broker is needed here."""

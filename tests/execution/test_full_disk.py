@@ -73,15 +73,6 @@ def small_disk(tmp_path: Path, settings: object) -> Iterator[SmallDisk]:
         subprocess.run(["umount", "-l", place], check=True)
 
 
-@pytest.fixture(scope="module")
-def real_server() -> Iterator[TrainerServer]:
-    """The product's own fork server, on one thread."""
-    server = TrainerServer(threads=1)
-    server.start()
-    yield server
-    server.close()
-
-
 def checkpoints(run: TrainingRun) -> list[Path]:
     return sorted((directory(run) / "checkpoints").glob("*.ckpt"))
 

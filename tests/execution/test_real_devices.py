@@ -23,14 +23,6 @@ pytestmark = pytest.mark.slow
 SECONDS = 60.0
 
 
-@pytest.fixture(scope="module")
-def real_server() -> Iterator[TrainerServer]:
-    server = TrainerServer(threads=1)
-    server.start()
-    yield server
-    server.close()
-
-
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
     write_sample(tmp_path / FILE_NAME, bars=6000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -28,15 +27,6 @@ PAYLOAD = {
     "model": {"variant": "tiny", "context_bars": 32},
     "train": {"max_epochs": 1, "batch_size": 128, "steps_per_epoch": 10},
 }
-
-
-@pytest.fixture(scope="module")
-def real_server() -> Iterator[TrainerServer]:
-    """The product's own fork server, on one thread."""
-    server = TrainerServer(threads=1)
-    server.start()
-    yield server
-    server.close()
 
 
 def comparisons(run: TrainingRun) -> list[dict[str, Any]]:

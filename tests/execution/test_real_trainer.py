@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,15 +20,6 @@ from tests.execution.conftest import Background, directory
 from tests.execution.test_supervisor import assert_gap_free, wait_for
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def real_server() -> Iterator[TrainerServer]:
-    """The product's own fork server, on one thread."""
-    server = TrainerServer(threads=1)
-    server.start()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -85,13 +85,13 @@ def test_many_rows_take_no_more_queries_than_few(model: str) -> None:
     assert counts[0] == counts[1]
 
 
-def test_a_list_of_ten_thousand_runs_reads_one_page_without_their_documents() -> None:
+def test_a_list_of_a_thousand_runs_reads_one_page_without_their_documents() -> None:
     config = make_config().model_dump(mode="json")
     TrainingRun.objects.bulk_create(
-        (TrainingRun(name=f"run {n}", config=config) for n in range(10_000)), batch_size=1000
+        TrainingRun(name=f"run {n}", config=config) for n in range(1000)
     )
     with CaptureQueriesContext(connection) as queries:
-        text = page("trainingrun", "?q=run+77")
+        text = page("trainingrun", "?q=run+7")
     assert text.count('class="action-checkbox"') == 50
     assert not [one for one in queries.captured_queries if '"config"' in one["sql"]]
     assert not [one for one in queries.captured_queries if "DISTINCT" in one["sql"]]
