@@ -115,17 +115,14 @@ def read_durations() -> Durations:
         .values_list("pk", "status", "attempt", "started_at", "finished_at", named=True)
     )
     ended = [
-        row
+        (row.pk, (row.finished_at - row.started_at).total_seconds())
         for row in newest[:LOOKED_AT]
-        if row.status == RunStatus.COMPLETED and row.attempt == 1 and row.started_at
+        if row.status == RunStatus.COMPLETED and row.attempt == 1
+        if row.started_at and row.finished_at
     ][:MOST_ENDED]
     rows = TrainingRun.objects.annotate(**NAMED).values_list("pk", *NAMED, named=True)
-    like = {row.pk: likeness(row) for row in rows.filter(pk__in=[one.pk for one in ended])}
-    return learn_durations(
-        (like[one.pk], (one.finished_at - one.started_at).total_seconds())
-        for one in ended
-        if one.pk in like
-    )
+    like = {row.pk: likeness(row) for row in rows.filter(pk__in=[pk for pk, _ in ended])}
+    return learn_durations((like[pk], seconds) for pk, seconds in ended if pk in like)
 
 
 def read_turns(state: QueueState | None = None) -> list[Turn]:
