@@ -1,4 +1,4 @@
-"""Memory of a running product."""
+"""The processes of a running product: their memory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from launcher.product import Product
 
 def memory(product: Product) -> tuple[int, int]:
     """Bytes of all processes, shared pages counted once, and of the web process."""
-    total = web = 0
-    for process in product.processes():
-        total += _proportional(process)
-        if "daphne" in process.cmdline():
-            web = process.memory_info().rss
-    return total, web
+    total = sum(_proportional(process) for process in product.processes())
+    return total, int(web_process(product).memory_info().rss)
+
+
+def web_process(product: Product) -> psutil.Process:
+    """The one that answers pages."""
+    return next(one for one in product.processes() if "daphne" in one.cmdline())
 
 
 def _proportional(process: psutil.Process) -> int:

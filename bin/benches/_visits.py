@@ -47,6 +47,8 @@ class Seen:
 
     paint: float
     drawn: float
+    main_thread: float
+    """Milliseconds of processor time that the page took on its main thread until it rested."""
     longest_task: float
     """Milliseconds; 0 where none took more than 50."""
     shift: float
@@ -54,11 +56,15 @@ class Seen:
 
 
 def visit(context: BrowserContext, address: str, drawn: str) -> Seen:
-    """Medians of the times, the worst of the rest. Raises where the page does not draw."""
+    """Medians of the times, the least processor time, the worst of the rest.
+
+    Raises ``RuntimeError`` or playwright's ``Error`` where the page does not answer or draw.
+    """
     found = [_once(context, address, drawn) for _ in range(VISITS + 1)][1:]
     return Seen(
         paint=statistics.median(one.paint for one in found),
         drawn=statistics.median(one.drawn for one in found),
+        main_thread=min(one.main_thread for one in found),
         longest_task=max(one.longest_task for one in found),
         shift=max(one.shift for one in found),
     )
@@ -68,22 +74,26 @@ def _once(context: BrowserContext, address: str, drawn: str) -> Seen:
     page = context.new_page()
     try:
         page.add_init_script(OBSERVE % drawn)
+        debugger = context.new_cdp_session(page)
+        debugger.send("Performance.enable", {"timeDomain": "threadTicks"})
         answer = page.goto(address, wait_until="load")
         if answer is None or answer.status != 200:
             raise RuntimeError(f"{address} answers {answer.status if answer else 'nothing'}")
         page.wait_for_function("() => benchSeen.drawn !== null", timeout=DRAWN_MS)
         if page.evaluate(BLANK):
             raise RuntimeError(f"{address} has an empty canvas")
+        page.wait_for_timeout(REST_MS)
+        told = debugger.send("Performance.getMetrics")["metrics"]
+        busy = next(1000 * one["value"] for one in told if one["name"] == "TaskDuration")
         _scroll_through(page)
         seen = page.evaluate("benchSeen")
-        return Seen(page.evaluate(PAINT), seen["drawn"], seen["task"], seen["shift"])
+        return Seen(page.evaluate(PAINT), seen["drawn"], busy, seen["task"], seen["shift"])
     finally:
         page.close()
 
 
 def _scroll_through(page: Page) -> None:
     """To the end and back, so that what is drawn only when it is seen is drawn."""
-    page.wait_for_timeout(REST_MS)
     height, window = page.evaluate("[document.documentElement.scrollHeight, innerHeight]")
     for top in [*range(0, height, window), 0]:
         page.evaluate("top => scrollTo({ top, behavior: 'instant' })", top)

@@ -2,10 +2,12 @@
 
 The whole product runs. One run is really trained; the others are rows, or runs that report what
 that one did, at greater length, stored as the worker stores any run. *Answer* is a whole GET to the
-web process over loopback on an open connection, from the request to the last byte. The browser is
-Chromium with the static files in its cache, 1440 by 900 pixels: the first paint, the moment at
-which the page's table or charts in sight are drawn, the longest task of its scripts (0 where none
-took 50 ms) and all layout shifts while the page loads and is scrolled through.
+web process over loopback on an open connection, from the request to the last byte; *CPU* is the
+processor time of that process for it, which other work on the computer hardly changes. The browser
+is Chromium with the static files in its cache, 1440 by 900 pixels: the first paint, the moment at
+which the page's table or charts in sight are drawn, the processor time of the main thread until
+then, the longest task of its scripts (0 where none took 50 ms) and all layout shifts while the page
+loads and is scrolled through.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from benches._memory import memory
+from benches._memory import memory, web_process
 from benches._place import MODULES
 from benches._visits import Seen, visit
 from benches.features import write_candles
@@ -138,22 +140,24 @@ def _rows(product: Product, browser: Browser, at: dict[str, str]) -> list[Row]:
     cookie = "; ".join(f"{one['name']}={one['value']}" for one in context.cookies())
     found = []
     for look in looks(at | {"draft": draft}):
-        answers = _answers(product, look.path, cookie)
+        answers, cpu = _answers(product, look.path, cookie)
         address = f"{product.url}{look.path}{look.anchor}"
         seen = visit(context, address, look.drawn) if look.drawn else None
-        found.append(_row(look, answers, seen))
+        found.append(_row(look, answers, cpu, seen))
     return found
 
 
-def _row(look: Look, answers: list[float], seen: Seen | None) -> Row:
+def _row(look: Look, answers: list[float], cpu: float, seen: Seen | None) -> Row:
     figures = [
         Figure("answer", statistics.median(answers), "ms", look.answer_ms),
         Figure("p95", sorted(answers)[int(0.95 * len(answers))], "ms"),
+        Figure("CPU", cpu, "ms"),
     ]
     if seen:
         figures += [
             Figure("first paint", seen.paint, "ms"),
             Figure("drawn", seen.drawn, "ms", look.drawn_ms),
+            Figure("main thread", seen.main_thread, "ms"),
             Figure("longest task", seen.longest_task, "ms", TASK_MS),
             Figure("shift", seen.shift, "", SHIFT),
         ]
@@ -222,16 +226,21 @@ def _begin_draft(context: BrowserContext, product: Product) -> str:
     return draft
 
 
-def _answers(product: Product, path: str, cookie: str) -> list[float]:
-    """Milliseconds of each GET, in order; two before them do not count."""
+def _answers(product: Product, path: str, cookie: str) -> tuple[list[float], float]:
+    """Milliseconds of each GET, and of processor time for one; two before them do not count."""
     connection = http.client.HTTPConnection("127.0.0.1", product.port, timeout=60)
+    for _ in range(2):
+        _get(connection, path, cookie)
     taken = []
-    for _ in range(REPEATS + 2):
+    web = web_process(product)
+    before = sum(web.cpu_times()[:2])
+    for _ in range(REPEATS):
         began = time.perf_counter()
         _get(connection, path, cookie)
         taken.append(1000 * (time.perf_counter() - began))
+    cpu = 1000 * (sum(web.cpu_times()[:2]) - before) / REPEATS
     connection.close()
-    return taken[2:]
+    return taken, cpu
 
 
 def _get(connection: http.client.HTTPConnection, path: str, cookie: str) -> None:

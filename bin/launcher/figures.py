@@ -50,9 +50,9 @@ def print_figures(figures: Iterable[Figure | Row]) -> None:
             names = tuple(one.name for one in figure.figures)
             if names != heads[: len(names)]:
                 heads = names
-                print(f"  {'':<28}" + "".join(f"{name:>16}" for name in names), flush=True)
-            cells = "".join(f"{_cell(one):>16}" for one in figure.figures)
-            room = " " * 16 * (len(heads) - len(names))
+                print(f"  {'':<28}" + "".join(f"{name:>15}" for name in names), flush=True)
+            cells = "".join(f"{_cell(one):>15}" for one in figure.figures)
+            room = " " * 15 * (len(heads) - len(names))
             print(f"  {figure.name:<28}{cells}{room}   {figure.verdict}".rstrip(), flush=True)
             continue
         budget = "" if figure.budget is None else f"{_sign(figure)} {figure.budget:g} {figure.unit}"

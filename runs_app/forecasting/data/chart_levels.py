@@ -7,6 +7,7 @@ reads.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,8 @@ def join(base: Sticks, seconds: int) -> Sticks:
 
 
 def _between(times: Any, start: int, end: int) -> tuple[int, int]:
-    low, high = np.searchsorted(times, [start, end])
-    return int(low), int(high)
+    # Not by searchsorted: it copies the column first, and so reads the whole file.
+    return bisect_left(times, start), bisect_left(times, end)
 
 
 def _plain(values: npt.NDArray[Any]) -> list[float | int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,19 @@ def test_an_hour_is_its_minutes(files: ChartFiles, candles: Candles) -> None:
         assert hour["low"] == candles.low[inside].min()
         assert hour["close"] == candles.close[inside][-1]
         assert hour["volume"] == pytest.approx(candles.volume[inside].sum(), rel=1e-12)
+
+
+def test_a_window_copies_no_column_of_the_whole_file(files: ChartFiles) -> None:
+    column = 8 * len(files.level(60))
+    window = Window(None, None, 150)
+    files.window(window)
+    tracemalloc.start()
+    try:
+        files.window(window)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < column / 2
 
 
 def test_indicators_are_those_of_the_sticks(files: ChartFiles) -> None:
