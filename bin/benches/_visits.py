@@ -5,12 +5,12 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, TimeoutError
 
 VISITS = 3
 """After a first one that fills the browser's cache, as of a person who has been there before."""
 
-DRAWN_MS = 30_000
+DRAWN_MS = 60_000
 SCROLL_MS = 150
 REST_MS = 400
 
@@ -58,7 +58,7 @@ class Seen:
 def visit(context: BrowserContext, address: str, drawn: str) -> Seen:
     """Medians of the times, the least processor time, the worst of the rest.
 
-    Raises ``RuntimeError`` or playwright's ``Error`` where the page does not answer or draw.
+    Raises ``RuntimeError`` where the page does not answer or is not drawn.
     """
     found = [_once(context, address, drawn) for _ in range(VISITS + 1)][1:]
     return Seen(
@@ -79,7 +79,10 @@ def _once(context: BrowserContext, address: str, drawn: str) -> Seen:
         answer = page.goto(address, wait_until="load")
         if answer is None or answer.status != 200:
             raise RuntimeError(f"{address} answers {answer.status if answer else 'nothing'}")
-        page.wait_for_function("() => benchSeen.drawn !== null", timeout=DRAWN_MS)
+        try:
+            page.wait_for_function("() => benchSeen.drawn !== null", timeout=DRAWN_MS)
+        except TimeoutError as late:
+            raise RuntimeError(f"{address} was not drawn in {DRAWN_MS / 1000:g} s") from late
         if page.evaluate(BLANK):
             raise RuntimeError(f"{address} has an empty canvas")
         page.wait_for_timeout(REST_MS)
