@@ -83,7 +83,7 @@ export function axis(label) {
   return {
     label,
     labelSize: label ? 18 : 0,
-    size: label ? 32 : 58,
+    size: label ? 32 : 62,
     font: "11px system-ui",
     labelFont: "11px system-ui",
     stroke: css("--chart-text"),

@@ -64,7 +64,7 @@ NO_PAGES = {
     "group_cancel", "group_delete", "notification_read", "notifications_read", "preview",
     "draft_delete", "passport_open", "live_rows", "view_save", "view_delete", "run_edit",
     "run_log", "run_log_search", "plot_csv", "prediction_csv", "run_metrics", "run_passport",
-    "run_export", "fetch_cancel", "dataset_remove",
+    "run_export", "run_environment", "fetch_cancel", "dataset_remove",
 }  # fmt: skip
 """Routes that are fragments, files, redirects, or only change something."""
 

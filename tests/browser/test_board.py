@@ -79,6 +79,25 @@ def test_a_million_points_open_without_a_frozen_tab(page: Page, run: ScriptedRun
     assert not scale(page)
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_menus_open_at_their_button_and_inside_the_window(
+    page: Page, run: ScriptedRun, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    open_page(page, run, drawn=False)
+    for place in ("[data-chart=learning_rate]", "#chart-controls", "#panel-artifacts"):
+        menu = page.locator(f"{place} details.menu")
+        menu.locator("summary").click()
+        button, card = (menu.locator(part).bounding_box() for part in ("summary", ".card"))
+        assert button and card
+        assert card["x"] >= 0
+        assert card["x"] + card["width"] <= width
+        assert 0 <= card["y"] - button["y"] - button["height"] < 20
+        assert card["x"] < button["x"] + button["width"]
+        page.keyboard.press("Escape")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_what_a_reader_chose_stays(page: Page, run: ScriptedRun) -> None:
     run.steps(1, 80, 1.0, epoch=1)
     open_page(page, run)
