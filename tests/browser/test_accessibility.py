@@ -63,7 +63,8 @@ NO_PAGES = {
     "trash_empty", "trash_compare", "queue_pause", "queue_resume", "slot_drain", "slot_undrain",
     "group_cancel", "group_delete", "notification_read", "notifications_read", "preview",
     "draft_delete", "passport_open", "live_rows", "view_save", "view_delete", "run_edit",
-    "run_log", "run_log_search", "plot_csv", "prediction_csv", "run_metrics", "run_passport",
+    "run_log", "run_log_search", "run_environment", "plot_csv", "prediction_csv", "run_metrics",
+    "run_passport",
     "run_export", "fetch_cancel", "dataset_remove",
 }  # fmt: skip
 """Routes that are fragments, files, redirects, or only change something."""
