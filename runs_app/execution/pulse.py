@@ -89,6 +89,10 @@ class Pulse:
     def _start(self) -> None:
         try:
             self._start_next()
+        except AWAY as error:
+            logger.warning("Nothing was started unasked, the database is away: %s", error)
+        except Exception:
+            logger.exception("What waits could not be started unasked; the next round tries again.")
         finally:
             connection.close()
 

@@ -337,3 +337,22 @@ def test_an_attempt_that_is_lost_before_its_first_word_is_not_ended_by_an_older_
     TrainingRun.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
 
     assert [lost.status for lost in recovery.recover_lost()] == [RunStatus.PENDING]
+
+
+def test_a_start_that_finds_no_database_says_so_and_ends_quietly(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    died: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+    run = make_run()
+    earlier = timezone.now() - timedelta(seconds=9)
+    TrainingRun.objects.filter(pk=run.pk).update(queued_at=earlier)
+
+    def away() -> None:
+        raise OperationalError("the server closed the connection")
+
+    Pulse(away, threading.Event()).beat()
+    wait_for(lambda: not [t for t in threading.enumerate() if t.name == "unasked"])
+
+    assert died == []
+    assert "Nothing was started unasked" in caplog.text
