@@ -19,6 +19,7 @@ django_db`` (SQLite, or PostgreSQL with ``TEST_DATABASE=postgres``).
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -57,12 +58,14 @@ def _is(item: pytest.Item, marker: str) -> bool:
 
 @pytest.fixture
 def plans() -> Plans:
-    """How SQLite goes about each captured query that reads runs, in its own words."""
+    """How SQLite goes about each captured query of runs or events, in its own words."""
 
     def told(queries: CaptureQueriesContext) -> list[str]:
         asked = [one["sql"] for one in queries.captured_queries]
         found = []
-        for query in [one for one in asked if 'FROM "runs_app_trainingrun"' in one]:
+        for query in [
+            one for one in asked if re.search(r'FROM "runs_app_(trainingrun|runevent)"', one)
+        ]:
             with connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN QUERY PLAN {query}")
                 found.append("; ".join(row[-1] for row in cursor.fetchall()))
