@@ -120,6 +120,7 @@ def measure() -> list[Figure | Row]:
         product.stop()
         product.start()
         first = _first_answer(product)
+        _, idle = memory(product)
         browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
         rows = _rows(product, browser, at)
         browser.close()
@@ -127,7 +128,8 @@ def measure() -> list[Figure | Row]:
     return [
         *rows,
         Figure("first answer after a start", first, "ms"),
-        Figure("memory of the web process, then (RSS)", web / 1e6, "MB", 200),
+        Figure("memory of the web process, idle (RSS)", idle / 1e6, "MB", 200),
+        Figure("the same after all pages", web / 1e6, "MB"),
         Figure("memory of everything, then (PSS)", total / 1e6, "MB", 1000),
         Figure("other load on this computer (1 min)", os.getloadavg()[0], ""),
     ]

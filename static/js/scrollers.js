@@ -16,14 +16,15 @@ function look() {
   }
 }
 
-look();
 addEventListener("resize", look);
 document.addEventListener("htmx:after:swap", look);
 document.addEventListener("toggle", look, true);
 
-// Legends come with their charts, rows with what is asked for.
+// To measure makes the browser lay out the page, so charts and rows may come first.
 let waiting = 0;
-new MutationObserver(() => {
+function soon() {
   clearTimeout(waiting);
   waiting = setTimeout(look, 250);
-}).observe(document.body, { childList: true, subtree: true });
+}
+soon();
+new MutationObserver(soon).observe(document.body, { childList: true, subtree: true });

@@ -204,9 +204,10 @@ def test_the_page_holds_the_newest_lines_only(make_run: MakeRun, add_events: Add
     ]
     add_events(run, *[(EventKind.LOG, payload) for payload in wrote])
     last = wrote[-1]["line"] + 2
+    first = last - LOG_LINES + 1
     log = newest(run.pk, up_to=run.last_seq)
-    assert [line.text for line in log.lines] == [str(n) for n in range(last - 999, last + 1)]
-    assert [line.line for line in log.lines] == list(range(last - 999, last + 1))
+    assert [line.text for line in log.lines] == [str(n) for n in range(first, last + 1)]
+    assert [line.line for line in log.lines] == list(range(first, last + 1))
     assert log.left_out == last - LOG_LINES
 
 
