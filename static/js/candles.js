@@ -206,7 +206,7 @@ class CandleChart {
       ms: 1,
       width: this.box.clientWidth,
       height: pane.height,
-      padding: [6, 12, 0, 0],
+      padding: [6, 40, 0, 0],
       legend: { show: false },
       tzDate: (ms) => uPlot.tzDate(new Date(ms), "UTC"),
       cursor: {
