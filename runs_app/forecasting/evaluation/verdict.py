@@ -193,4 +193,5 @@ def _interval_words(one: Comparison) -> str:
     low, high = (
         (one.skill_low, one.skill_high) if one.skill >= 0.0 else (-one.skill_high, -one.skill_low)
     )
-    return f"{percent(low, like=one.skill)} to {percent(high, like=one.skill)} %"
+    words = f"{percent(low, like=one.skill)} to {percent(high, like=one.skill)} %"
+    return words.replace("-", "−")

@@ -29,7 +29,7 @@ from runs_app.forecasting.evaluation.report import Coverage
      (0.45, 0.49, "coin flip above it")],
 )  # fmt: skip
 def test_a_hit_rate_never_stands_alone(low: float, high: float, coin: str) -> None:
-    hits = HitRate(0.512, low, high, 0.5, 0.509, 1000, 900.0)
+    hits = HitRate(0.512, low, high, 0.5, 0.509, 1000)
     assert direction_words(hits) == (
         f"Direction hit rate 51.2 % (95 % interval {100 * low:.1f}-{100 * high:.1f}; {coin}; "
         "always saying the commoner direction gives 50.9 %)."

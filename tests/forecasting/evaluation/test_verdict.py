@@ -109,7 +109,7 @@ def test_a_tie_that_is_lost_by_the_nll_says_so() -> None:
     )
     assert judge([close, lost], rows=3000).sentence == (
         "Loses to GARCH(1,1)-t: CRPS 0.090 % higher over 3,000 test decisions (Diebold-Mariano "
-        "p = 0.07, 95 % interval -0.010 to 0.200 %), and its NLL is 0.02 nats worse (p = 0.0001)."
+        "p = 0.07, 95 % interval −0.010 to 0.200 %), and its NLL is 0.02 nats worse (p = 0.0001)."
     )
 
 
