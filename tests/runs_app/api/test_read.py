@@ -115,7 +115,7 @@ def test_the_list_does_not_ask_the_database_for_each_run(
 ) -> None:
     for _ in range(20):
         TrainingRun.objects.create(config=run.config)
-    with django_assert_num_queries(8):  # two for the list, the others for the whole queue
+    with django_assert_num_queries(9):  # two for the list, the others for the whole queue
         assert len(get("/runs").json()["runs"]) == 21
 
 
