@@ -10,7 +10,8 @@
     }
   };
   const apply = () => {
-    const theme = stored() ?? (system.matches ? "dark" : "light");
+    // The admin keeps its own choice there too, and has a third word, auto.
+    const theme = ["light", "dark"].includes(stored()) ? stored() : system.matches ? "dark" : "light";
     if (root.dataset.bsTheme !== theme) {
       root.dataset.bsTheme = theme;
       document.dispatchEvent(new CustomEvent("theme:changed"));
