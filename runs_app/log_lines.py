@@ -9,9 +9,12 @@ from typing import Any
 from runs_app.choices import EventKind
 from runs_app.models import RunEvent
 
-LOG_LINES = 300
-"""Newest console lines of a page, or of one update of it; older ones come as one scrolls
-up. A thousand of them keep the browser from its first charts for a tenth of a second."""
+LOG_LINES = 1000
+"""Newest console lines that one update of a page holds; the whole log is an artifact."""
+
+FIRST_LINES = 300
+"""Newest console lines that a page begins with; older ones come as one scrolls up. A thousand of
+them keep the browser from its first charts for a tenth of a second."""
 
 LOG_CHARACTERS = 128 * 1024
 """Most text of those lines together."""

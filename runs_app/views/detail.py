@@ -36,7 +36,7 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
     drawn = charts(run)
     context = {
         "page": queries.dashboard(run),
-        "log": log_lines.newest(run.pk, up_to=run.last_seq),
+        "log": log_lines.newest(run.pk, up_to=run.last_seq, limit=log_lines.FIRST_LINES),
         "charts": drawn,
         "axes": AXES,
         "chart_facts": _chart_facts(run, drawn),
