@@ -87,6 +87,12 @@ export function startCharts(facts) {
     timer = setTimeout(readWanted, wait);
   }
 
+  // Not put off again by the points that follow, or a fast run would never be thinned.
+  function askSoon(some) {
+    for (const chart of some) for (const metric of chart.metrics) wanted.add(metric);
+    timer ??= setTimeout(readWanted, AGAIN_MS);
+  }
+
   function zoomed(chart, range) {
     state.zooms[chart.axis] = range;
     const same = charts.filter(({ axis }) => axis === chart.axis);
@@ -117,8 +123,8 @@ export function startCharts(facts) {
     for (const point of batch.points) addPoint(touched, point);
     const some = charts.filter(({ metrics }) => metrics.some((metric) => touched.has(metric)));
     const full = some.filter(({ curves }) => curves.some(({ appended }) => appended > MAX_APPENDED));
-    if (batch.back) ask(charts, AGAIN_MS);
-    else if (full.length) ask(full, AGAIN_MS);
+    if (batch.back) askSoon(charts);
+    else if (full.length) askSoon(full);
     for (const chart of some) controls.offer(chart);
     redraw(batch.baselines ? charts : some);
   }
