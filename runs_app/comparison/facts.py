@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from runs_app.errors import ArtifactNotFound
 from runs_app.execution.run_directory import path_of
-from runs_app.forecasting.environment import Environment, read_environments
+from runs_app.forecasting.environment import Environment, newest_environment
 from runs_app.forecasting.evaluation.documents import Comparison, Verdict
 from runs_app.forecasting.evaluation.report import Coverage
 from runs_app.forecasting.events import METRICS_FILE, REPORT_FILE
@@ -62,7 +62,7 @@ class Facts:
     @cached_property
     def environment(self) -> Environment | None:
         """What its newest attempt trained with; None before it began."""
-        return next(iter(read_environments(path_of(self.run.uid))[::-1]), None)
+        return newest_environment(path_of(self.run.uid))
 
     @cached_property
     def coverage(self) -> dict[float, float]:

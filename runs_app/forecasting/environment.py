@@ -90,6 +90,11 @@ def read_environments(run_dir: Path) -> tuple[Environment, ...]:
         return ()
 
 
+def newest_environment(run_dir: Path) -> Environment | None:
+    """What the newest attempt of a run directory trained with; None before one began."""
+    return next(reversed(read_environments(run_dir)), None)
+
+
 def add_environment(run_dir: Path, environment: Environment) -> None:
     """Append a record; one of the same attempt is replaced. Raises ``OSError``."""
     before = [one for one in read_environments(run_dir) if one.attempt != environment.attempt]

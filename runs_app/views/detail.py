@@ -15,7 +15,7 @@ from runs_app.charts import Chart, charts
 from runs_app.config_panel import config_panel
 from runs_app.errors import RunError
 from runs_app.execution.run_directory import path_of
-from runs_app.forecasting.environment import read_environments
+from runs_app.forecasting.environment import newest_environment
 from runs_app.forecasting.evaluation.documents import BASELINES
 from runs_app.forms.numbers import whole_number
 from runs_app.live.fragments import render_update
@@ -50,7 +50,7 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
 
 def _environment(run: TrainingRun) -> dict[str, Any]:
     return {
-        "environment": next(iter(read_environments(path_of(run.uid))[::-1]), None),
+        "environment": newest_environment(path_of(run.uid)),
         "seed": run.config.get("train", {}).get("seed"),
     }
 

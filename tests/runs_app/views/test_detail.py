@@ -15,7 +15,7 @@ from runs_app.choices import ArtifactKind, EventKind, RunStatus
 from runs_app.live.fragments import render_update
 from runs_app.live.payloads import StreamMessage
 from runs_app.live.updates import Update, read_update
-from runs_app.log_lines import LOG_LINES, Log, LogLine, newest
+from runs_app.log_lines import FIRST_LINES, LOG_LINES, Log, LogLine, newest
 from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
 from tests.factories import make_checkpoint
 from tests.runs_app.views.conftest import MakeRun
@@ -209,6 +209,17 @@ def test_the_page_holds_the_newest_lines_only(make_run: MakeRun, add_events: Add
     assert [line.text for line in log.lines] == [str(n) for n in range(first, last + 1)]
     assert [line.line for line in log.lines] == list(range(first, last + 1))
     assert log.left_out == last - LOG_LINES
+
+
+def test_a_page_begins_with_the_last_lines_of_a_long_log(
+    browser: Client, make_run: MakeRun, add_events: AddEvents
+) -> None:
+    run = make_run()
+    text = "\n".join(f"line {n}" for n in range(FIRST_LINES + 50))
+    add_events(run, (EventKind.LOG, {"line": 1, "count": FIRST_LINES + 50, "message": text}))
+    page = browser.get(f"/runs/{run.uid}").content.decode()
+    assert page.count('class="log-line" data-seq') == FIRST_LINES
+    assert "… 50 lines not shown" in page
 
 
 def test_checkpoints_and_artifacts_link_to_their_files(
