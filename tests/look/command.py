@@ -8,8 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+import psutil
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from launcher.checkout import ROOT
@@ -17,17 +18,20 @@ from launcher.chromium import FLAGS, find
 from launcher.product import Product
 from launcher.screenshots import DRAWN
 from tests.browser.accessibility import prepare, violations
-from tests.exchange_server import MINUTE_MS, serving
-from tests.look.pages import Look, broken, empty, folder_of, full
+from tests.exchange_server import MINUTE_MS, LocalExchange, serving
+from tests.look.pages import Look, broken, empty, folder_of, full, low
 from tests.look.states import break_things, fill
 
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 WIDTHS = (1280, 390)
-HEIGHT, TALLEST = 860, 3200
+HEIGHT, TALLEST = 860, 7000
 DRAWN_MS = 15_000
 FIRST_MS = 1_704_067_200_000
 DATA = ROOT.parent / "shared" / "data"
+MOST_RESERVE = 50
+"""The largest share of the disk that the product can be told to keep free, in per cent."""
+PARTS = ("empty", "full", "broken", "low")
 
 
 class Eye:
@@ -103,10 +107,10 @@ class Eye:
         sheet.unlink()
 
 
-def _looks(
-    product: Product, exchange: Any, parts: list[str]
-) -> Iterator[Look]:
+def _looks(product: Product, exchange: LocalExchange, parts: list[str]) -> Iterator[Look]:
     """The pages in their order; what they show is made in between."""
+    if "low" in parts:
+        yield from low()
     if "empty" in parts:
         yield from empty()
     at = fill(product) if {"full", "broken"} & set(parts) else {}
@@ -120,24 +124,40 @@ def main(arguments: list[str]) -> int:
     """Pictures into a folder; 1 where something was found."""
     parser = argparse.ArgumentParser(prog="bin/look", description=__doc__)
     parser.add_argument("folder", help="where the pictures go")
-    parser.add_argument("--part", action="append", choices=("empty", "full", "broken"))
+    parser.add_argument("--part", action="append", choices=PARTS)
     parser.add_argument("--only", default="*", help="names of pages, such as 'builder-*'")
     chosen = parser.parse_args(arguments)
     executable = find()
     if executable is None:
         sys.exit("bin/look needs Chromium; install it or set CHROMIUM to its path.")
+    parts = chosen.part or list(PARTS)
+    found: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        for together in ([one for one in parts if one != "low"], ["low"] if "low" in parts else []):
+            if together:
+                found += _look_at(together, browser, folder_of(chosen.folder), chosen.only)
+        browser.close()
+    print("\n".join(found) or "Nothing was found.")
+    return bool(found)
+
+
+def _look_at(parts: list[str], browser: Browser, folder: Path, pattern: str) -> list[str]:
+    """What was found on the pages of one product."""
+    extra = {"LEASE_SECONDS": "5", "LOG_LEVEL": "WARNING"}
+    if "low" in parts:
+        usage = psutil.disk_usage(str(ROOT))
+        free = 100 * usage.free / usage.total
+        if free >= MOST_RESERVE:
+            return [f"low: not looked at, since {free:.0f} % of this disk are free"]
+        extra["DISK_RESERVE_PERCENT"] = str(MOST_RESERVE)
     with (
         tempfile.TemporaryDirectory() as base,
         serving(FIRST_MS, FIRST_MS + 9_999 * MINUTE_MS) as exchange,
-        sync_playwright() as playwright,
+        Product(Path(base), extra=extra | {"EXCHANGE_MIRRORS": f"binance={exchange.url}"}) as made,
     ):
-        extra = {"EXCHANGE_MIRRORS": f"binance={exchange.url}", "LEASE_SECONDS": "5"}
-        with Product(Path(base), extra=extra | {"LOG_LEVEL": "WARNING"}) as product:
-            browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
-            eye = Eye(product, browser, folder_of(chosen.folder))
-            for look in _looks(product, exchange, chosen.part or ["empty", "full", "broken"]):
-                if fnmatch(look.name, chosen.only):
-                    eye.look(look)
-            browser.close()
-    print("\n".join(eye.found) or "Nothing was found.")
-    return bool(eye.found)
+        eye = Eye(made, browser, folder)
+        for look in _looks(made, exchange, parts):
+            if fnmatch(look.name, pattern):
+                eye.look(look)
+        return eye.found

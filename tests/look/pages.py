@@ -33,6 +33,16 @@ def empty() -> list[Look]:
     return [*found, Look("empty-admin", "/admin/")]
 
 
+def low() -> list[Look]:
+    """The pages that say that the disk is nearly full."""
+    found = [Look(f"low-{one}", f"/{one}") for one in ("queue", "trash", "datasets", "admin/")]
+    return [
+        Look("low-home", "/"),
+        Look("low-builder", "/runs/new/train?draft="),
+        *(Look(one.name.rstrip("/"), one.path) for one in found),
+    ]
+
+
 def full(at: dict[str, str]) -> list[Look]:
     """The pages of a product with work in it."""
     done, both = f"/runs/{at['done']}", f"{at['done']},{at['second']}"

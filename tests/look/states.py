@@ -110,9 +110,9 @@ def kill_trainer(product: Product, uid: str) -> None:
     while call(product, "GET", f"/runs/{uid}")["status"] in ("pending", "running"):
         for process in product.processes():
             with suppress(psutil.Error):
-                if any(f"/{uid}/" in one.path for one in process.open_files()):
-                    if process.pid not in _workers(product):
-                        process.kill()
+                its = any(f"/{uid}/" in one.path for one in process.open_files())
+                if its and process.pid not in _workers(product):
+                    process.kill()
         time.sleep(0.5)
 
 
@@ -139,7 +139,7 @@ def _workers(product: Product) -> set[int]:
 
 def _files(product: Product, data: Path) -> dict[str, str]:
     """Candle files with faults, from those beside the project, brought in by hand."""
-    at = {}
+    at: dict[str, str] = {}
     for file in sorted((data / "dirty").iterdir()):
         if file.suffix == ".md" or file.stat().st_size > 3_000_000:
             continue
