@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
+PREVIEW_MS = 120_000
 STEPS = ("data", "features", "horizons", "model", "loss", "train")
 ADMIN = (
     "", "runs_app/trainingrun/", "runs_app/dataset/", "runs_app/job/", "runs_app/slot/",
@@ -119,6 +120,8 @@ def broken(at: dict[str, str]) -> list[Look]:
 
 def _shown(page: Page) -> None:
     page.wait_for_timeout(800)
+    drawn = "() => !/Drawing|Counting|Estimating/.test(document.querySelector('main').innerText)"
+    page.wait_for_function(drawn, timeout=PREVIEW_MS)
 
 
 def _press(page: Page, name: str) -> None:
@@ -134,7 +137,7 @@ def _search_log(page: Page) -> None:
 
 def _rehearse(page: Page) -> None:
     page.get_by_role("button", name="Rehearse").first.click()
-    page.wait_for_timeout(25_000)
+    page.get_by_text("It works").or_(page.get_by_text("The run would fail")).wait_for(timeout=PREVIEW_MS)
 
 
 def _mistakes(page: Page) -> None:
