@@ -137,7 +137,9 @@ def _search_log(page: Page) -> None:
 
 def _rehearse(page: Page) -> None:
     page.get_by_role("button", name="Rehearse").first.click()
-    page.get_by_text("It works").or_(page.get_by_text("The run would fail")).wait_for(timeout=PREVIEW_MS)
+    page.get_by_text("It works").or_(page.get_by_text("The run would fail")).wait_for(
+        timeout=PREVIEW_MS
+    )
 
 
 def _mistakes(page: Page) -> None:
