@@ -27,6 +27,7 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 WIDTHS = (1280, 390)
 HEIGHT, TALLEST = 860, 7000
 DRAWN_MS = 15_000
+SETTLE_MS = 600
 FIRST_MS = 1_704_067_200_000
 DATA = ROOT.parent / "shared" / "data"
 MOST_RESERVE = 50
@@ -65,6 +66,7 @@ class Eye:
             self._go(page, look)
         except Error as fault:
             self.found.append(f"{what}: {str(fault).splitlines()[0]}")
+        page.wait_for_timeout(SETTLE_MS)
         self._judge(page, what, width, ours="/admin" not in look.path)
         tall = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({"width": width, "height": min(max(HEIGHT, tall), TALLEST)})
@@ -85,7 +87,7 @@ class Eye:
             page.wait_for_function(DRAWN, timeout=DRAWN_MS)
 
     def _heard(self, what: str, kind: str, text: str) -> None:
-        if kind == "error":
+        if kind == "error" and "Content Security Policy" not in text:  # see violations()
             self.found.append(f"{what}: console: {text}")
 
     def _judge(self, page: Page, what: str, width: int, *, ours: bool) -> None:

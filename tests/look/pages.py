@@ -130,7 +130,7 @@ def _press(page: Page, name: str) -> None:
 
 
 def _search_log(page: Page) -> None:
-    page.get_by_label("Search the log").first.fill("epoch")
+    page.get_by_placeholder("Search the whole log").fill("epoch")
     page.keyboard.press("Enter")
     page.wait_for_timeout(800)
 
