@@ -114,6 +114,7 @@ def at(live_product: Product) -> Iterator[dict[str, str]]:
     asked = call(
         live_product, "POST", f"/runs/{done}/predictions", {"source": "synthetic_garch_1m"}
     )
+    call(live_product, "POST", f"/runs/{done}/exports")
     config = {"data_source": "synthetic_garch_1m", "variant": "tiny", **SHORT}
     checked = call(live_product, "POST", "/leak-checks", {"config": config})
     rehearsed = call(live_product, "POST", "/rehearsals", {"config": config})
@@ -172,6 +173,11 @@ def test_no_page_has_a_serious_fault(
         assert page.title(), address
         assert page.locator("html[lang]").count() == 1
         assert page.locator("main").count() == 1, address
+    page.goto(f"{live_product.url}/runs/{at['done']}")
+    page.get_by_role("button", name="Clone", exact=True).click()
+    expect(page.get_by_role("button", name="Reset Max epochs")).to_be_visible()
+    if faults := violations(page, ours=True):
+        found["a clone"] = faults
     assert found == {}
 
 
