@@ -92,7 +92,7 @@ def full(at: dict[str, str]) -> list[Look]:
 
 def broken(at: dict[str, str]) -> list[Look]:
     """The pages of what went wrong, and of what is under way."""
-    runs = ("not_finite", "cancelled", "killed", "lost", "waits_1")
+    runs = ("changed", "cancelled", "killed", "lost", "waits_1")
     found = [Look(f"run-{name}", f"/runs/{at[name]}") for name in runs]
     data = [name for name in at if name.startswith("data_")]
     found += [Look(name.replace("_", "-"), f"/datasets/{at[name]}") for name in data]
@@ -107,7 +107,7 @@ def broken(at: dict[str, str]) -> list[Look]:
         Look("broken-fetches", "/datasets/fetches"),
         Look("broken-notifications", "/notifications"),
         Look("broken-report", f"/runs/{at['killed']}/report"),
-        Look("broken-compare", f"/runs/compare?ids={at['killed']},{at['not_finite']},none"),
+        Look("broken-compare", f"/runs/compare?ids={at['killed']},{at['changed']},none"),
         Look("run-none", "/runs/none"),
         Look("builder-faults", "/runs/new/horizons?draft=", _mistakes),
         Look("datasets-refused", "/datasets", _refused_upload),

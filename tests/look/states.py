@@ -81,8 +81,7 @@ def fill(product: Product) -> dict[str, str]:
 def break_things(product: Product, exchange: LocalExchange, data: Path) -> dict[str, str]:
     """Ids by name of what went wrong, and of what is on its way."""
     at = {}
-    hot = ["train.warmup_steps=0", "train.gradient_clip=1000", "train.log_every_steps=2"]
-    at["not_finite"] = launch(product, learning_rate=1.0, **(RUN | {"overrides": hot}))
+    at["changed"] = _candles_that_change(product)
     at["cancelled"] = launch(product, **ENDLESS)
     training(product, at["cancelled"])
     cancel(product, at["cancelled"])
@@ -98,6 +97,18 @@ def break_things(product: Product, exchange: LocalExchange, data: Path) -> dict[
     at |= _files(product, data)
     at |= _fetches(product, exchange)
     return at
+
+
+def _candles_that_change(product: Product) -> str:
+    """A run whose file is another one by the time it starts."""
+    file = product.data_root / "will_change.csv"
+    shutil.copy(product.data_root / f"{SAMPLE}.csv", file)
+    call(product, "POST", "/queue/pause")
+    uid = launch(product, **(RUN | {"data_source": file.name}))
+    file.write_text("time,open,high,low,close,volume\n")
+    call(product, "POST", "/queue/resume")
+    ended(product, uid)
+    return uid
 
 
 def training(product: Product, uid: str) -> None:
