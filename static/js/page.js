@@ -1,6 +1,7 @@
 // What every page needs: questions before what cannot be undone, and no form sent twice.
 import "./scrollers.js";
 import { linkColumns } from "./columns.js";
+import "./notifications.js";
 import "./times.js";
 
 document.addEventListener("submit", (event) => {
