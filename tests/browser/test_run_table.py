@@ -131,7 +131,7 @@ def test_keys_move_tick_search_and_open(page: Page, live_product: Product, runs:
     expect(page.get_by_label("Select table two")).to_be_checked()
     search.blur()
     page.keyboard.press("?")
-    keys = page.get_by_role("dialog", name="Keys of this table")
+    keys = page.get_by_role("dialog", name="Keys")
     expect(keys).to_be_visible()
     keys.get_by_label("Use single keys in this browser").uncheck()
     page.keyboard.press("Escape")
