@@ -17,7 +17,10 @@ from runs_app.choices import (
     NotificationKind,
 )
 
-_SUBJECTS: dict[str, str] = {NotificationKind.DISK_LOW: "trash", NotificationKind.WORKER_SILENT: "queue"}
+_SUBJECTS: dict[str, str] = {
+    NotificationKind.DISK_LOW: "trash",
+    NotificationKind.WORKER_SILENT: "queue",
+}
 """What a kind without a run is about; also the name of its page."""
 
 
