@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "aistempre.faults.MethodPageMiddleware",
     "runs_app.middleware.SameOriginMiddleware",
     "runs_app.middleware.NegotiationMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -209,6 +210,7 @@ SESSION_COOKIE_AGE = 365 * 24 * 3600
 CSRF_COOKIE_NAME = f"aistempre_csrf_{ENV.port}"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "aistempre.faults.token_refused"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # Logs

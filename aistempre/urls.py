@@ -10,6 +10,8 @@ from django.views.generic import RedirectView
 from runs_app.api import api
 
 handler400 = "aistempre.faults.bad_request"
+handler403 = "aistempre.faults.forbidden"
+handler404 = "aistempre.faults.not_found"
 handler500 = "aistempre.faults.server_fault"
 urlpatterns = [
     path("admin/", admin.site.urls),

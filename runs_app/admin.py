@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
@@ -17,15 +17,20 @@ from runs_app.choices import Priority
 from runs_app.errors import RunError
 from runs_app.execution.queue import Move
 from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.label_admin import LabelForm
 from runs_app.models import Artifact, Checkpoint, RunGroup, TrainingRun
 from runs_app.services.branch import branch_run
 from runs_app.services.cancel import cancel_run
 from runs_app.services.clone import clone_run
+from runs_app.services.labels import edit_run
 from runs_app.services.queue import QueueChange, change_turn
 from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
 from runs_app.services.trash import purge_run, restore_run, trash_run
 from runs_app.templatetags.runs_format import sig, size
+
+LABELS = ("name", "tag_words", "note")
+"""What people may edit."""
 
 HEAVY = ("config", "request", "metrics", "verdict", "leaks")
 """Columns that no list shows."""
@@ -131,6 +136,27 @@ class TrainingRunAdmin(ReadOnly):
         "to_top", "priority_high", "priority_normal", "priority_low",
     )  # fmt: skip
     list_per_page = 50
+    form = LabelForm
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """What people call a run may be changed; of one in the trash nothing."""
+        return isinstance(obj, TrainingRun) and not obj.is_trashed
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
+        """What people call it first; its tags in words, not as they are stored."""
+        names = [one.name for one in TrainingRun._meta.fields if one.name not in ("id", "tags")]
+        return [*LABELS, *(name for name in names if name not in LABELS)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
+        """All but what people call it."""
+        return [name for name in self.get_fields(request, obj) if name not in LABELS]
+
+    def save_model(self, request: HttpRequest, obj: Model, form: LabelForm, change: bool) -> None:  # noqa: FBT001
+        """By the service: the row as the form knows it is old already where the run trains."""
+        try:
+            edit_run(cast("TrainingRun", obj).uid, form.edit)
+        except RunError as error:
+            messages.error(request, str(error))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
         """The list without what it does not show."""

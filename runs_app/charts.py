@@ -9,8 +9,13 @@ from typing import Any
 from runs_app.models import TrainingRun
 from runs_app.standings import SCORES, Score, standings
 
+RMSE = "val_rmse"
+"""Has its chart whatever the loss is compared by."""
+
 GIGABYTES = 1.024**2 / 1000
 """From what is measured, 1,048,576 bytes, to decimal gigabytes as everywhere on the pages."""
+
+LOWER, HIGHER = "lower is better", "higher is better"
 
 TRAINING, VALIDATION, SYSTEM = "training", "validation", "system"
 
@@ -76,10 +81,10 @@ _KNOWN: dict[str, tuple[str, str, str, float, bool]] = {
     "learning_rate": ("Learning rate", "", TRAINING, 1, True),
     "grad_norm": ("Gradient norm", "before clipping", TRAINING, 1, True),
     "samples_per_second": ("Throughput", "samples/s", TRAINING, 1, True),
-    "eta_seconds": ("Time left", "min, as estimated then", TRAINING, 1 / 60, False),
-    "val_f1": ("Validation F1", "macro", VALIDATION, 1, False),
-    "val_f1_short": ("Validation F1, short horizon", "macro", VALIDATION, 1, False),
-    "val_f1_long": ("Validation F1, long horizon", "macro", VALIDATION, 1, False),
+    "eta_seconds": ("ETA", "min left, as estimated then", TRAINING, 1 / 60, False),
+    "val_f1": ("Validation F1", f"macro, 0 to 1, {HIGHER}", VALIDATION, 1, True),
+    "val_f1_short": ("Validation F1, short horizon", f"macro, {HIGHER}", VALIDATION, 1, False),
+    "val_f1_long": ("Validation F1, long horizon", f"macro, {HIGHER}", VALIDATION, 1, False),
     "gpu_utilization": ("GPU utilisation", "%", SYSTEM, 1, True),
     "gpu_memory_mb": ("GPU memory", "GB", SYSTEM, GIGABYTES, True),
     "cpu_percent": ("CPU of the machine", "%", SYSTEM, 1, True),
@@ -107,7 +112,7 @@ def charts(run: TrainingRun) -> list[Chart]:
     drawn = [
         _loss(ended),
         _accuracy(run, ended),
-        *(_score(score, run, ended) for score in table.scores),
+        *(_score(score, run, ended) for score in dict.fromkeys((*table.scores, SCORES[RMSE]))),
     ]
     taken = {line.metric for chart in drawn for line in chart.lines}
     drawn += [_known(name, run, ended) for name in _KNOWN if name not in taken]
@@ -129,13 +134,13 @@ def _loss(ended: str) -> Chart:
         Line("val_loss", "val", "--chart-val", dots=True),
     )
     absent = f"No loss {ended}" if ended else ""
-    return Chart("loss", "Loss", "", lines, TRAINING, absent=absent)
+    return Chart("loss", "Loss", f"train and validation, {LOWER}", lines, TRAINING, absent=absent)
 
 
 def _accuracy(run: TrainingRun, ended: str) -> Chart:
     line = Line("val_da", "DA %", dots=True)
     return Chart(
-        "da", "Directional accuracy", "validation, %", (line,), VALIDATION, 100,
+        "da", "Validation DA", f"directional accuracy, %, {HIGHER}", (line,), VALIDATION, 100,
         shown=run.is_live or "val_da" in run.metrics, shown_when_known=True, level=50,
         level_label="coin", absent=f"No direction {ended}" if ended else "",
     )  # fmt: skip
@@ -145,7 +150,7 @@ def _score(score: Score, run: TrainingRun, ended: str) -> Chart:
     return Chart(
         score.key,
         f"Validation {score.label}",
-        f"{score.unit}, lower is better",
+        f"{score.unit}, {LOWER}",
         (Line(score.key, "model", dots=True),),
         VALIDATION,
         score.factor,
@@ -199,5 +204,5 @@ def _other(name: str) -> Chart:
     group = VALIDATION if name.startswith("val_") else TRAINING
     title = f"Validation {score.label}" if score else name.replace("_", " ")
     line = Line(name, score.label if score else name, dots=group == VALIDATION)
-    unit = score.unit if score else ""
+    unit = f"{score.unit}, {LOWER}" if score else ""
     return Chart(name, title, unit, (line,), group, score.factor if score else 1, shown=False)

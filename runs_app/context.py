@@ -11,7 +11,7 @@ from runs_app.notified import unread_count
 from runs_app.queueing.order import waiting
 
 SECTIONS = {"": "home", "runs": "runs", "groups": "runs", "trash": "runs", "queue": "queue",
-            "datasets": "datasets"}  # fmt: skip
+            "datasets": "datasets", "api": "api"}  # fmt: skip
 """The entry of the navigation that a page belongs to, by the first part of its address."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runs_app.choices import EventKind
+from runs_app.forecasting.counted import counted
 from runs_app.models import RunEvent
 
 LOG_LINES = 1000
@@ -136,4 +137,4 @@ def _shown(text: str) -> str:
     if len(text) <= SHOWN_CHARACTERS:
         return text
     rest = len(text) - SHOWN_CHARACTERS
-    return f"{text[:SHOWN_CHARACTERS]}… ({rest:,} more characters in the full log)"
+    return f"{text[:SHOWN_CHARACTERS]}… ({counted(rest, 'more character')} in the full log)"

@@ -29,7 +29,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _FOREIGN_SITES = frozenset({"cross-site", "same-site"})
 
 _REFUSALS = {
-    404: "There is nothing at this address.",
+    404: "There is nothing at this address.",  # what a route of the API does not find
     405: "This address does not take this method.",
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 
 from django.db import models
+from django.urls import reverse
 
 from runs_app.choices import (
     NOTIFICATION_COLOURS,
@@ -15,6 +16,12 @@ from runs_app.choices import (
     DeliveryState,
     NotificationKind,
 )
+
+_SUBJECTS: dict[str, str] = {
+    NotificationKind.DISK_LOW: "trash",
+    NotificationKind.WORKER_SILENT: "queue",
+}
+"""What a kind without a run is about; also the name of its page."""
 
 
 def new_delivery_uid() -> str:
@@ -52,6 +59,18 @@ class Notification(models.Model):
     def colour(self) -> str:
         """Tabler colour of its mark."""
         return NOTIFICATION_COLOURS[self.kind]
+
+    @property
+    def subject(self) -> str:
+        """What the page it is about shows, in words; empty where there is none."""
+        return "run" if self.run else _SUBJECTS.get(self.kind, "")
+
+    @property
+    def address(self) -> str:
+        """The page it is about; the page of notifications where there is none."""
+        if self.run:
+            return reverse("runs:run_detail", args=[self.run.uid])
+        return reverse(f"runs:{self.subject or 'notifications'}")
 
 
 class Delivery(models.Model):

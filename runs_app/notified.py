@@ -92,9 +92,7 @@ def mark_read(pk: int | None = None, upto: int | None = None) -> int:
 
 def page_url(told: Notification) -> str:
     """The whole address of the page it is about."""
-    if told.run:
-        return f"{settings.PRODUCT_URL}/runs/{told.run.uid}"
-    return f"{settings.PRODUCT_URL}/notifications"
+    return f"{settings.PRODUCT_URL}{told.address}"
 
 
 def as_json(told: Notification) -> dict[str, Any]:

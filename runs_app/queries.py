@@ -177,3 +177,10 @@ def config_yaml(run: TrainingRun) -> str:
         return to_yaml(validate(run.config))
     except ConfigInvalid:  # made under an older schema; a database may have changed the order
         return yaml.safe_dump(run.config, allow_unicode=True)
+
+
+def beside(run: TrainingRun) -> tuple[TrainingRun | None, TrainingRun | None]:
+    """The next newer and the next older run that lists show, by id and name alone."""
+    listed = TrainingRun.objects.visible().filter(archived_at=None).only("uid", "name")
+    newer = listed.filter(pk__gt=run.pk).order_by("pk").first()
+    return newer, listed.filter(pk__lt=run.pk).order_by("-pk").first()

@@ -36,6 +36,7 @@ from runs_app.views.log import run_log, run_log_search
 from runs_app.views.notifications import (
     bell,
     newest,
+    notification_open,
     notification_read,
     notifications,
     notifications_read,
@@ -111,6 +112,7 @@ urlpatterns = [
     path("notifications/newest", newest, name="notifications_newest"),
     path("notifications/read", notifications_read, name="notifications_read"),
     path("notifications/<int:pk>/read", notification_read, name="notification_read"),
+    path("notifications/<int:pk>/open", notification_open, name="notification_open"),
     path("groups", group_list, name="group_list"),
     path("groups/<slug:uid>", group_detail, name="group_detail"),
     path("groups/<slug:uid>/cancel", group_cancel, name="group_cancel"),

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -22,13 +21,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from benches._place import command
+from launcher.checkout import ROOT
 from launcher.figures import Figure
+from launcher.place import MODULES
 from runs_app.forecasting.data.sample import sample_candles
 
 BARS = 2_600_000
 REPEATS = 3
 IMPORT_SECONDS, INPUT_SECONDS, PEAK_MEGABYTES = 2.0, 1.5, 1200.0
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
 def measure() -> list[Figure]:
@@ -73,10 +74,9 @@ def _best(stage: str, *paths: Path) -> dict[str, float]:
 
 
 def _child(stage: str, *paths: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "benches._feature_stages", stage, *map(str, paths)]
     done = subprocess.run(
-        command, cwd=PROJECT_ROOT / "bin", capture_output=True, text=True, check=False,
-        env={"PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT / 'bin'}"},
+        command("_feature_stages", stage, *map(str, paths)),
+        cwd=ROOT / "bin", env={"PYTHONPATH": MODULES}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"the stage {stage} failed: {done.stderr[-2000:]}")

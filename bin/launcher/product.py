@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from types import TracebackType
 import psutil
 
 from launcher.checkout import ROOT
+from launcher.place import environment_of
 
 START_SECONDS = 90.0
 STOP_SECONDS = 15.0
@@ -57,15 +57,7 @@ class Product:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of every process of this product, for a command run beside it."""
-        kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
-        return kept | {
-            "DJANGO_SETTINGS_MODULE": "aistempre.settings",
-            "AISTEMPRE_HOME": str(self.home),
-            "DATA_ROOT": str(self.data_root),
-            "MEDIA_ROOT": str(self.media_root),
-            "PORT": str(self.port),
-            **self._extra,
-        }
+        return environment_of(self.base, PORT=str(self.port)) | self._extra
 
     @property
     def pid(self) -> int:

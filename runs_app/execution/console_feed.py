@@ -20,6 +20,7 @@ from runs_app.execution.holes import punch
 from runs_app.execution.recorder import Span, log_entry
 from runs_app.execution.tail import READ_BYTES, Piece, Tail
 from runs_app.execution.translation import Entry
+from runs_app.forecasting.counted import counted
 
 CONSOLE = "console"
 COUNTED_PIECES = 16
@@ -157,6 +158,6 @@ class ConsoleFeed:
 
 def _marker(lines: int, size: int) -> bytes:
     limit = settings.LOG_CAP_BYTES / 1024**2
-    what = "line was" if lines == 1 else "lines were"
-    said = f"... {lines:,} {what} left out ({size:,} bytes): "
+    what = counted(lines, "line was", "lines were")
+    said = f"... {what} left out ({counted(size, 'byte')}): "
     return f"{said}the log is limited to {limit:,g} MiB (LOG_CAP_MB).\n".encode()

@@ -9,6 +9,7 @@ from typing import Any
 
 from runs_app.choices import EventKind, RunStatus
 from runs_app.forecasting import events as core
+from runs_app.forecasting.counted import counted
 from runs_app.series import BACK_TO_STEP
 
 
@@ -85,8 +86,9 @@ def _started(event: core.FitStarted, attempt: int) -> Entry:
     if attempt > 1 and event.resumed_from_step is None:
         figures["rolled_back"] = None
     message = (
-        f"Training {event.parameters:,} parameters on {event.device}: {event.train_samples:,} "
-        f"samples, {event.steps_per_epoch:,} steps in each of at most {event.max_epochs} epochs."
+        f"Training {counted(event.parameters, 'parameter')} on {event.device}: "
+        f"{counted(event.train_samples, 'sample')}, {counted(event.steps_per_epoch, 'step')} in "
+        f"each of at most {counted(event.max_epochs, 'epoch')}."
     )
     if event.resumed_from_step is not None:
         message += f" It goes on after step {event.resumed_from_step:,}: {event.resume}."

@@ -91,15 +91,17 @@ def _drawn(kind: LossKind, shapes: LossShapes) -> tuple[str, list[float], str]:
     if kind is LossKind.GAUSSIAN_NLL:
         curve = scale.line(zip(shapes.at, shapes.gaussian, strict=True))
         heavy = "heavier" if shapes.kurtosis > 0 else "no heavier"
-        said = f"The tails of these returns are {heavy}: excess kurtosis {shapes.kurtosis:.1f}."
-        return curve, [], said
+        excess = f"{shapes.kurtosis:,.1f}".replace("-", "−")
+        return curve, [], f"The tails of these returns are {heavy}: excess kurtosis {excess}."
     if kind is LossKind.QUANTILE:
         words = ", ".join(
             f"{100 * level:g} %: {value:+.2f}"
             for level, value in zip(shapes.levels, shapes.quantiles, strict=True)
         )
-        return "", [scale.x(value) for value in shapes.quantiles], f"{words} standard deviations."
-    return "", [scale.x(shapes.mean)], f"The mean: {shapes.mean:+.3f} standard deviations."
+        said = f"{words} standard deviations.".replace("-", "−")
+        return "", [scale.x(value) for value in shapes.quantiles], said
+    said = f"The mean: {shapes.mean:+.3f} standard deviations.".replace("-", "−")
+    return "", [scale.x(shapes.mean)], said
 
 
 def _scale(shapes: LossShapes) -> Scale:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -67,6 +68,21 @@ def padded(low: float, high: float, share: float = 0.05) -> tuple[float, float]:
     """A range with a margin on both sides."""
     margin = (high - low) * share or abs(high) * share or 1.0
     return low - margin, high + margin
+
+
+def evenly(values: Sequence[float | None], digits: int = 3) -> list[str]:
+    """Numbers that stand side by side, with the same decimals: ``digits`` for the largest.
+
+    A dash for None; what is written as zero has no sign.
+    """
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    before = math.floor(math.log10(largest)) + 1 if largest else 1
+    decimals = max(digits - before, 0)
+    return ["–" if value is None else _signless_zero(f"{value:,.{decimals}f}") for value in values]
+
+
+def _signless_zero(text: str) -> str:
+    return text.replace("-", "−" if text.strip("-0.,") else "")
 
 
 def _share(value: float, low: float, high: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runs_app.forecasting.counted import counted
 from runs_app.queueing.estimates import seats_needed
 from runs_app.queueing.state import QueueState, SlotState, WaitingRun
 
@@ -34,7 +35,7 @@ def fault_of(state: QueueState, run: WaitingRun) -> str:
     most = max(len(slots) for slots in hosts.values())
     if run.devices <= most:
         return ""
-    return f"needs {run.devices} GPUs; the largest host has {most}"
+    return f"needs {counted(run.devices, 'GPU')}; the largest host has {most}"
 
 
 def why_waiting(state: QueueState) -> list[str]:
@@ -76,13 +77,14 @@ def _why(
     ahead = held_by[left[0]]
     if ahead is run:
         need = _needs(run, hosts[left[0]])
-        return f"needs {need} slots at once; {free[left[0]]} {_is(free[left[0]])} free"
+        return f"needs {counted(need, 'slot')} at once; {free[left[0]]} {_is(free[left[0]])} free"
     return f"behind {ahead.title}, which needs more slots than are free"
 
 
 def _short_of(run: WaitingRun, hosts: dict[str, list[SlotState]]) -> str:
     most = max(len(slots) for slots in hosts.values())
-    return f"needs {run.devices} GPUs; without the drained slots the largest host has {most}"
+    needs = counted(run.devices, "GPU")
+    return f"needs {needs}; without the drained slots the largest host has {most}"
 
 
 def _needs(run: WaitingRun, slots: list[SlotState]) -> int:

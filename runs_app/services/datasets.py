@@ -26,6 +26,7 @@ from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.models import DataSet
 
 MAX_NAMED = 10
+MAX_SEARCH = 200
 """Data sets that an error message lists."""
 
 
@@ -63,6 +64,17 @@ def list_data_sets() -> list[DataSet]:
     """All data sets by name, without reports, brought up to date first; new files may wait."""
     refresh()
     return list(DataSet.objects.defer("report"))
+
+
+def clean_search(asked: str) -> str:
+    """A search as it is shown and used."""
+    return asked.replace("\x00", "").strip()[:MAX_SEARCH]
+
+
+def matching(rows: list[DataSet], search: str) -> list[DataSet]:
+    """Those whose name, file or bar holds the text, in whatever letters."""
+    word = search.casefold()
+    return [row for row in rows if word in f"{row.name} {row.path} {row.timeframe}".casefold()]
 
 
 def find_data_set(pk: int) -> DataSet:

@@ -67,7 +67,7 @@ def read_note(value: Any) -> str:
         raise ConfigInvalid([FieldError("note", "must be text")])
     note = "\n".join(line.strip() for line in value.strip().splitlines())
     if len(note) > MAX_NOTE:
-        sentence = f"must have at most {MAX_NOTE} characters; it has {len(note)}"
+        sentence = f"must have at most {MAX_NOTE:,} characters; it has {len(note):,}"
         raise ConfigInvalid([FieldError("note", sentence)])
     if any(unicodedata.category(one) in ("Cc", "Cs") for one in note.replace("\n", "")):
         raise ConfigInvalid([FieldError("note", "holds a control character; remove it")])

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from runs_app.forecasting.counted import counted
 from runs_app.models import TrainingRun
 from runs_app.queries import PREVIEWED
 from runs_app.services.run_files import RunFile, open_run_file
@@ -62,7 +63,11 @@ def _text(path: str, found: RunFile) -> Preview:
 def _figures(path: str, found: RunFile) -> Preview:
     figures: list[tuple[str, Any]] = []
     total = _collect(json.loads(found.file.read(JSON_BYTES)), "", figures)
-    note = f"{FIGURES} of {total:,} values; the rest is in the file." if total > FIGURES else ""
+    note = (
+        f"{FIGURES} of {counted(total, 'value')}; the rest is in the file."
+        if total > FIGURES
+        else ""
+    )
     return Preview(path, figures=figures, note=note)
 
 
@@ -90,9 +95,13 @@ def _table(path: str, found: RunFile) -> Preview:
     batch = next(file.iter_batches(batch_size=ROWS, columns=names, use_threads=False), None)
     rows = [] if batch is None else batch.to_pylist()[:ROWS]
     total = file.metadata.num_rows
-    note = f"The first {len(rows):,} of {total:,} rows."
+    note = (
+        f"The first {len(rows):,} of {counted(total, 'row')}."
+        if len(rows) < total
+        else f"{counted(total, 'row')}."
+    )
     if len(names) < len(file.schema_arrow.names):
-        note += f" {COLUMNS} of {len(file.schema_arrow.names):,} columns."
+        note += f" {COLUMNS} of {counted(len(file.schema_arrow.names), 'column')}."
     return Preview(
         path, columns=names, rows=[[row[name] for name in names] for row in rows], note=note
     )

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
+from runs_app.forecasting import counted as words_of_counts
 from runs_app.log_lines import LogLine
 from runs_app.models import TrainingRun
 from runs_app.retention import kept_until
@@ -22,6 +23,8 @@ from runs_app.retention import kept_until
 register = template.Library()
 
 ABSENT = "–"
+MOST_DECIMALS = 12
+"""Of a price; some tokens cost less than a billionth of a dollar."""
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -95,6 +98,38 @@ def whole(value: Any) -> str:
     if number is None:
         return ABSENT
     return f"{number:,.0f}" if math.isfinite(number) else not_finite(number)
+
+
+@register.filter
+def price(value: Any, beside: float = 0.0) -> str:
+    """A price: thousands separated, six significant digits, at least cents, never an exponent.
+
+    It has the decimals of a larger price that stands ``beside`` it.
+    """
+    number = as_float(value)
+    if number is None:
+        return ABSENT
+    if not math.isfinite(number):
+        return not_finite(number)
+    largest = max(abs(number), abs(beside))
+    before = math.floor(math.log10(largest)) + 1 if largest else 1
+    decimals = min(max(6 - before, 2), MOST_DECIMALS)
+    return f"{number:,.{decimals}f}".replace("-", "−")
+
+
+@register.filter
+def counted(value: Any, nouns: str) -> str:
+    """A count with its noun, ``{{ n|counted:"run" }}``; an odd plural follows a comma."""
+    number = as_float(value)
+    if number is None:
+        return f"{ABSENT} {noun(0, nouns)}"
+    return words_of_counts.counted(number, *nouns.split(","))
+
+
+@register.filter
+def noun(value: Any, nouns: str) -> str:
+    """The noun of a count that stands elsewhere, in the singular for 1."""
+    return words_of_counts.noun(as_float(value) or 0, *nouns.split(","))
 
 
 @register.filter

@@ -27,7 +27,7 @@ from runs_app.home import sample as find_sample
 from runs_app.models import TrainingRun
 from runs_app.services.branch import check_branch, launch_branch, weights_of
 from runs_app.services.commands import commands
-from runs_app.services.datasets import find_data_set, list_data_sets
+from runs_app.services.datasets import clean_search, find_data_set, list_data_sets, matching
 from runs_app.services.footprint import room_for
 from runs_app.services.groups import SIZE_KEYS, Size, launch_group, plan_group, read_size
 from runs_app.services.launch import clean_name, launch_run, resolve
@@ -38,6 +38,8 @@ from runs_app.views.request import HtmxRequest
 VARIANT = "model.variant"
 RESET = "reset:"
 """Value of the button that gives a field its preset's value back; its path follows."""
+SEARCHED_FROM = 9
+"""Data sets from which on their list has a search."""
 BRANCH_IS_ONE = "must be 1, and the seeds too: a branch is a single run"
 
 
@@ -282,6 +284,20 @@ def _show(
         context["losses"] = loss_page(str(draft.shown("loss.kind")), None)
     if step.key == "data":
         context["drafts"] = open_drafts(request.session, but=draft.id)
-        context["data_sets"] = list_data_sets()
-        context["known_paths"] = {data_set.path for data_set in context["data_sets"]}
+        context |= _data_sets(draft, clean_search(request.GET.get("q", "")))
     return render(request, "builder/step.html", context, status=status)
+
+
+def _data_sets(draft: Draft, search: str) -> dict[str, Any]:
+    """The list of the first step; the chosen one stays in it whatever is looked for."""
+    every = list_data_sets()
+    chosen = draft.shown("data.source")
+    found = {row.pk for row in matching(every, search)}
+    return {
+        "data_sets": [row for row in every if row.pk in found or chosen in (row.path, row.name)],
+        "data_sets_found": len(found),
+        "data_sets_total": len(every),
+        "searchable": len(every) >= SEARCHED_FROM,
+        "search": search,
+        "known_paths": {row.path for row in every},
+    }

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from runs_app.choices import LIVE
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.forms.filters import known_ids, read_filter
 from runs_app.models import TrainingRun
@@ -144,14 +145,13 @@ def _page(
 
 def _tell(request: HtmxRequest, action: Bulk, result: BulkDone) -> None:
     if result.done:
-        count = len(result.done)
-        said = "was" if count == 1 else "were"
-        runs = f"{count} run{'s' * (count != 1)}"
-        messages.success(request, f"{runs} {said} {WORDS[action].done}.")
+        runs = counted(len(result.done), "run was", "runs were")
+        messages.success(request, f"{runs} {WORDS[action].done}.")
     for sentence in list(result.failed.values())[:SHOWN_FAULTS]:
         messages.error(request, sentence)
     if (more := len(result.failed) - SHOWN_FAULTS) > 0:
-        messages.error(request, f"{more} more runs were not changed for reasons such as these.")
+        runs = counted(more, "more run was", "more runs were")
+        messages.error(request, f"{runs} not changed for reasons such as these.")
 
 
 def _back(given: QueryDict) -> str:

@@ -18,7 +18,14 @@ from runs_app.forecasting.data.endings import SUFFIXES
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forms.build import BuilderField, build_field
 from runs_app.models import DataSet, Job
-from runs_app.services.datasets import answer, find_data_set, list_data_sets, report_of
+from runs_app.services.datasets import (
+    answer,
+    clean_search,
+    find_data_set,
+    list_data_sets,
+    matching,
+    report_of,
+)
 from runs_app.services.fetch import recent_fetches
 from runs_app.services.remove_dataset import (
     count_runs,
@@ -33,7 +40,6 @@ ANSWERS: tuple[str, ...] = ("date_order", "column_order")
 
 
 RUNS_SHOWN = 10
-MAX_SEARCH = 200
 
 
 @dataclass(frozen=True)
@@ -124,13 +130,11 @@ def _upload(request: HtmxRequest) -> HttpResponse:
 
 
 def _list_page(asked: str) -> DataSetsPage:
-    search = asked.replace("\x00", "").strip()[:MAX_SEARCH]
+    search = clean_search(asked)
     rows = list_data_sets()
     runs = count_runs()
-    word = search.casefold()
-    found = [row for row in rows if word in f"{row.name} {row.path} {row.timeframe}".casefold()]
     return DataSetsPage(
-        rows=[DataSetRow(row, runs.get(row.pk, 0)) for row in found],
+        rows=[DataSetRow(row, runs.get(row.pk, 0)) for row in matching(rows, search)],
         total=len(rows),
         search=search,
         fetches=[

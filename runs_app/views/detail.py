@@ -34,7 +34,10 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
     """The dashboard. It holds every event up to ``run.last_seq``; the socket adds what follows."""
     run = run_or_404(uid)
     drawn = charts(run)
+    newer, older = queries.beside(run)
     context = {
+        "newer": newer,
+        "older": older,
         "page": queries.dashboard(run),
         "log": log_lines.newest(run.pk, up_to=run.last_seq, limit=log_lines.FIRST_LINES),
         "charts": drawn,

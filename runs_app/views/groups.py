@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from runs_app import group_queries
 from runs_app.errors import GroupNotFound, RunError
+from runs_app.forecasting.counted import counted
 from runs_app.models import RunGroup
 from runs_app.services.groups import cancel_group, delete_group, find_group
 from runs_app.views.request import HtmxRequest, page_number
@@ -42,7 +43,7 @@ def group_cancel(request: HtmxRequest, uid: str) -> HttpResponse:
     _group_or_404(uid)
     asked = cancel_group(uid)
     if asked:
-        messages.success(request, f"{asked} run{'s' * (asked > 1)} cancelled or asked to stop.")
+        messages.success(request, f"{counted(asked, 'run')} cancelled or asked to stop.")
     else:
         messages.error(request, "Every run of this group has ended already.")
     return redirect("runs:group_detail", uid)

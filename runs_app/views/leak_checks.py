@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from runs_app.errors import LeakCheckNotFound
 from runs_app.services.leak_checks import find_leak_check
 from runs_app.views.request import HtmxRequest
+from runs_app.views.way_back import to_builder
 
 
 @require_safe
@@ -19,4 +20,9 @@ def leak_check(request: HtmxRequest, uid: str) -> HttpResponse:
     except LeakCheckNotFound as error:
         raise Http404(str(error)) from error
     template = "leak_checks/_check.html" if request.htmx else "leak_checks/detail.html"
-    return render(request, template, {"check": check, "in_builder": "builder" in request.GET})
+    context = {
+        "check": check,
+        "draft_id": request.GET.get("builder", ""),
+        "back": to_builder(request, "leaks"),
+    }
+    return render(request, template, context)

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from runs_app.choices import NotificationKind
 from runs_app.forms.numbers import whole_number
+from runs_app.notification_models import Notification
 from runs_app.notified import mark_read, newest_told, notification_page, unread_count
 from runs_app.views.request import HtmxRequest
 
@@ -38,6 +39,18 @@ def notification_read(request: HtmxRequest, pk: int) -> HttpResponse:
     """Mark one as read."""
     mark_read(pk=pk)
     return _show(request) if request.htmx else redirect(_back(request))
+
+
+@require_POST
+def notification_open(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Mark one as read and go to what it is about; where it was deleted, to those there are.
+
+    A link that a browser may fetch ahead must not change anything, so that this is a form: pages
+    with script have a plain link, which tells ``/notifications/PK/read`` when it is followed.
+    """
+    mark_read(pk=pk)
+    told = Notification.objects.select_related("run").filter(pk=pk).first()
+    return redirect(told.address if told else "runs:notifications")
 
 
 @require_POST

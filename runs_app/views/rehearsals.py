@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from runs_app.errors import RehearsalNotFound
 from runs_app.services.rehearsals import find_rehearsal, room_of
 from runs_app.views.request import HtmxRequest
+from runs_app.views.way_back import to_builder
 
 
 @require_safe
@@ -19,5 +20,10 @@ def rehearsal(request: HtmxRequest, uid: str) -> HttpResponse:
     except RehearsalNotFound as error:
         raise Http404(str(error)) from error
     template = "rehearsals/_rehearsal.html" if request.htmx else "rehearsals/detail.html"
-    context = {"rehearsal": found, "room": room_of(found), "in_builder": "builder" in request.GET}
+    context = {
+        "rehearsal": found,
+        "room": room_of(found),
+        "draft_id": request.GET.get("builder", ""),
+        "back": to_builder(request, "rehearse"),
+    }
     return render(request, template, context)

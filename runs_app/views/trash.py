@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from runs_app.errors import RunError, RunInUse
 from runs_app.execution.reconcile import compare
 from runs_app.execution.repair import repair
+from runs_app.forecasting.counted import counted
 from runs_app.services.trash import empty_trash, purge_run, restore_run
 from runs_app.templatetags.runs_format import size
 from runs_app.trash_queries import trash_page
@@ -29,8 +30,8 @@ def trash(request: HtmxRequest) -> HttpResponse:
 def trash_empty(request: HtmxRequest) -> HttpResponse:
     """Delete everything in the trash for good, and say what that freed."""
     done = empty_trash()
-    more = f" {done.left} more are being deleted." if done.left else ""
-    runs = f"{done.runs} run{'s' * (done.runs != 1)}"
+    more = f" {counted(done.left, 'more is', 'more are')} being deleted." if done.left else ""
+    runs = counted(done.runs, "run")
     messages.success(request, f"{runs} deleted for good; freed {size(done.freed)}.{more}")
     for fault in done.faults:
         messages.error(request, fault)

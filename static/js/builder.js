@@ -78,11 +78,13 @@ function limitTimeframes(chosen) {
 }
 
 form.addEventListener("change", (event) => {
+  if (event.target.form !== form) return;
   if (event.target.dataset.fills) fillPreset(event.target);
   if (event.target.name?.startsWith("data-")) limitTimeframes(event.target.name === "data-source");
   changed();
 });
 form.addEventListener("input", (event) => {
+  if (event.target.form !== form) return;
   if (event.target.name === "data-source-path") document.getElementById("other-source")?.click();
   changed();
 });
@@ -122,6 +124,29 @@ form.querySelector(".is-invalid")?.focus();
 // The page can be used before this script has come: what was chosen until then is caught up with.
 const early = [...form.querySelectorAll("input[type=radio]:checked")].filter((radio) => !radio.defaultChecked);
 for (const radio of early) radio.dispatchEvent(new Event("change", { bubbles: true }));
+
+// Many data sets are looked through in place; what is chosen stays in sight.
+const find = document.getElementById("find-data-text");
+
+function filterDataSets() {
+  const word = find.value.trim().toLowerCase();
+  const said = document.getElementById("find-data-said");
+  const items = [...document.querySelectorAll("#data-sets-list [data-words]")];
+  let found = 0;
+  for (const item of items) {
+    const fits = item.dataset.words.toLowerCase().includes(word);
+    found += fits;
+    item.classList.toggle("d-none", !fits && !item.querySelector("input").checked);
+  }
+  const total = Number(said.dataset.total).toLocaleString("en");
+  said.textContent = word ? `${found.toLocaleString("en")} of ${total} data sets` : `${total} data sets`;
+}
+
+// A list that the server has shortened already has not all to look through: its form then asks again.
+if (find && !find.defaultValue) {
+  find.addEventListener("input", filterDataSets);
+  find.form.addEventListener("submit", (event) => event.preventDefault());
+}
 
 // The list scrolls, and what was chosen may lie below what it shows.
 const chosen = form.querySelector(".scroll-list input:checked")?.closest(".list-group-item");

@@ -3,6 +3,7 @@ import { startCharts } from "./charts.js";
 import { startConsole } from "./console.js";
 import { startLogReader } from "./log_reader.js";
 import { startLive } from "./live.js";
+import { stepThroughList } from "./run_list.js";
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
@@ -24,6 +25,7 @@ setInterval(() => {
   element.textContent = durationText(since);
 }, 1000);
 
+stepThroughList();
 const root = document.getElementById("live");
 const onPoints = startCharts(JSON.parse(document.getElementById("chart-facts").textContent));
 const log = startConsole();

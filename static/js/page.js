@@ -1,6 +1,9 @@
 // What every page needs: questions before what cannot be undone, and no form sent twice.
 import "./scrollers.js";
 import { linkColumns } from "./columns.js";
+import "./keys.js";
+import "./notifications.js";
+import "./run_list.js";
 import "./times.js";
 
 document.addEventListener("submit", (event) => {

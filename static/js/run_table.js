@@ -1,9 +1,10 @@
 // The run table: live rows, ticked rows, keys. Without script it is a table with links and forms.
 import { rememberColumns } from "./columns.js";
+import { isBusy, onKeys } from "./keys.js";
+import { rememberList } from "./run_list.js";
 
 const EVERY_MS = 4000;
 const MOST_COMPARED = 20;
-const KEYS_OFF = "run-table-keys-off";
 
 const table = () => document.getElementById("run-table");
 const rows = () => [...document.querySelectorAll(".runs-table tbody tr")];
@@ -109,32 +110,6 @@ document.addEventListener("change", (event) => {
 
 // --- keys
 
-const dialog = document.getElementById("keys");
-const switchBox = document.getElementById("keys-on");
-const stored = (key) => {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-};
-switchBox.checked = stored(KEYS_OFF) === null;
-switchBox.addEventListener("change", () => {
-  try {
-    if (switchBox.checked) localStorage.removeItem(KEYS_OFF);
-    else localStorage.setItem(KEYS_OFF, "yes");
-  } catch {
-    // The choice holds for this page.
-  }
-});
-document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-show-keys]")) dialog.showModal();
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
-  }
-});
-
-const isTyping = (element) => element.matches?.('input:not([type="checkbox"]), textarea, select, [contenteditable]');
 const current = () => document.activeElement?.closest?.(".runs-table tbody tr");
 
 function step(by) {
@@ -146,35 +121,23 @@ function step(by) {
   all[next].scrollIntoView({ block: "nearest" });
 }
 
-const ACTS = {
+onKeys({
   j: () => step(1),
   k: () => step(-1),
   x: () => current()?.querySelector('input[name="ids"]')?.click(),
-  "/": () => document.getElementById("run-search").select(),
-  "?": () => dialog.showModal(),
-};
+});
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
-    const menu = document.activeElement?.closest?.("details.menu[open]");
-    if (menu) {
-      menu.open = false;
-      menu.querySelector("summary").focus();
-    }
-  }
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || dialog.open) return;
-  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && current()) {
-    event.preventDefault();
-    step(event.key === "ArrowDown" ? 1 : -1);
-    return;
-  }
-  if (!switchBox.checked || !(event.key in ACTS)) return;
+  if (isBusy(event) || !["ArrowDown", "ArrowUp"].includes(event.key) || !current()) return;
   event.preventDefault();
-  ACTS[event.key]();
+  step(event.key === "ArrowDown" ? 1 : -1);
 });
 
 document.addEventListener("visibilitychange", () => void look());
 addEventListener("pageshow", count);
 count();
 rememberColumns();
+const remember = () => rememberList(rows().map((row) => ({ uid: row.id.slice(4), name: row.querySelector("a.run-name").textContent.trim() })));
+remember();
+document.addEventListener("htmx:after:swap", remember); // a filter has drawn the table anew
 setTimeout(keepLooking, EVERY_MS);

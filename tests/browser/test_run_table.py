@@ -131,7 +131,7 @@ def test_keys_move_tick_search_and_open(page: Page, live_product: Product, runs:
     expect(page.get_by_label("Select table two")).to_be_checked()
     search.blur()
     page.keyboard.press("?")
-    keys = page.get_by_role("dialog", name="Keys of this table")
+    keys = page.get_by_role("dialog", name="Keys")
     expect(keys).to_be_visible()
     keys.get_by_label("Use single keys in this browser").uncheck()
     page.keyboard.press("Escape")
@@ -176,3 +176,39 @@ def test_rows_change_in_place_and_stay_ticked(
     after = row.bounding_box()
     assert top and after
     assert (after["x"], after["y"]) == (top["x"], top["y"])
+
+
+def test_steps_from_run_to_run_follow_the_table(
+    page: Page, live_product: Product, runs: list[str]
+) -> None:
+    one, two, three = runs
+    _open(page, live_product, "?q=table&sort=created&dir=asc")  # the oldest first
+    page.get_by_role("link", name="table two", exact=True).click()
+    steps = page.locator("[data-run-steps]")
+    expect(steps.get_by_role("link", name="Previous run of the table: table one")).to_be_visible()
+    expect(page.locator("#live-state")).not_to_have_attribute("data-state", "connecting")
+    page.keyboard.press("j")
+    page.wait_for_url(f"**/runs/{three}")
+    expect(steps.get_by_role("link", name="Previous run of the table: table two")).to_be_visible()
+    page.keyboard.press("k")
+    page.wait_for_url(f"**/runs/{two}")
+    expect(steps.get_by_role("link", name="Previous run of the table: table one")).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("k")  # a key behind the dialog does nothing
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    page.wait_for_url("**/runs?q=table&sort=created&dir=asc")
+    page.goto(f"{live_product.url}/runs/{one}")
+    page.get_by_role("link", name="← All runs").click()
+    page.wait_for_url("**/runs?q=table&sort=created&dir=asc")
+
+
+def test_without_a_table_the_steps_go_by_age(
+    page: Page, live_product: Product, runs: list[str]
+) -> None:
+    page.goto(f"{live_product.url}/runs/{runs[1]}")
+    steps = page.locator("[data-run-steps]")
+    expect(steps.get_by_role("link", name="Newer run: table three")).to_be_visible()
+    steps.get_by_role("link", name="Older run: table one").click()
+    page.wait_for_url(f"**/runs/{runs[0]}")

@@ -192,3 +192,33 @@ def test_the_index_has_headings_and_the_state_of_things() -> None:
     assert "Disk of the runs" in text
     assert Client().get("/admin/runs_app/").status_code == 200
     assert 'href="/queue"' in text
+
+
+LINES = {f"{kind}-{count}": "0" for kind in ("checkpoints", "artifacts")
+         for count in ("TOTAL_FORMS", "INITIAL_FORMS")}  # fmt: skip
+
+
+def test_a_run_is_named_and_tagged_as_on_its_page() -> None:
+    run = make_run(name="old", tags=",1,tag,", epoch=3)
+    address = f"/admin/runs_app/trainingrun/{run.pk}/change/"
+    form = Client().get(address).content.decode()
+    assert 'value="1, tag"' in form
+    assert ",1,tag," not in form
+    TrainingRun.objects.filter(pk=run.pk).update(epoch=4)  # it trains meanwhile
+    asked = LINES | {"name": " new ", "tag_words": "Tag  second", "note": "why\r\n", "epoch": "9"}
+    assert Client().post(address, asked).status_code == 302
+    run.refresh_from_db()
+    assert (run.name, run.tags, run.note, run.epoch) == ("new", ",second,tag,", "why", 4)
+    refused = Client().post(address, asked | {"tag_words": "a(b"}).content.decode()
+    assert "Tags holds “a(b”; a tag has 1 to 30" in refused
+    run.refresh_from_db()
+    assert run.tag_list == ["second", "tag"]
+
+
+def test_a_run_in_the_trash_is_shown_with_its_tags_and_not_changed() -> None:
+    run = make_run(tags=",1,tag,", trashed_at=MOMENT)
+    address = f"/admin/runs_app/trainingrun/{run.pk}/change/"
+    shown = Client().get(address).content.decode()
+    assert "1, tag" in shown
+    assert ",1,tag," not in shown
+    assert Client().post(address, LINES | {"name": "new"}).status_code == 403

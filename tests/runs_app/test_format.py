@@ -90,3 +90,33 @@ def test_whole_numbers_are_exact_however_large() -> None:
     assert write.whole(12.0) == "12"
     assert write.whole(True) == "–"
     assert write.sig(10**400) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"), (67123.456, "67,123.46"), (1234567.891, "1,234,567.89"), (100, "100.000"),
+        (1.08345, "1.08345"), (0.00001234, "0.0000123400"), (0, "0.00000"), (-1234.5, "−1,234.50"),
+        (1e-15, "0.000000000000"), ("NaN", "NaN"), (99999.996, "100,000.00"),
+    ],
+)  # fmt: skip
+def test_a_price_has_thousands_apart_and_never_an_exponent(value: Any, text: str) -> None:
+    assert write.price(value) == text
+
+
+def test_prices_beside_each_other_have_the_same_decimals() -> None:
+    assert (write.price(99.5, 1100.25), write.price(1100.25)) == ("99.50", "1,100.25")
+
+
+@pytest.mark.parametrize(
+    ("number", "nouns", "text"),
+    [
+        (0, "run", "0 runs"), (1, "run", "1 run"), (1200, "run", "1,200 runs"),
+        (2, "try", "2 tries"), (2, "day", "2 days"), (1, "row is,rows are", "1 row is"),
+        (2, "row is,rows are", "2 rows are"),
+        (None, "bar", "– bars"), ("1", "bar", "1 bar"),
+    ],
+)  # fmt: skip
+def test_a_count_has_its_noun_in_the_right_number(number: Any, nouns: str, text: str) -> None:
+    assert write.counted(number, nouns) == text
+    assert write.noun(number, nouns) == text.partition(" ")[2]

@@ -15,6 +15,7 @@ import ccxt
 import requests
 from requests.adapters import HTTPAdapter
 
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.data.fetch_wish import FetchWish
 from runs_app.forecasting.errors import DataInvalid
 
@@ -102,8 +103,9 @@ class Exchange:
                 said = _short(error)
                 if tried >= self._patience.tries:
                     raise DataInvalid(
-                        f"{self._wish.exchange} could not be reached {tried} times in a row "
-                        f"({said}); what has come is kept, so fetch the same again later to go on"
+                        f"{self._wish.exchange} could not be reached "
+                        f"{counted(tried, 'time')} in a row ({said}); what has come is kept, "
+                        "so fetch the same again later to go on"
                     ) from None
                 self._wait(tried)
             except ccxt.BaseError as error:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from runs_app.forecasting.config.timeframes import WEEK_ANCHOR_SECONDS
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.data.instants import Instants
 from runs_app.forecasting.data.layout import PRICES
 from runs_app.forecasting.data.table import CandleTable
@@ -187,7 +188,11 @@ def _refuse_first(rows: Rows, faults: list[Fault], ragged: tuple[tuple[int, int]
     total = sum(int(f.rows.sum()) for f in faults) + len(ragged)
     if total == 0:
         return
-    more = f" ({total - 1:,} more faulty rows follow)" if total > 1 else ""
+    more = (
+        f" ({counted(total - 1, 'more faulty row follows', 'more faulty rows follow')})"
+        if total > 1
+        else ""
+    )
     advice = f"{more}. Correct the file, or switch on repair to leave such rows out"
     row = min(first, default=None)
     line = None if row is None else table.line(row)

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.data.exchange import Abandoned, Exchange, Patience, Row
 from runs_app.forecasting.data.fetch_wish import FetchState, FetchWish, read_state
 from runs_app.forecasting.data.fetched_rows import FetchedRows, Held, held
@@ -158,7 +159,10 @@ def _notes(wish: FetchWish, rows: FetchedRows) -> list[str]:
     if times[0] > wish.since_ms:
         notes.append(f"{wish.exchange} gives candles only from {_iso(int(times[0]))} on")
     if missing:
-        notes.append(f"{missing:,} bars are missing at the exchange; gaps are kept as they are")
+        notes.append(
+            f"{counted(missing, 'bar is', 'bars are')} missing at the exchange; gaps are kept as "
+            "they are"
+        )
     return notes
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.data.candles import LONGEST_BAR_SECONDS, MS
 from runs_app.forecasting.data.faults import (
     Fault,
@@ -286,7 +287,8 @@ def _flat_runs(rows: Rows, order: Int64Array, table: _Table) -> list[Finding]:
         )
         for run in longest
     )
-    title = f"bars in {len(begins):,} flat run(s) of {FLAT_RUN_BARS} or more without any movement"
+    flat = counted(len(begins), "flat run")
+    title = f"bars in {flat} of {FLAT_RUN_BARS} or more without any movement"
     count = int(lengths.sum())
     kept = "they stay as they are"
     return [table.counted("flat_run", title, count, examples, stops=False, repair=kept)]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runs_app.forecasting.config.reading import ColumnOrder
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.errors import DataInvalid, ReadingAmbiguous
 
 PRICES: tuple[str, ...] = ("open", "high", "low", "close")
@@ -127,8 +128,8 @@ def layout_without_header(
         return _quotes(count, order)
     if count not in HEADERLESS_COLUMNS:
         raise DataInvalid(
-            f"the file has no header and {count} columns, which is no known layout; add a first "
-            "line such as time,open,high,low,close,volume"
+            f"the file has no header and {counted(count, 'column')}, which is no known layout; "
+            "add a first line such as time,open,high,low,close,volume"
         )
     if count == 12:
         if not bool(np.all(columns[_CLOSE_TIME - 1] > _EPOCH_MS)):

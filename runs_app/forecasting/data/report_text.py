@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.data.report import DataReport, Finding
 
 STATES = {
@@ -31,7 +32,7 @@ def report_lines(report: DataReport) -> Iterator[str]:
         for finding in findings:
             yield from _finding(finding)
     if report.left_out and report.bars:
-        yield f"repair would leave out {report.left_out:,} of {report.rows:,} rows"
+        yield f"repair would leave out {report.left_out:,} of {counted(report.rows, 'row')}"
 
 
 def _understood(report: DataReport) -> Iterator[str]:
@@ -57,7 +58,7 @@ def _spacing(report: DataReport) -> Iterator[str]:
     if report.first_open is None or report.last_open is None:
         return
     yield (
-        f"{report.rows:,} rows, {report.bars:,} bars of {report.timeframe} from "
+        f"{counted(report.rows, 'row')}, {counted(report.bars, 'bar')} of {report.timeframe} from "
         f"{report.first_open:%Y-%m-%d %H:%M} to {report.last_open:%Y-%m-%d %H:%M} UTC, "
         f"{report.order}"
     )
@@ -66,7 +67,8 @@ def _spacing(report: DataReport) -> Iterator[str]:
             f"  {bars.timeframe:<4} {bars.expected:>11,} expected {bars.present:>11,} present "
             f"{bars.missing:>11,} missing {bars.whole:>11,} whole"
         )
-    yield f"{report.gaps:,} gaps, {report.missing:,} bars missing (counted round the clock)"
+    gaps, missing = counted(report.gaps, "gap"), counted(report.missing, "bar")
+    yield f"{gaps}, {missing} missing (counted round the clock)"
     for gap in report.longest_gaps:
         yield (
             f"  {gap.missing:>11,} missing between {gap.after:%Y-%m-%d %H:%M} and "

@@ -12,6 +12,7 @@ from enum import StrEnum
 from runs_app.forecasting.config.paths import merge
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.config.timeframes import WEEK_ANCHOR_SECONDS, duration_seconds
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.data.splits import LEAST_DECISIONS
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
@@ -119,7 +120,7 @@ def _refuse_short(
         if have[part] < least:
             raise _refuse(
                 "folds",
-                f"{folds} folds leave the {part} part of each {max(int(have[part]), 0)} decisions, "
-                f"and at least {least} are needed; choose fewer folds, more data, or a shorter "
-                "long horizon",
+                f"{counted(folds, 'fold')} leave the {part} part of each "
+                f"{counted(max(int(have[part]), 0), 'decision')}, and at least {least} "
+                "are needed; choose fewer folds, more data, or a shorter long horizon",
             )

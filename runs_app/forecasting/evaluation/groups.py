@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, median, stdev
 
+from runs_app.forecasting.counted import counted, noun
 from runs_app.forecasting.evaluation.documents import (
     BASELINES,
     Comparison,
@@ -244,7 +245,9 @@ def _sentence(
     rows: int,
 ) -> str:
     if hardest is None or outcome is None:
-        return f"None of the {planned} runs has been judged, so nothing can be said."
+        which = "The one run" if planned == 1 else f"None of the {planned:,} runs"
+        has = "has not" if planned == 1 else "has"
+        return f"{which} {has} been judged, so nothing can be said."
     name, score = BASELINES[hardest.baseline], SCORES[hardest.score]
     number = len({one.baseline for one in comparisons})
     says = {
@@ -269,9 +272,11 @@ def _sentence(
         "",
     )
     p_value = p_words(hardest.p_value)
-    folds = f"better in {hardest.folds_better} of {hardest.folds} folds, " * (hardest.folds > 1)
-    counted = f"{len(members)} of {planned} runs, {rows:,} test decisions"
-    return f"{says}: {compared}, {folds}{p_value}{objection}; {counted}.{_doubts(members, planned)}"
+    folds = f"better in {hardest.folds_better} of {counted(hardest.folds, 'fold')}, " * (
+        hardest.folds > 1
+    )
+    basis = f"{len(members):,} of {counted(planned, 'run')}, {counted(rows, 'test decision')}"
+    return f"{says}: {compared}, {folds}{p_value}{objection}; {basis}.{_doubts(members, planned)}"
 
 
 def _other_way(one: GroupComparison) -> str:
@@ -285,10 +290,10 @@ def _doubts(members: Sequence[Member], planned: int) -> str:
     """Why nothing is claimed although figures stand here; empty where nothing is in the way."""
     missing, leaking = planned - len(members), sum(member.leaks for member in members)
     doubts = [
-        f"{number} {what}"
+        f"{number:,} {what}"
         for number, what in (
-            (missing, f"planned run{'s' * (missing > 1)} could not be judged"),
-            (leaking, f"run{'s' * (leaking > 1)} failed a leak check"),
+            (missing, f"{noun(missing, 'planned run')} could not be judged"),
+            (leaking, f"{noun(leaking, 'run')} failed a leak check"),
         )
         if number
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.evaluation.directions import ClassScores, HitRate
 from runs_app.forecasting.evaluation.documents import (
     Comparison,
@@ -73,13 +74,13 @@ def trading_words(check: TradingCheck) -> str:
             return text
         return f"{text} Following every sign instead {_level_words(sign)}."
     result = (
-        f"After costs of {cost}, {rule.trades:,} trades come to a log-return of "
-        f"{rule.net_log_return:+.3f} (buy and hold "
+        f"After costs of {cost}, {counted(rule.trades, 'trade comes', 'trades come')} to a "
+        f"log-return of {rule.net_log_return:+.3f} (buy and hold "
         f"{check.result(TradingRule.BUY_AND_HOLD).net_log_return:+.3f}); it {_level_words(rule)}"
     )
     if rule.sharpe is None or rule.deflated_sharpe is None:
         return f"{result}."
-    runs = "one try" if check.tries == 1 else f"{check.tries:,} tries"
+    runs = "one try" if check.tries == 1 else counted(check.tries, "try")
     return (
         f"{result}. Sharpe ratio {rule.sharpe:.2f} a year, real with a probability of "
         f"{_probability_words(rule.deflated_sharpe)} (deflated for {runs} on this data set)."

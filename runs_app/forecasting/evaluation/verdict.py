@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.evaluation import scores
 from runs_app.forecasting.evaluation.bootstrap import skill_difference, skill_ratio
 from runs_app.forecasting.evaluation.documents import Comparison, LeakCheck, Outcome, Verdict
@@ -133,8 +134,8 @@ def judge(
         outcome = Outcome.TIES
         remarks = (f"Were they enough, the scores would say: {sentence}", *remarks)
         sentence = (
-            f"No edge: {rows:,} test decisions are too few to tell one from chance; at least "
-            f"{LEAST_ROWS} are needed."
+            f"No edge: {counted(rows, 'test decision is', 'test decisions are')} too few to tell "
+            f"one from chance; at least {LEAST_ROWS:,} are needed."
         )
     failed = [] if leaks is None else [f.name for f in leaks.findings if not f.passed]
     if leaks is not None and not leaks.passed:
@@ -161,11 +162,11 @@ def _duels(comparisons: Sequence[Comparison]) -> list[Duel]:
 def _sentence(hardest: Duel, baselines: int, rows: int) -> str:
     one = hardest.decider
     rank = f", the hardest of {count_words(baselines)} baselines" if baselines > 1 else ""
-    against = f"{baseline_words(one.baseline)}{rank}: {difference_words(one)} over {rows:,} test"
-    decisions = "decision" if rows == 1 else "decisions"
+    against = f"{baseline_words(one.baseline)}{rank}: {difference_words(one)} over "
+    decisions = counted(rows, "test decision")
     sureness = f"(Diebold-Mariano {p_words(one.p_value)}, 95 % interval {_interval_words(one)})"
     if hardest.outcome is Outcome.BEATS:
-        return f"Beats {against} {decisions} {sureness}."
+        return f"Beats {against}{decisions} {sureness}."
     worse = ""
     if hardest.outcome is not one.outcome and hardest.nll is not None:
         link = "but" if one.skill >= 0.0 else "and"
@@ -174,9 +175,9 @@ def _sentence(hardest: Duel, baselines: int, rows: int) -> str:
             f"({p_words(hardest.nll.p_value)})"
         )
     if hardest.outcome is Outcome.LOSES:
-        return f"Loses to {against} {decisions} {sureness}{worse}."
+        return f"Loses to {against}{decisions} {sureness}{worse}."
     chance = worse or ", no more than chance gives"
-    return f"No edge: ties with {against} {decisions} {sureness}{chance}."
+    return f"No edge: ties with {against}{decisions} {sureness}{chance}."
 
 
 def difference_words(one: Comparison) -> str:

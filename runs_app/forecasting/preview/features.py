@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.data.candles import Candles
 from runs_app.forecasting.data.features import Column
 from runs_app.forecasting.data.inputs import bars_of, columns_of
@@ -23,7 +24,7 @@ def preview_features(config: RunConfig, candles: Candles) -> FeaturePreview:
         bars = bars_of(config, candles, timeframe)
         if len(bars) <= WARMUP_BARS:
             raise DataInvalid(
-                f"the chosen time has {len(bars):,} bars of {timeframe}, and the first "
+                f"the chosen time has {counted(len(bars), 'bar')} of {timeframe}, and the first "
                 f"{WARMUP_BARS:,} are warm-up; choose more time or leave {timeframe} out"
             )
         groups.append(_group(config, bars))

@@ -8,6 +8,7 @@ import torch
 
 from runs_app.forecasting.config.schema import Accelerator, TrainConfig
 from runs_app.forecasting.cores import threads_for
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 
 
@@ -32,8 +33,8 @@ def choose_device(config: TrainConfig, *, rank: int = 0, ranks: int = 1) -> torc
     if there < ranks:
         raise _refusal(
             "devices",
-            f"{ranks} GPUs are wanted and torch can use {there} here; choose at most {there}, or "
-            "the CPU (train.accelerator)",
+            f"{counted(ranks, 'GPU is', 'GPUs are')} wanted and torch can use {there} here; "
+            f"choose at most {there}, or the CPU (train.accelerator)",
         )
     torch.cuda.set_device(rank)
     return torch.device("cuda", rank)
@@ -59,5 +60,5 @@ def describe_device(device: torch.device, ranks: int = 1) -> str:
         name = torch.cuda.get_device_name(device)
         return name if ranks == 1 else f"{ranks} x {name}"
     threads = torch.get_num_threads()
-    each = f"{threads} thread{'s' if threads != 1 else ''}"
+    each = counted(threads, "thread")
     return f"CPU ({each})" if ranks == 1 else f"CPU ({ranks} processes of {each})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.events import (
     METRICS_FILE,
     PREDICTIONS_FILE,
@@ -60,10 +61,13 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
     advance()
     judgement = judge_fit(fit, evidence["test"], leaks)
     write_whole(fit.run_dir / REPORT_FILE, judgement.report.model_dump_json() + "\n")
-    message = f"Completed {record.epochs} epochs; the best was epoch {record.best_epoch}."
+    message = (
+        f"Completed {counted(record.epochs, 'epoch')}; the best was epoch {record.best_epoch}."
+    )
     if record.stopped_early:
         message = (
-            f"Stopped early after {record.epochs} epochs: {record.epochs_without_gain} in a row "
+            f"Stopped early after {counted(record.epochs, 'epoch')}: "
+            f"{record.epochs_without_gain:,} in a row "
             f"without a lower validation loss; the best was epoch {record.best_epoch}."
         )
     LOG.info(message)
@@ -91,7 +95,8 @@ def cancel(fit: Fit, *, device: str, seconds: float) -> FitFinished:
     step = record.step
     if step > fit.store.saved_step:
         fit.saver.save()
-    message = f"Cancelled on request after {step} steps and {record.epochs} whole epochs."
+    done = f"{counted(step, 'step')} and {counted(record.epochs, 'whole epoch')}"
+    message = f"Cancelled on request after {done}."
     LOG.info(message)
     return _finish(
         fit, Reason.CANCELLED, message, {}, {"device": device, "seconds": round(seconds, 3)}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytorch_lightning as pl
 import torch
 
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.data.prepare import PreparedData, prepare
 from runs_app.forecasting.errors import CheckpointDamaged
 from runs_app.forecasting.events import CHECKPOINT_DIR, EVENTS_FILE
@@ -236,7 +237,9 @@ def _notes(config: RunConfig, fit: Fit, data: PreparedData) -> tuple[str, ...]:
     notes = []
     all_rows, some = len(data.splits["validation"]), len(fit.rows("validation"))
     if some < all_rows:
-        notes.append(f"Validated on {some:,} of {all_rows:,} decisions; its time is in proportion.")
+        notes.append(
+            f"Validated on {some:,} of {counted(all_rows, 'decision')}; its time is in proportion."
+        )
     if config.train.devices > 1:
         notes.append(
             f"On one of {config.train.devices} devices, each with its own batch; what they tell "

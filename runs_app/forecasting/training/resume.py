@@ -101,10 +101,11 @@ def newest(fit: Fit) -> Found | None:
             LOG.info("Continued from %s, the newest, of step %d, as recorded", path, event.step)
         return Found(content, event, best, recorded)
     if paths:
+        one = len(paths) == 1
+        none = "The only checkpoint is not" if one else f"None of the {len(paths)} checkpoints is"
         raise ResumeImpossible(
-            f"None of the {len(paths)} checkpoints is what was once written (the log says why for "
-            "each), so there is nothing to continue from. Put the files back, or start over with "
-            "a new run."
+            f"{none} what was once written (the log says why for each), so there is nothing to "
+            "continue from. Put the files back, or start over with a new run."
         )
     return None
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from runs_app.forecasting.config.footprint import bytes_per_window, training_bytes
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.errors import OutOfMemory
 from runs_app.forecasting.network.forecaster import Forecaster
 from runs_app.forecasting.training.memory import free_bytes
@@ -52,7 +53,7 @@ def refuse_what_cannot_fit(
     where = "this GPU" if device.type == "cuda" else "this machine"
     if need.network > free:
         raise OutOfMemory(
-            f"The network has {need.parameters:,} parameters, which take at least "
+            f"The network has {counted(need.parameters, 'parameter')}, which take at least "
             f"{need.network / GIB:.1f} GiB to train, and {where} has {free / GIB:.1f} GiB free. "
             "Lower model.d_model or model.layers, or choose a smaller preset.",
             field="model.d_model",
@@ -64,9 +65,10 @@ def refuse_what_cannot_fit(
     if asked > free:
         most = max(1, (free - need.network) // need.per_row)
         raise OutOfMemory(
-            f"A batch of {rows:,} windows takes at least {asked / GIB:.1f} GiB to train, network "
-            f"included, and {where} has {free / GIB:.1f} GiB free. Lower train.batch_size (at most "
-            f"{most:,} fit), model.d_model or model.context_bars, or choose a smaller preset.",
+            f"A batch of {counted(rows, 'window')} takes at least {asked / GIB:.1f} GiB to "
+            f"train, network included, and {where} has {free / GIB:.1f} GiB free. Lower "
+            f"train.batch_size (at most {most:,} fit), model.d_model or model.context_bars, or "
+            "choose a smaller preset.",
             field="train.batch_size",
             asked_bytes=asked,
             free_bytes=free,

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from runs_app.execution.core_process import CoreFailed
 from runs_app.forecasting.config.timeframes import TIMEFRAMES
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.data.fetch_wish import EXCHANGES, read_wish
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.services.fetch_now import fetch_now
@@ -46,14 +47,14 @@ class Command(BaseCommand):
         for note in answer["notes"]:
             self.stderr.write(f"{note[0].upper()}{note[1:]}.")
         self.stdout.write(
-            f"{answer['file']}: {answer['bars']:,} bars, {_day(answer['first_ms'])} to "
+            f"{answer['file']}: {counted(answer['bars'], 'bar')}, {_day(answer['first_ms'])} to "
             f"{_day(answer['last_ms'])} UTC"
         )
 
     def _tell(self, progress: dict[str, Any]) -> None:
         newest = progress["last_ms"]
         at = f", newest {_day(newest)} UTC" if newest else ""
-        self.stderr.write(f"{progress['rows']:,} bars{at}, {progress['rate']:,.0f} bars/s")
+        self.stderr.write(f"{counted(progress['rows'], 'bar')}{at}, {progress['rate']:,.0f} bars/s")
 
 
 def _day(ms: int) -> str:

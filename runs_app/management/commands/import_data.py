@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from runs_app.choices import DataSetState, Origin
 from runs_app.errors import DataSourceNotFound
 from runs_app.execution.data_files import data_root, notice
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.data.endings import SUFFIXES, suffix_of
 from runs_app.forecasting.data.imports import file_sha256
 from runs_app.models import DataSet
@@ -78,7 +79,7 @@ def _line(row: DataSet) -> str:
     said = [f"{row.name}: {row.get_state_display().lower()}"]
     if row.bars and row.first_open and row.last_open:
         said.append(
-            f"{row.bars:,} bars of {row.timeframe}, {row.first_open:%Y-%m-%d %H:%M} to "
+            f"{counted(row.bars, 'bar')} of {row.timeframe}, {row.first_open:%Y-%m-%d %H:%M} to "
             f"{row.last_open:%Y-%m-%d %H:%M} UTC"
         )
     if row.problem:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from runs_app.choices import FINAL, RunStatus
 from runs_app.errors import DiskFull
 from runs_app.forecasting.config.document import MAX_BYTES
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.models import TrainingRun
 from runs_app.services.batch import PlannedRun, plan_batch
@@ -54,7 +55,9 @@ class Command(BaseCommand):
             raise CommandError("Stopped waiting; the runs go on.", returncode=130) from None
         lost = [uid for uid, status in ended.items() if status != RunStatus.COMPLETED]
         if lost:
-            raise CommandError(f"{len(lost)} of {len(uids)} runs did not complete.", returncode=1)
+            raise CommandError(
+                f"{len(lost):,} of {counted(len(uids), 'run')} did not complete.", returncode=1
+            )
 
     def _plan(self, file: Path) -> list[PlannedRun]:
         try:
@@ -77,7 +80,7 @@ class Command(BaseCommand):
             if run.size.is_group:
                 group = launch_group(run.payload, size=run.size, name=run.name)
                 made = list(group.runs.order_by("pk").values_list("uid", flat=True))
-                told = f"group {group.uid} of {len(made)} runs {group.name}"
+                told = f"group {group.uid} of {counted(len(made), 'run')} {group.name}"
             else:
                 created = (
                     clone_run(run.clone_of, run.payload, name=run.name or None)

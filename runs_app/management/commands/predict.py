@@ -16,6 +16,7 @@ from runs_app.errors import DataSourceNotFound, RunError
 from runs_app.execution.core_process import CoreFailed, ask_core
 from runs_app.execution.data_files import data_root
 from runs_app.execution.predicting import checkpoint_of, command_of
+from runs_app.forecasting.counted import counted
 from runs_app.forecasts import ForecastRow, read_rows
 from runs_app.queries import get_run
 from runs_app.services.datasets import resolve_source
@@ -58,7 +59,7 @@ class Command(BaseCommand):
         self._table(rows)
         if options["out"]:
             self.stdout.write(
-                f"{len(rows):,} forecasts written to {out} (SHA-256 {facts['sha256']})"
+                f"{counted(len(rows), 'forecast')} written to {out} (SHA-256 {facts['sha256']})"
             )
 
     def _ask(self, out: Path, options: dict[str, Any]) -> dict[str, Any]:

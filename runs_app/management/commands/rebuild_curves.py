@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from runs_app.forecasting.counted import counted
 from runs_app.models import TrainingRun
 from runs_app.points.sealing import rebuild
 
@@ -30,4 +31,4 @@ class Command(BaseCommand):
         if missing := [uid for uid in wanted if uid not in known]:
             raise CommandError(f"There is no run {', '.join(missing)}.")
         for uid, pk in known.items():
-            self.stdout.write(f"{uid}: {rebuild(pk):,} events are in blocks.")
+            self.stdout.write(f"{uid}: {counted(rebuild(pk), 'event is', 'events are')} in blocks.")

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from runs_app.execution.reconcile import Report, compare
 from runs_app.execution.repair import Repaired, repair
+from runs_app.forecasting.counted import counted
 from runs_app.templatetags.runs_format import size
 
 
@@ -40,7 +41,10 @@ class Command(BaseCommand):
         else:
             self._tell(report, repaired)
         if not report.agrees:
-            raise CommandError(f"{len(report.differences)} differences remain.", returncode=1)
+            raise CommandError(
+                f"{counted(len(report.differences), 'difference remains', 'differences remain')}.",
+                returncode=1,
+            )
 
     def _tell(self, report: Report, repaired: Repaired | None) -> None:
         if repaired:
@@ -53,7 +57,8 @@ class Command(BaseCommand):
             taken = f" [{size(one.size_bytes)}]" if one.size_bytes else ""
             self.stdout.write(f"{one.kind}: {one.path}{taken}: {one.sentence}")
         self.stdout.write(
-            f"{report.runs} runs compared, {len(report.differences)} differences, "
+            f"{counted(report.runs, 'run')} compared, "
+            f"{counted(len(report.differences), 'difference')}, "
             f"{size(report.size_bytes)} on disk."
         )
 

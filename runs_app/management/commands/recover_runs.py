@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from runs_app.execution import wakeups
 from runs_app.execution.recovery import recover_lost
+from runs_app.forecasting.counted import counted
 
 MOST = 1_000
 
@@ -27,4 +28,7 @@ class Command(BaseCommand):
         for run in lost:
             self.stdout.write(f"{run.uid}: {run.status}. {run.message}")
         waiting = wakeups.wake_oldest(MOST)
-        self.stdout.write(f"{len(lost)} lost runs taken up; {waiting} waiting runs announced.")
+        self.stdout.write(
+            f"{counted(len(lost), 'lost run')} taken up; "
+            f"{counted(waiting, 'waiting run')} announced."
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.management.what import HELP, YAML, payload_of, text_of
 from runs_app.services.batch import is_batch, plan_batch, whole_payload
@@ -90,13 +91,15 @@ def _lines(one: StoredRehearsal) -> str:
         else ""
     )
     disk = f"{size(room.total)} of {size(room.disk.free)} free" if room else "not known"
+    steps = counted(found.steps_per_epoch, "step")
+    epochs = counted(found.max_epochs, "epoch")
     return (
-        f"device      {found.device}, {found.parameters:,} parameters\n"
+        f"device      {found.device}, {counted(found.parameters, 'parameter')}\n"
         f"step        {found.seconds_per_step:.3g} s, the first one "
         f"{found.first_step_seconds:.3g} s\n"
         f"validation  {duration(found.seconds_per_validation)}\n"
-        f"epoch       {duration(found.seconds_per_epoch)} with {found.steps_per_epoch:,} steps\n"
-        f"whole run   {most}{duration(found.eta_seconds)} for {found.max_epochs:,} epochs\n"
+        f"epoch       {duration(found.seconds_per_epoch)} with {steps}\n"
+        f"whole run   {most}{duration(found.eta_seconds)} for {epochs}\n"
         f"memory      {size(found.peak_memory_bytes)} of {size(found.machine_bytes)}\n{gpu}"
         f"checkpoint  {size(found.checkpoint_bytes)}\n"
         f"disk        {disk}"

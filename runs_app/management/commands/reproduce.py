@@ -13,6 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from runs_app.forecasting.agreement import RELATIVE_TOLERANCE, Agreement
+from runs_app.forecasting.counted import counted
 from runs_app.forecasting.passport import Number
 from runs_app.services.reproduce import CannotCompare, Reproduction, reproduce
 
@@ -70,7 +71,8 @@ class Command(BaseCommand):
         if not found.agrees:
             wrong = sum(line.agrees is Agreement.NO for line in found.lines)
             raise CommandError(
-                f"{wrong} of {len(found.lines)} numbers do not agree.", returncode=DISAGREES
+                f"{wrong:,} of {counted(len(found.lines), 'number')} do not agree.",
+                returncode=DISAGREES,
             )
 
 

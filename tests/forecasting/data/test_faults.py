@@ -90,7 +90,7 @@ def test_blank_and_ragged_lines_before_a_bad_row_count(tmp_path: Path) -> None:
 
 def test_the_first_of_many_faults_is_named_and_the_rest_counted(tmp_path: Path) -> None:
     rows = [*GOOD[:2], GOOD[2].replace("12", "1"), GOOD[3].replace("10", "x"), *GOOD[4:]]
-    with pytest.raises(DataInvalid, match=r"line 4: the high.*\(1 more faulty rows follow\)"):
+    with pytest.raises(DataInvalid, match=r"line 4: the high.*\(1 more faulty row follows\)"):
         read_candles(_write(tmp_path, rows), repair=False)
 
 

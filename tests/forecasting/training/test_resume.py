@@ -220,7 +220,7 @@ def test_nothing_but_damaged_checkpoints_is_a_sentence(tmp_path: Path, data_root
     failed = events_of(run_dir)[-1]
     assert isinstance(failed, FitFailed)
     assert failed.reason is Reason.DATA
-    assert "None of the 1 checkpoints is what was once written" in failed.message
+    assert "The only checkpoint is not what was once written" in failed.message
     assert (run_dir / "checkpoints" / "last.ckpt").exists()
 
 

@@ -281,6 +281,7 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
     assert "$defs" not in json.dumps(document)
     page = get("/api/docs").content.decode()
     assert "/static/ninja/swagger-ui-bundle.js" in page
+    assert 'href="/runs"' in page  # the product's frame
     assert "://" not in page
 
 

@@ -283,7 +283,7 @@ def test_a_form_without_its_token_is_refused_in_words(make_run: MakeRun) -> None
     strict = Client(enforce_csrf_checks=True, headers={"accept": "text/html"})
     answer = strict.post(f"/runs/{run.uid}/cancel")
     assert answer.status_code == 403
-    assert "reload the page" in answer.content.decode()
+    assert "open the page again" in answer.content.decode()
 
 
 def test_a_stopped_run_with_a_checkpoint_can_be_resumed(browser: Client, make_run: MakeRun) -> None:

@@ -113,4 +113,33 @@ def test_a_page_of_many_reads_no_more_than_one_of_few(
         Notification.objects.create(kind="failed", sentence=f"{number}", run=make_run())
     with django_assert_max_num_queries(6):  # type: ignore[operator]
         text = browser.get("/notifications").content.decode()
-    assert "Page 1 of 2" in text
+    assert "Page </span>1 of 2" in text
+    assert 'href="?page=2" rel="next"' in text
+
+
+def test_following_one_reads_it(browser: Client) -> None:
+    run = make_run(name="followed")
+    one = Notification.objects.create(kind="finished", sentence="It finished.", run=run)
+    full, silent = (
+        make("Full.", NotificationKind.DISK_LOW),
+        make("Hm.", NotificationKind.WORKER_SILENT),
+    )
+    other = make("Something.")
+    page = browser.get("/notifications").content.decode()
+    for told in (one, full, silent):
+        assert f'action="/notifications/{told.pk}/open"' in page  # without script
+        assert f'data-reads="/notifications/{told.pk}/read"' in page  # with it
+    assert f"/notifications/{other.pk}/open" not in page  # is about no page
+    newest = browser.get("/notifications/newest").content.decode()
+    assert f'href="/runs/{run.uid}" data-reads="/notifications/{one.pk}/read"' in newest
+    assert browser.get(f"/notifications/{one.pk}/open").status_code == 405
+    assert Notification.objects.filter(read_at=None).count() == 4
+    for told, place in ((one, f"/runs/{run.uid}"), (full, "/trash"), (silent, "/queue")):
+        answer = browser.post(f"/notifications/{told.pk}/open")
+        assert (answer.status_code, answer.url) == (302, place)  # type: ignore[attr-defined]
+    assert list(Notification.objects.filter(read_at=None)) == [other]
+    page = browser.get("/notifications").content.decode()
+    assert f'href="/runs/{run.uid}">Open the run' in page
+    assert f"/notifications/{one.pk}/" not in page
+    gone = browser.post("/notifications/999999/open")
+    assert gone.url == "/notifications"  # type: ignore[attr-defined]
