@@ -142,14 +142,16 @@ class TrainingRunAdmin(ReadOnly):
         """What people call a run may be changed; of one in the trash nothing."""
         return isinstance(obj, TrainingRun) and not obj.is_trashed
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """What people call it first; its tags in words, not as they are stored."""
         names = [one.name for one in TrainingRun._meta.fields if one.name not in ("id", "tags")]
-        return [*LABELS, *(name for name in names if name not in LABELS)]
+        return (*LABELS, *(name for name in names if name not in LABELS))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> tuple[str, ...]:
         """All but what people call it."""
-        return [name for name in self.get_fields(request, obj) if name not in LABELS]
+        return tuple(name for name in self.get_fields(request, obj) if name not in LABELS)
 
     def save_model(self, request: HttpRequest, obj: Model, form: LabelForm, change: bool) -> None:  # noqa: FBT001
         """By the service: the row as the form knows it is old already where the run trains."""

@@ -95,6 +95,34 @@ class JobKind(models.TextChoices):
     FETCH = "fetch", "Candles of an exchange"
 
 
+REPEATABLE = frozenset(JobKind) - {JobKind.REHEARSAL}
+"""Jobs that are done again by themselves after their worker was lost: what they leave is whole or
+not there. A rehearsal tries what a machine can bear, and may be what its worker died of."""
+
+MAX_JOB_LOSSES = 2
+"""How often in a row a job waits again by itself after its worker was lost."""
+
+
+class JobReason(models.TextChoices):
+    """Why a job has no result. The words of ``events.Reason`` mean here what they mean there."""
+
+    CANCELLED = str(Reason.CANCELLED), "Cancelled"
+    REFUSED = "refused", "Not possible"
+    CONFIG = str(Reason.CONFIG), "Configuration"
+    DATA = str(Reason.DATA), "Data"
+    OUT_OF_MEMORY = str(Reason.OUT_OF_MEMORY), "Out of memory"
+    NON_FINITE = str(Reason.NON_FINITE), "Loss not finite"
+    TIME_LIMIT = "time_limit", "Took too long"
+    KILLED = str(Reason.KILLED), "Killed"
+    WORKER_LOST = str(Reason.WORKER_LOST), "Worker lost"
+    DISK_FULL = str(Reason.DISK_FULL), "Disk full"
+    BUG = str(Reason.BUG), "Unexpected error"
+
+
+NO_ANSWER = frozenset({JobReason.WORKER_LOST, JobReason.TIME_LIMIT})
+"""Ends of a job that say nothing about what was asked."""
+
+
 class Origin(models.TextChoices):
     """How a candle file came into DATA_ROOT; what the product brought there it may take away."""
 

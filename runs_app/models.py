@@ -16,6 +16,7 @@ from runs_app.choices import (
     ArtifactKind,
     EventKind,
     JobKind,
+    JobReason,
     JobState,
     Judged,
     Kinship,
@@ -331,7 +332,20 @@ class Job(models.Model):
     )
     arguments = models.JSONField(default=dict)
     facts = models.JSONField(default=dict)
-    message = models.TextField(blank=True, help_text="Why it failed, one readable sentence.")
+    reason = models.CharField(
+        max_length=16, choices=JobReason.choices, blank=True, help_text="Why it has no result."
+    )
+    message = models.TextField(
+        blank=True, help_text="Why it has no result, or is done again, one readable sentence."
+    )
+    worker = models.CharField(
+        max_length=200, blank=True, help_text="Who does it, or was the last to do it."
+    )
+    attempt = models.PositiveIntegerField(default=0, help_text="Counts claims by a worker.")
+    losses = models.PositiveSmallIntegerField(
+        default=0, help_text="Attempts in a row whose worker was lost."
+    )
+    lease_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -16,6 +16,7 @@ from runs_app.execution import (
     deliveries,
     dispatch,
     fetching,
+    job_claims,
     jobs,
     queue,
     trash,
@@ -175,6 +176,6 @@ def _load_torch_early(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def _stop_trainers(**_: Any) -> None:
-    """A warm shutdown waits for the tasks; each of them asks its trainer to stop."""
+    """A warm shutdown waits for the tasks; each of them stops what it works on."""
     STOPPING.set()
-    fetching.ENDING.set()
+    job_claims.ENDING.set()

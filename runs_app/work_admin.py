@@ -66,9 +66,12 @@ class DataSetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class JobAdmin(ReadOnly):
     """Predictions, leak checks and exports: what became of them, and another try."""
 
-    list_display = ("uid", "kind", "state", "run_page", "created_at", "finished_at", "message")
-    list_filter = ("state", "kind", "created_at")
-    search_fields = ("uid", "run__uid", "message")
+    list_display = (
+        "uid", "kind", "state", "reason", "message", "worker", "run_page", "created_at",
+        "finished_at",
+    )  # fmt: skip
+    list_filter = ("state", "reason", "kind", "created_at")
+    search_fields = ("uid", "run__uid", "worker", "message")
     list_select_related = ("run",)
     show_full_result_count = False
     actions = ("try_again",)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -67,12 +67,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer as the exchange would."""
         address = urlsplit(self.path)
         asked = {name: values[0] for name, values in parse_qs(address.query).items()}
-        answer: Any = {
+        answers: dict[str, Callable[[dict[str, str]], Any]] = {
             "/api/v3/exchangeInfo": lambda _: _BINANCE_MARKETS,
             "/api/v3/klines": self._klines,
             "/0/public/AssetPairs": lambda _: _KRAKEN_MARKETS,
             "/0/public/OHLC": self._kraken,
-        }.get(address.path, lambda _: None)(asked)
+        }
+        answer = answers.get(address.path, lambda _: None)(asked)
         if answer is not None:
             self._say(200, answer)
         elif not self.close_connection:

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
+from runs_app.api.job_facts import JobFacts, job_facts
 from runs_app.api.problems import BadRequest, Problems, Refusal
 from runs_app.forecasting.data.fetch_wish import read_wish
 from runs_app.forecasting.errors import ConfigInvalid
@@ -34,12 +35,11 @@ class FetchWanted(Schema):
     name: str = ""
 
 
-class FetchOut(Schema):
+class FetchOut(JobFacts):
     """A fetch: ``state`` is waiting, working, done, failed or cancelled."""
 
     id: str
     state: str
-    message: str
     wish: dict[str, Any]
     progress: dict[str, Any]
     dataset: int | None
@@ -97,7 +97,7 @@ def cancel(request: HttpRequest, uid: str) -> dict[str, Any] | Status[dict[str, 
 def _fetch(job: Job) -> dict[str, Any]:
     made = data_set_of(job)
     return {
-        "id": job.uid, "state": job.state, "message": job.message, "wish": job.arguments,
+        "id": job.uid, "state": job.state, **job_facts(job), "wish": job.arguments,
         "progress": job.facts, "dataset": made.pk if made else None,
         "created_at": iso_utc(job.created_at),
     }  # fmt: skip

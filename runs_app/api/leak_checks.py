@@ -11,17 +11,23 @@ from ninja import Router, Schema, Status
 from runs_app.api.body import read_json, split_run_request
 from runs_app.api.problems import Problems, Refusal, config_told
 from runs_app.api.request_document import request_document
+from runs_app.choices import JobReason
 from runs_app.services.leak_checks import StoredCheck, ask_for_leak_check, find_leak_check
 
 router = Router(tags=["leak checks"])
 
 
 class LeakCheckAnswer(Schema):
-    """A leak check: ``status`` is waiting, working, done or failed; ``result`` once it is done."""
+    """A leak check: ``status`` is waiting, working, done or failed; ``result`` once it is done.
+
+    ``reason`` and ``message`` are the word and the sentence for why it could not be made; while it
+    waits, the sentence says why it is made again.
+    """
 
     id: str
     status: str
     result: dict[str, Any] | None
+    reason: JobReason | None
     message: str
     fields: dict[str, str]
     config: dict[str, Any]
@@ -33,6 +39,7 @@ def _answer(check: StoredCheck) -> dict[str, Any]:
         "id": check.uid,
         "status": str(check.state),
         "result": result,
+        "reason": check.reason,
         "message": check.message,
         "fields": check.fields,
         "config": check.config,

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field
 
+from runs_app.api.job_facts import JobFacts, job_facts
 from runs_app.api.problems import BadRequest, Problems, Refusal
 from runs_app.api.runs import find_run
 from runs_app.choices import JobState
@@ -39,7 +40,7 @@ class PredictionWish(Schema):
     )
 
 
-class Prediction(Schema):
+class Prediction(JobFacts):
     """A prediction and how far it is."""
 
     id: str
@@ -49,7 +50,6 @@ class Prediction(Schema):
     last: int
     created_at: datetime
     finished_at: datetime | None
-    message: str = Field(description="Why it failed, one sentence.")
     notes: list[str] = Field(description="What was left out, what to know before using it.")
     file: str = Field(description="Address of the Parquet file; empty until it is done.")
 
@@ -76,7 +76,7 @@ def _prediction(run: TrainingRun, job: Job) -> dict[str, Any]:
         "last": job.arguments.get("last", 0),
         "created_at": job.created_at,
         "finished_at": job.finished_at,
-        "message": job.message,
+        **job_facts(job),
         "notes": job.facts.get("notes", []),
         "file": f"/runs/{run.uid}/artifacts/{forecast_file(job)}" if done else "",
     }
@@ -100,12 +100,11 @@ def ask(
     return Status(202, _prediction(run, job))
 
 
-class Export(Schema):
+class Export(JobFacts):
     """The files of a model, and how far they are."""
 
     run_id: str
     state: JobState
-    message: str = Field(description="Why it failed, one sentence.")
     files: dict[str, str] = Field(description="SHA-256 of each file by its address.")
     largest_difference: float | None = Field(
         description="Of ONNX Runtime from PyTorch; the tolerance is in config.json."
@@ -116,7 +115,7 @@ def _export(run: TrainingRun, job: Job) -> dict[str, Any]:
     return {
         "run_id": run.uid,
         "state": job.state,
-        "message": job.message,
+        **job_facts(job),
         "files": {
             f"/runs/{run.uid}/artifacts/{EXPORT_DIR}/{name}": digest
             for name, digest in job.facts.get("files", {}).items()

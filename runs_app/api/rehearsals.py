@@ -25,7 +25,9 @@ class RehearsalAnswer(Schema):
     """``status`` is waiting, working, done or failed; ``phase`` says what it is doing.
 
     ``result`` is there once it is done, with times in seconds and sizes in bytes; ``failure`` is
-    the one that the run would have had; ``suggestion`` has fields by path where memory ran out.
+    the one that the run would have had, but where its ``reason`` is worker_lost or time_limit: then
+    the rehearsal itself did not come to its end. ``suggestion`` has fields by path where memory ran
+    out.
     """
 
     id: str

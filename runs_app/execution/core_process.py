@@ -19,8 +19,11 @@ from typing import Any
 
 import psutil
 
+from runs_app.choices import JobReason
 from runs_app.execution.trainer_process import PROJECT_ROOT, child_environment
+from runs_app.forecasting import parent
 from runs_app.forecasting.cores import threads_for
+from runs_app.forecasting.events import REASON_OF_CODE, Reason
 
 logger = logging.getLogger(__name__)
 
@@ -37,15 +40,25 @@ _TRACEBACK = "Traceback (most recent call last)"
 _LOGGED_CHARACTERS = 20_000
 
 
-class CoreFailed(Exception):
-    """``str(error)`` is a sentence for the user. ``status``: exit status, None where it was ended.
+FAULT = "A fault of the product; the worker's log has the details."
 
-    ``facts``: what the process still said as one JSON object, empty where nothing.
+
+class CoreFailed(Exception):
+    """``str(error)`` is a sentence for the user, ``reason`` the word for it.
+
+    ``status``: exit status, None where it was ended. ``facts``: what the process still said as one
+    JSON object, empty where nothing.
     """
 
     def __init__(
-        self, sentence: str, *, status: int | None = None, facts: dict[str, Any] | None = None
+        self,
+        sentence: str,
+        *,
+        reason: JobReason = JobReason.REFUSED,
+        status: int | None = None,
+        facts: dict[str, Any] | None = None,
     ) -> None:
+        self.reason = reason
         self.status = status
         self.facts = facts or {}
         super().__init__(sentence)
@@ -74,13 +87,13 @@ def ask_core(
     """The JSON object that the command prints as its last line of stdout.
 
     ``heard`` gets each newest object while it works. ``wanted`` is asked every second; once it says
-    no, the process is ended. The process sees none of this one's secrets. Raises
-    ``CoreFailed`` when it ends with another status than 0 (its last line of stderr is the
-    sentence), or goes beyond a limit.
+    no, the process is ended. The process sees none of this one's secrets and does not outlive it.
+    Raises ``CoreFailed`` when it ends with another status than 0 (its last line of stderr is the
+    sentence), goes beyond a limit, or is not wanted any more (reason ``CANCELLED``).
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(
-            (sys.executable, "-m", command.module, *command.arguments),
+            (*_python(), command.module, *command.arguments),
             cwd=PROJECT_ROOT,
             env=_environment(command),
             stdin=subprocess.DEVNULL,
@@ -97,17 +110,26 @@ def ask_core(
         if process.returncode == 0 and facts is not None:
             return facts
         said = _tail(err)
-    sentence = _last_line(said)
-    logger.warning("%s ended with status %s: %s", command.module, process.returncode, sentence)
+    raise _failure(command, process.returncode, said, facts)
+
+
+def _failure(command: Command, status: int, said: str, facts: dict[str, Any] | None) -> CoreFailed:
+    sentence = _last_line(said) or "It ended without an answer."
+    reason = JobReason(REASON_OF_CODE.get(status or 1, Reason.BUG))
+    logger.warning("%s ended with status %s: %s", command.module, status, sentence)
     if _TRACEBACK in said:
         logger.error("%s", said[-_LOGGED_CHARACTERS:])
-        sentence = "A fault of the product; the worker's log has the details."
-    if process.returncode < 0:
-        name = signal.Signals(-process.returncode).name
+        sentence, reason = FAULT, JobReason.BUG
+    if status < 0:
+        name = signal.Signals(-status).name
         sentence = f"It was ended by the system ({name}); there may be too little memory."
-    raise CoreFailed(
-        sentence or "It ended without an answer.", status=process.returncode, facts=facts
-    )
+        reason = JobReason.KILLED
+    return CoreFailed(sentence, reason=reason, status=status, facts=facts)
+
+
+def _python() -> tuple[str, ...]:
+    """``python -m`` for a process that dies with this one."""
+    return (sys.executable, "-P", parent.__file__, str(os.getpid()))
 
 
 def _environment(command: Command) -> dict[str, str]:
@@ -156,9 +178,12 @@ def _wait(
         if wanted is not None and waited - asked >= WATCH_SECONDS:
             asked = waited
             if not wanted():
-                raise CoreFailed("It was cancelled.")
+                raise CoreFailed("It was cancelled.", reason=JobReason.CANCELLED)
         if waited > seconds:
-            raise CoreFailed(f"It took longer than {seconds:,.0f} seconds and was ended.")
+            raise CoreFailed(
+                f"It took longer than {seconds:,.0f} seconds and was ended.",
+                reason=JobReason.TIME_LIMIT,
+            )
         try:
             held = watched.memory_info().rss
         except psutil.Error:
@@ -166,7 +191,8 @@ def _wait(
         if held > memory_bytes:
             raise CoreFailed(
                 f"It needed more than {memory_bytes / 1024**3:.1f} GiB of memory and was ended; "
-                "choose a shorter time or a smaller file."
+                "choose a shorter time or a smaller file.",
+                reason=JobReason.OUT_OF_MEMORY,
             )
 
 

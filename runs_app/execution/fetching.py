@@ -7,7 +7,6 @@ whoever is free takes it up. A person who cancels writes the job's state, and th
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,28 +15,19 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
-from django.utils import timezone
 
-from runs_app.choices import JobKind, JobState, Origin
-from runs_app.execution import data_files, wakeups
-from runs_app.execution.core_process import Command, CoreFailed, ask_core
-from runs_app.execution.leases import from_now
+from runs_app.choices import JobKind, Origin
+from runs_app.execution import data_files, job_claims, wakeups
+from runs_app.execution.core_process import Command, ask_core
 from runs_app.forecasting.data.fetch_wish import FetchWish, read_state
 from runs_app.models import DataSet, Job
 
 MODULE = "runs_app.forecasting.data.fetch"
 SLICE_SECONDS = 90.0
-GRACE_SECONDS = 90.0
-"""A worker that has not told for so long how far a fetch is has lost it."""
-
 OVERTIME_SECONDS = 400.0
 """Beyond its slice, for a page that is asked for again and again, and for writing the file."""
 
 MEMORY_BYTES = 3 * 1024**3
-ENDING = threading.Event()
-"""Set when this worker was asked to end: a slice does not hold it up, and its job waits again."""
-
 KEEP = timedelta(days=7)
 """How long what has come of a fetch that nobody goes on with is kept."""
 
@@ -61,20 +51,7 @@ def folder_of(wish: FetchWish) -> Path:
 def carry_on(job: Job) -> dict[str, Any]:
     """One slice of a job; its facts, with ``done``. Raises ``CoreFailed``."""
     wish = FetchWish.model_validate(job.arguments)
-    progress = Progress(wish)
-
-    def wanted() -> bool:
-        if ENDING.is_set():
-            return False
-        mine = Job.objects.filter(pk=job.pk, state=JobState.WORKING)
-        return bool(mine.update(facts=progress(), started_at=Now()))
-
-    try:
-        return fetch(wish, wanted)
-    except CoreFailed:
-        if not ENDING.is_set():
-            raise
-        return {"done": False}
+    return fetch(wish, job_claims.Watch(job, Progress(wish)).wanted)
 
 
 def fetch(wish: FetchWish, wanted: Callable[[], bool]) -> dict[str, Any]:
@@ -113,19 +90,7 @@ def share_of(wish: FetchWish, state: Any) -> float | None:
 
 def cancel(job: Job) -> bool:
     """End a job that has not ended; what has come is kept for a while. False where it had."""
-    return bool(
-        Job.objects.filter(
-            pk=job.pk, kind=JobKind.FETCH, state__in=(JobState.WAITING, JobState.WORKING)
-        ).update(state=JobState.CANCELLED, finished_at=timezone.now())
-    )
-
-
-def take_up_lost() -> int:
-    """Jobs whose worker is not heard of wait again: what has come is on the disk. How many."""
-    limit = from_now(-GRACE_SECONDS)
-    return Job.objects.filter(
-        kind=JobKind.FETCH, state=JobState.WORKING, started_at__lt=limit
-    ).update(state=JobState.WAITING)
+    return job_claims.cancel(Job.objects.filter(pk=job.pk, kind=JobKind.FETCH))
 
 
 def forget_old() -> int:

@@ -1,4 +1,4 @@
-"""Who may write an attempt of a run, and for how long: by the database's clock alone."""
+"""Who may write an attempt of a run or a job, and for how long: by the database's clock alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from runs_app.choices import FINAL, EventKind, RunStatus
-from runs_app.models import Queue, RunEvent, TrainingRun
+from runs_app.execution import worker_process
+from runs_app.execution.slots import host_name
+from runs_app.models import Job, Queue, RunEvent, TrainingRun
 
 RENEWALS = 6
 """How often a lease is renewed before it would run out."""
@@ -20,6 +22,10 @@ RENEWALS = 6
 BLIND_SHARE = 0.75
 """Where nobody looked for lost workers for so much of a lease, the database was away, or everything
 stood still, or its clock jumped: every lease then gets one fresh period before it is judged."""
+
+
+Live = QuerySet[TrainingRun] | QuerySet[Job]
+"""Rows that somebody works on now: with ``attempt``, ``worker`` and ``lease_until``."""
 
 
 class LeaseLost(Exception):
@@ -34,6 +40,24 @@ class Claim:
     uid: str
     attempt: int
     worker: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A live row whose worker is gone."""
+
+    pk: int
+    attempt: int
+    worker: str
+    silent: bool
+    """Known by its lease alone, and not lost if that is renewed before the row is taken."""
+
+    @property
+    def how(self) -> str:
+        """What its worker did, after words that name it."""
+        if self.silent:
+            return f"was not heard of for {lease_seconds():g} seconds."
+        return "ended in the middle of it."
 
 
 @dataclass(frozen=True)
@@ -109,19 +133,28 @@ def from_now(seconds: float) -> Combinable:
     return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
 
 
-def expired() -> list[tuple[int, int, str]]:
-    """Key, attempt and worker of each run whose worker was not heard of for a whole lease.
+def find_lost(live: Live) -> list[Lost]:
+    """Each of these whose worker on this host has ended, or was not heard of for a whole lease.
 
     To be called again and again: a pause between two calls is how an outage is noticed.
     """
+    ended = [one for one in _held_here(live) if worker_process.is_gone(one.worker)]
+    return ended + _expired(live)
+
+
+def running() -> QuerySet[TrainingRun]:
+    """Runs that somebody trains now."""
+    return TrainingRun.objects.filter(status=RunStatus.RUNNING)
+
+
+def _expired(live: Live) -> list[Lost]:
     _look()
     # A lease longer than one can be was given before the clock went back.
-    live = TrainingRun.objects.filter(status=RunStatus.RUNNING)
     live.filter(lease_until__gt=from_now(2 * lease_seconds())).update(lease_until=lease_end())
     if is_blind():
         return []
     late = live.filter(lease_until__lt=Now()).order_by("pk")
-    return list(late.values_list("pk", "attempt", "worker"))
+    return [Lost(*row, silent=True) for row in late.values_list("pk", "attempt", "worker")]
 
 
 def is_blind() -> bool:
@@ -129,10 +162,9 @@ def is_blind() -> bool:
     return Queue.objects.filter(judge_after__gt=Now()).exists()
 
 
-def running_on(host: str) -> list[tuple[int, int, str]]:
-    """Key, attempt and worker of each run that a worker of this host holds."""
-    live = TrainingRun.objects.filter(status=RunStatus.RUNNING, worker__startswith=f"{host}:")
-    return list(live.order_by("pk").values_list("pk", "attempt", "worker"))
+def _held_here(live: Live) -> list[Lost]:
+    held = live.filter(worker__startswith=f"{host_name()}:").order_by("pk")
+    return [Lost(*row, silent=False) for row in held.values_list("pk", "attempt", "worker")]
 
 
 def _look() -> None:

@@ -11,6 +11,7 @@ from runs_app.execution.trainer_process import Exit
 from runs_app.forecasting.events import (
     EXIT_CODES,
     HELD_EXIT,
+    REASON_OF_CODE,
     REPLACED_EXIT,
     FitFailed,
     FitFinished,
@@ -18,7 +19,6 @@ from runs_app.forecasting.events import (
 )
 
 MIB = 1024 * 1024
-REASON_OF_CODE = {code: reason for reason, code in EXIT_CODES.items()}
 
 CANCELLED = "Cancelled on request."
 WORKER_STOPPED = "The worker was stopped while this run was training."

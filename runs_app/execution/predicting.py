@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from django.conf import settings
 
-from runs_app.execution import run_directory
+from runs_app.choices import JobKind
+from runs_app.execution import job_claims, run_directory
 from runs_app.execution.core_process import Command, CoreFailed
 from runs_app.forecasting.events import CHECKPOINT_DIR
+from runs_app.forecasting.whole_file import EXPORT_DRAFT, draft_of
 from runs_app.models import Job, TrainingRun
 
 MODULE = "runs_app.forecasting.prediction"
@@ -63,8 +66,28 @@ def _run_of(job: Job) -> TrainingRun:
 
 
 def forecast_file(job: Job) -> str:
-    """The file of a prediction, relative to the run directory."""
-    return f"{FORECAST_DIR}/{job.uid}.parquet"
+    """The file of a prediction's last attempt, relative to the run directory.
+
+    Each attempt has its own, so that none that is judged lost can write into that of the next.
+    """
+    again = f"-{job.attempt}" if job.attempt > 1 else ""
+    return f"{FORECAST_DIR}/{job.uid}{again}.parquet"
+
+
+def clear(job: Job) -> None:
+    """Remove the file of this attempt, and what it had not finished."""
+    if job.run:
+        file = run_directory.path_of(job.run.uid) / forecast_file(job)
+        draft_of(file).unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
+
+
+def clear_export(job: Job) -> None:
+    """Remove what exports of the run have not finished, unless another one is at work."""
+    if job.run and not job_claims.working().filter(run=job.run, kind=JobKind.EXPORT).exists():
+        folder = run_directory.path_of(job.run.uid) / EXPORT_DIR
+        for draft in folder.glob(f"{EXPORT_DRAFT}*"):
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def checkpoint_of(run: TrainingRun) -> Path:

@@ -17,7 +17,7 @@ from django.db import close_old_connections, connection, transaction
 from django.db.models.functions import Now
 
 from runs_app.disk import read_disk
-from runs_app.execution import alarms, leases, slot_rows, slots, worker_process
+from runs_app.execution import alarms, jobs, leases, slot_rows, slots, worker_process
 from runs_app.execution.leases import from_now
 from runs_app.execution.patience import AWAY
 from runs_app.execution.recovery import recover_lost
@@ -61,7 +61,8 @@ class Pulse:
         self._show()
         if time.monotonic() - self._swept >= leases.renewal_seconds():
             recover_lost()
-            _tidy()
+            jobs.settle_lost()
+            _tidy()  # last, or nobody here could tell any more that a worker has ended
             alarms.look_at_disk(slots.host_name(), read_disk())
             alarms.look_for_silent()
             self._swept = time.monotonic()

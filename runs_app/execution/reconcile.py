@@ -18,7 +18,7 @@ from django.conf import settings
 
 from runs_app.choices import JobKind, JobState
 from runs_app.execution import artifacts, removal, run_directory
-from runs_app.execution.predicting import EXPORT_DIR, FORECAST_DIR
+from runs_app.execution.predicting import EXPORT_DIR, FORECAST_DIR, forecast_file
 from runs_app.forecasting.events import CHECKPOINT_DIR
 from runs_app.models import Artifact, Checkpoint, DataSet, TrainingRun
 
@@ -180,12 +180,12 @@ def _of_files(run: TrainingRun, found: Entries, here: str) -> Iterator[Differenc
     listed = {row.path for row in run.checkpoints.all()}
     listed |= {row.path for row in run.artifacts.all()}
     done = [job for job in run.jobs.all() if job.state != JobState.FAILED]
-    made = {f"{FORECAST_DIR}/{job.uid}.parquet" for job in done if job.kind == JobKind.PREDICTION}
+    made = {forecast_file(job) for job in done if job.kind == JobKind.PREDICTION}
     exported = any(job.kind == JobKind.EXPORT for job in done)
     for name, facts in found.items():
         folder, _, file = name.rpartition("/")
         kind, said = Kind.UNLISTED, ""
-        if is_temporary(file) or folder.startswith("."):
+        if is_temporary(file) or "/." in f"/{folder}":
             kind, said = Kind.LEFTOVER, "it was never finished"
         elif folder == CHECKPOINT_DIR and name not in listed:
             said = "no row lists this checkpoint file"

@@ -11,47 +11,32 @@ from functools import partial
 
 from runs_app.execution import artifacts, leases, lifecycle, run_directory, worker_process
 from runs_app.execution.feed import Feed
-from runs_app.execution.leases import Claim, LeaseLost
+from runs_app.execution.leases import Claim, LeaseLost, Lost
 from runs_app.execution.leftovers import clear_lost
 from runs_app.execution.lifecycle import Outcome
 from runs_app.execution.outcome import said_last
 from runs_app.execution.patience import Patience
-from runs_app.execution.slots import host_name
 from runs_app.models import TrainingRun
 
 logger = logging.getLogger(__name__)
 
-ENDED = "The worker that trained this run ended in the middle of it."
-
-
-def silent() -> str:
-    """The sentence about a worker that was not heard of."""
-    return (
-        f"The worker that trained this run was not heard of for {leases.lease_seconds():g} seconds."
-    )
-
 
 def recover_lost() -> list[TrainingRun]:
     """Take every run from a worker that is gone; returns them as they stand now."""
-    found = []
-    for pk, attempt, worker in leases.running_on(host_name()):
-        if worker_process.is_gone(worker):
-            found.append(_recover(pk, attempt, worker, ENDED))
-    for pk, attempt, worker in leases.expired():
-        found.append(_recover(pk, attempt, worker, silent(), expired=True))
+    found = [_recover(one) for one in leases.find_lost(leases.running())]
     lost = [run for run in found if run]
     for run in lost:
         logger.warning("Run %s: %s", run.uid, run.message)
     return lost
 
 
-def _recover(
-    run_pk: int, attempt: int, worker: str, cause: str, *, expired: bool = False
-) -> TrainingRun | None:
-    held = leases.take_over(run_pk, attempt, worker, worker_process.own_name(), expired=expired)
+def _recover(lost: Lost) -> TrainingRun | None:
+    held = leases.take_over(
+        lost.pk, lost.attempt, lost.worker, worker_process.own_name(), expired=lost.silent
+    )
     if held is None:
         return None
-    clear_lost(run_directory.path_of(held.uid), attempt)
+    clear_lost(run_directory.path_of(held.uid), lost.attempt)
     try:
         ended = _read_out(held)
     except LeaseLost as error:
@@ -62,7 +47,8 @@ def _recover(
         ended = None
     if ended:
         return lifecycle.settle(held, ended)
-    return lifecycle.lose(run_pk, attempt, held.worker, cause)
+    cause = f"The worker that trained this run {lost.how}"
+    return lifecycle.lose(lost.pk, lost.attempt, held.worker, cause)
 
 
 def _read_out(held: Claim) -> Outcome | None:

@@ -44,7 +44,7 @@ def command(job: Job, held: HeldSlots) -> Command:
 
 def folder_of(job: Job) -> Path:
     """Where the rehearsal writes its events and its checkpoint, while it lasts."""
-    return Path(settings.RUNS_ROOT).parent / FOLDER / job.uid
+    return Path(settings.RUNS_ROOT).parent / FOLDER / f"{job.uid}-{job.attempt}"
 
 
 def clear(job: Job) -> None:

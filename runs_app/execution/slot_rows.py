@@ -41,9 +41,9 @@ def lent(names: Sequence[str]) -> Iterator[None]:
         own.update(free_since=Now())
 
 
-def take_back() -> None:
-    """What was lent to somebody who is gone is free again."""
-    Slot.objects.filter(run=None, free_since=None).update(free_since=Now())
+def take_back(host: str) -> None:
+    """What was lent to a worker of this host that is gone is free again."""
+    Slot.objects.filter(host=host, run=None, free_since=None).update(free_since=Now())
 
 
 def leave(run: TrainingRun) -> None:

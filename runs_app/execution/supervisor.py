@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import threading
 import time
@@ -30,7 +29,7 @@ from runs_app.execution.tries import note_try
 from runs_app.execution.vitals import VITALS
 from runs_app.forecasting.config.document import validate
 from runs_app.forecasting.config.schema import RunConfig
-from runs_app.forecasting.errors import ConfigInvalid
+from runs_app.forecasting.errors import ConfigInvalid, is_disk_full
 from runs_app.forecasting.events import CHECKPOINT_DIR, Reason
 from runs_app.forecasting.fence import write_attempt
 from runs_app.forecasting.whole_file import remove_unfinished
@@ -293,7 +292,7 @@ class Supervisor:
 
 def _broken(error: Exception) -> Outcome:
     """The outcome of a run whose supervisor failed, which is not the run's own fault."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and is_disk_full(error):
         return Outcome(RunStatus.FAILED, Reason.DISK_FULL, SENTENCES[Reason.DISK_FULL])
     message = (
         f"The worker could not go on with this run: {type(error).__name__}: {error}. "

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
+
+DISK_FULL = "The disk is full. Empty the trash or delete runs that are not needed, then try again."
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether there was no room, or no more was allowed."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,9 @@ EXIT_CODES: dict[Reason, int] = {
 }
 """Exit status of ``python -m runs_app.forecasting`` for each way it can end by itself."""
 
+REASON_OF_CODE = {code: reason for reason, code in EXIT_CODES.items()}
+"""The same, read by whoever started it."""
+
 REPLACED_EXIT = 16
 """Of a trainer that found a newer attempt in its place: it wrote nothing more, no event either."""
 HELD_EXIT = 17

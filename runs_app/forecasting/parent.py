@@ -1,13 +1,18 @@
-"""A process that ends with the one that started it. Imports no torch."""
+"""A process that ends with the one that started it. Imports no torch.
+
+``python -P .../parent.py PARENT MODULE ARGUMENTS...`` is such a ``python -m MODULE ARGUMENTS...``.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import runpy
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 1.0
@@ -34,3 +39,11 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(LOOK_SECONDS)
     os._exit(ORPHANED)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path.cwd()))  # as ``-m`` has it
+    _parent, _module = int(sys.argv[1]), sys.argv[2]
+    del sys.argv[1:3]
+    die_with(_parent)
+    runpy.run_module(_module, run_name="__main__", alter_sys=True)

@@ -9,10 +9,18 @@ from pathlib import Path
 TRAINER_SUFFIX = ".new"
 """Of what a trainer has not finished; the next trainer in the directory removes it."""
 
+EXPORT_DRAFT = ".export-"
+"""How the folder begins in which the files of an export are until all are there."""
+
+
+def draft_of(path: Path, suffix: str = TRAINER_SUFFIX) -> Path:
+    """The name that a file has while it is written."""
+    return path.with_name(f".{path.name}{suffix}")
+
 
 def write_whole(path: Path, text: str, *, suffix: str = TRAINER_SUFFIX) -> None:
     """Write ``text`` as UTF-8; a reader sees the old file or the new one. Raises ``OSError``."""
-    temporary = path.with_name(f".{path.name}{suffix}")
+    temporary = draft_of(path, suffix)
     try:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)

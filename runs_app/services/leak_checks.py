@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from runs_app.choices import JobKind, JobState
+from runs_app.choices import JobKind, JobReason, JobState
 from runs_app.errors import LeakCheckNotFound
 from runs_app.execution.core_process import CoreFailed, ask_core
 from runs_app.execution.jobs import submit
@@ -26,8 +26,10 @@ class StoredCheck:
     state: JobState
     result: LeakCheck | None
     """None until it is done, and where it could not be made."""
+    reason: JobReason | None
+    """Why it could not be made, one word."""
     message: str
-    """Why it could not be made, one sentence."""
+    """The same, or why it is made again, one sentence."""
     fields: dict[str, str]
     """Field paths at fault, where the configuration is the cause."""
     config: dict[str, Any]
@@ -94,6 +96,7 @@ def _stored(job: Job) -> StoredCheck:
         uid=job.uid,
         state=JobState(job.state),
         result=result,
+        reason=JobReason(job.reason) if job.reason else None,
         message=job.message,
         fields=job.facts.get("fields", {}) if job.state == JobState.FAILED else {},
         config=job.arguments["config"],

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from runs_app.choices import JobKind, JobState
+from runs_app.choices import NO_ANSWER, JobKind, JobReason, JobState
 from runs_app.disk import read_disk
 from runs_app.errors import RehearsalNotFound
-from runs_app.execution.jobs import LOST, rehearse, submit
+from runs_app.execution.jobs import rehearse, submit
 from runs_app.forecasting.config.document import validate
 from runs_app.forecasting.config.footprint import footprint
 from runs_app.forecasting.errors import ConfigInvalid
@@ -32,12 +32,21 @@ class RehearsalFailure:
     """The failure that the run would have had."""
 
     reason: str
-    """A word of ``events.Reason``: killed where the system ended it, and worker_lost where the
-    rehearsal itself did not come to its end and so says nothing of the run."""
+    """A word of ``JobReason``."""
     message: str
     fields: dict[str, str]
     asked_bytes: int | None
     free_bytes: int | None
+
+    @property
+    def label(self) -> str:
+        """The reason in words."""
+        return str(JobReason(self.reason).label).lower() if self.reason else ""
+
+    @property
+    def is_of_run(self) -> bool:
+        """False where the rehearsal did not come to its end, and so says nothing of the run."""
+        return self.reason not in NO_ANSWER
 
 
 @dataclass(frozen=True)
@@ -166,10 +175,8 @@ def _phase(job: Job) -> str:
 
 def _failure(job: Job) -> RehearsalFailure:
     told = job.facts.get("failure", {})
-    guessed = Reason.KILLED if "ended by the system" in job.message else Reason.BUG
-    guessed = Reason.WORKER_LOST if job.message == LOST else guessed
     return RehearsalFailure(
-        reason=told.get("reason", str(guessed)),
+        reason=job.reason,
         message=told.get("message", job.message),
         fields=told.get("fields", {}),
         asked_bytes=told.get("asked_bytes"),

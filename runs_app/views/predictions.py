@@ -150,7 +150,7 @@ def _page(run: TrainingRun, job: Job) -> PredictionPage:
     return PredictionPage(
         run=run,
         job=job,
-        fault=fault or job.message,
+        fault=fault or (job.message if job.state == JobState.FAILED else ""),
         file=forecast_file(job) if job.state == JobState.DONE else "",
         rows=rows[-MAX_SHOWN:][::-1],
         total=len(rows),

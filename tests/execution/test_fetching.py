@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,11 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
-from django.utils import timezone
 from pytest_django import Settings
 
 from runs_app import tasks
-from runs_app.choices import JobKind, JobState, Origin
-from runs_app.execution import fetching, jobs
+from runs_app.choices import JobKind, JobReason, JobState, Origin
+from runs_app.execution import fetching, job_claims, jobs
 from runs_app.forecasting.data.fetch_wish import read_state, read_wish
 from runs_app.models import DataSet, Job
 from runs_app.services.fetch import cancel_fetch, find_fetch, request_fetch
@@ -117,7 +115,7 @@ def test_cancelled_it_ends_and_the_same_request_goes_on(
     monkeypatch.setattr("runs_app.execution.core_process.WATCH_SECONDS", 0.1)
     tasks.carry_out(job.pk)
     job.refresh_from_db()
-    assert job.state == JobState.CANCELLED
+    assert (job.state, job.reason) == (JobState.CANCELLED, JobReason.CANCELLED)
     kept = read_state(fetching.folder_of(asked)).rows
     assert 0 < kept < BARS
     assert not cancel_fetch(job)
@@ -138,22 +136,13 @@ def test_a_worker_that_ends_leaves_it_waiting(
     monkeypatch.setattr("runs_app.execution.core_process.WATCH_SECONDS", 0.1)
     exchange.pause = 30.0
     job = request_fetch(read_wish(*WISH))
-    fetching.ENDING.set()
+    job_claims.ENDING.set()
     try:
         tasks.carry_out(job.pk)
     finally:
-        fetching.ENDING.clear()
+        job_claims.ENDING.clear()
     job.refresh_from_db()
-    assert job.state == JobState.WAITING
-
-
-def test_a_lost_worker_s_fetch_waits_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "_wake", lambda _: None)
-    long_ago = timezone.now() - timedelta(seconds=fetching.GRACE_SECONDS + 1)
-    lost = Job.objects.create(kind=JobKind.FETCH, state=JobState.WORKING, started_at=long_ago)
-    tasks.sweep()
-    lost.refresh_from_db()
-    assert lost.state == JobState.WAITING
+    assert (job.state, job.worker, job.losses) == (JobState.WAITING, "", 0)
 
 
 def test_a_fetch_does_not_hold_back_other_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,10 +161,11 @@ def test_a_refusal_is_told_on_the_page(exchange: LocalExchange) -> None:
     job = request_fetch(read_wish("binance", "BTD/USDT", "1m", "2024-01-01"))
     tasks.carry_out(job.pk)
     job.refresh_from_db()
-    assert job.state == JobState.FAILED
+    assert (job.state, job.reason) == (JobState.FAILED, JobReason.DATA)
     browser = Client(headers={"accept": "text/html"})
     page = browser.get(f"/datasets/fetches/{job.uid}").content.decode()
     assert "has no spot market BTD/USDT" in page
+    assert "Failed: data" in page
     assert "Go on" in page
 
 

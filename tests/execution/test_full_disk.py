@@ -9,25 +9,33 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from django.db import OperationalError, connection
 from django.db.backends.signals import connection_created
 from django.test import Client
+from pytest_django import Settings
 
-from runs_app.choices import RunStatus
-from runs_app.execution import data_files, lifecycle, patience, reconcile
+from runs_app.choices import JobKind, JobReason, JobState, RunStatus
+from runs_app.execution import data_files, jobs, lifecycle, patience, reconcile
 from runs_app.execution.trainer_process import TrainerServer
 from runs_app.forecasting.config.compose import compose_config
 from runs_app.forecasting.config.schema import RunConfig
+from runs_app.forecasting.data.fetch_wish import read_wish
 from runs_app.forecasting.data.sample import FILE_NAME, write_sample
+from runs_app.forecasting.errors import is_disk_full
 from runs_app.forecasting.events import Reason
+from runs_app.forecasting.prediction.forecast import Prediction, write_prediction
 from runs_app.forecasting.training.checkpoint import load_checkpoint
-from runs_app.models import DataSet, TrainingRun
+from runs_app.models import DataSet, Job, TrainingRun
 from runs_app.services.upload_handler import CandleUploadHandler
+from tests.exchange_server import MINUTE_MS, serving
 from tests.execution.conftest import Background, claim, directory, supervise
 from tests.execution.test_supervisor import assert_gap_free, wait_for
 
 EPOCHS = 6
+FIRST_MS = 1_704_067_200_000
 SIZE = "8m"
 """Holds three checkpoints of the tiny network (2.2 MB) and not four."""
 
@@ -277,3 +285,31 @@ def test_a_full_database_delays_and_ends_nothing(
     assert run.status == RunStatus.COMPLETED, run.message
     assert_gap_free(run)
     assert run.attempt == 1
+
+
+@pytest.mark.django_db
+def test_a_fetch_says_by_its_reason_that_the_disk_is_full(
+    small_disk: SmallDisk, settings: Settings
+) -> None:
+    settings.FETCHES_ROOT = small_disk.path / "fetches"
+    settings.DATA_ROOT = small_disk.path / "data"
+    settings.DATA_ROOT.mkdir()
+    with serving(FIRST_MS, FIRST_MS + 3000 * MINUTE_MS) as server:
+        settings.EXCHANGE_MIRRORS = {"binance": server.url}
+        wish = read_wish("binance", "BTC/USDT", "1m", "2024-01-01", "2024-01-10")
+        job = Job.objects.create(kind=JobKind.FETCH, arguments=wish.model_dump())
+        small_disk.fill()
+        jobs.carry_out(job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.reason) == (JobState.FAILED, JobReason.DISK_FULL), job.message
+    assert "Empty the trash" in job.message
+
+
+def test_a_forecast_that_does_not_fit_leaves_nothing(small_disk: SmallDisk) -> None:
+    table = pa.table({"value": np.random.default_rng(1).random(4_000_000)})
+    prediction = Prediction(table=table, chart={}, notes=())
+    small_disk.fill()
+    with pytest.raises(OSError) as full:
+        write_prediction(small_disk.path / "forecast.parquet", prediction)
+    assert is_disk_full(full.value)
+    assert [path.name for path in small_disk.path.iterdir()] == ["ballast"]

@@ -11,9 +11,9 @@ import psutil
 from django.db.models.functions import Now
 
 from runs_app.choices import RunStatus
-from runs_app.execution import leases, worker_process
+from runs_app.execution import job_claims, leases, worker_process
 from runs_app.execution.slots import try_lock
-from runs_app.models import TrainingRun
+from runs_app.models import Job, TrainingRun
 from tests.faults.findings import Violation
 from tests.faults.laboratory import Laboratory
 from tests.faults.waiting import NotInTime, wait_for
@@ -25,7 +25,7 @@ it had. A leak over many runs goes beyond it."""
 
 
 def check_active() -> Iterator[Violation]:
-    """S3: whoever trains a run is there."""
+    """S3: whoever trains a run or does a job is there."""
     limit = leases.from_now(-leases.renewal_seconds() * 2)
     for run in TrainingRun.objects.filter(status=RunStatus.RUNNING):
         if worker_process.is_gone(run.worker):
@@ -33,6 +33,19 @@ def check_active() -> Iterator[Violation]:
     late = TrainingRun.objects.filter(status=RunStatus.RUNNING, lease_until__lt=limit)
     for run in late.annotate(now=Now()):
         yield Violation("S3", f"run {run.uid} is running, its lease ended {run.lease_until}")
+    try:
+        wait_for("the jobs of lost workers", lambda: not _left_jobs(), GONE_SECONDS)
+    except NotInTime:
+        for job in _left_jobs():
+            yield Violation("S3", f"job {job.uid} is worked on, its worker {job.worker} is gone")
+
+
+def _left_jobs() -> list[Job]:
+    limit = leases.from_now(-leases.renewal_seconds() * 2)
+    late = set(job_claims.working().filter(lease_until__lt=limit))
+    return [
+        job for job in job_claims.working() if job in late or worker_process.is_gone(job.worker)
+    ]
 
 
 def check_locks(home: Path) -> Iterator[Violation]:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from runs_app.choices import EventKind, RunStatus
+from runs_app.choices import EventKind, JobKind, JobState, RunStatus
 from runs_app.execution import run_directory
-from runs_app.models import RunEvent, Slot, TrainingRun
+from runs_app.models import Job, RunEvent, Slot, TrainingRun
 from tests.factories import MOMENT, make_checkpoint, make_completed_run, make_event
+from tests.faults import machine
 from tests.faults.files import check_checkpoints, check_drafts, check_logs
 from tests.faults.output import Tally, check_output
 from tests.faults.rows import check_acknowledged, check_run, check_slots
@@ -109,6 +111,20 @@ def test_lost_output_is_found(run: TrainingRun, directory: Path, name: str) -> N
 def test_a_slot_of_a_run_that_ended_is_found(run: TrainingRun) -> None:
     Slot.objects.create(host="here", name="cpu-0", run=run, seen_at=MOMENT)
     assert rules(check_slots()) == ["S4"]
+
+
+def test_a_job_that_nobody_does_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "GONE_SECONDS", 0.0)
+    job = Job.objects.create(
+        kind=JobKind.PREDICTION,
+        state=JobState.WORKING,
+        worker="elsewhere:1:abc",
+        lease_until=MOMENT,
+    )
+    assert rules(machine.check_active()) == ["S3"]
+    job.lease_until = timezone.now()
+    job.save()
+    assert rules(machine.check_active()) == []
 
 
 @pytest.mark.parametrize("action", ["cancel", "resume", "delete", "purge"])

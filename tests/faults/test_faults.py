@@ -19,8 +19,8 @@ SEED = 34
 WALK_SECONDS = 60.0
 SHORT = {
     "sqlite": (
-        "trainer-killed", "worker-killed", "worker-stopped", "valkey-flushed", "cancel-races",
-        "viewer-cut", "disk-full", WALK,
+        "trainer-killed", "worker-killed", "worker-killed-predicting", "worker-stopped",
+        "valkey-flushed", "cancel-races", "viewer-cut", "disk-full", WALK,
     ),
     "postgres": ("postgres-stopped", "claims", "planned-stop"),
 }  # fmt: skip

@@ -10,7 +10,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from runs_app import admin_lists
-from runs_app.choices import Channel, DeliveryState, EventKind, JobKind, JobState, NotificationKind
+from runs_app.choices import (
+    Channel,
+    DeliveryState,
+    EventKind,
+    JobKind,
+    JobReason,
+    JobState,
+    NotificationKind,
+)
 from runs_app.models import DataSet, Job, TrainingRun
 from runs_app.notification_models import Delivery, Notification, NotificationSwitch
 from tests.factories import (
@@ -145,13 +153,30 @@ def test_a_long_log_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_failed_job_is_tried_again() -> None:
-    failed = Job.objects.create(kind=JobKind.EXPORT, state=JobState.FAILED, message="Broke.")
+    failed = Job.objects.create(
+        kind=JobKind.EXPORT, state=JobState.FAILED, reason=JobReason.BUG, message="Broke.", losses=2
+    )
     done = Job.objects.create(kind=JobKind.EXPORT, state=JobState.DONE)
     text = act("job", "try_again", failed.pk, done.pk)
     assert "waits to be tried again" in text
     assert "only a failed job" in text
     failed.refresh_from_db()
     assert (failed.state, failed.message) == (JobState.WAITING, "")
+    assert (failed.reason, failed.losses) == ("", 0)
+
+
+def test_jobs_by_reason_and_worker() -> None:
+    lost = Job.objects.create(
+        kind=JobKind.EXPORT, state=JobState.FAILED, reason=JobReason.WORKER_LOST,
+        worker="here:7:abc",
+    )  # fmt: skip
+    full = Job.objects.create(
+        kind=JobKind.EXPORT, state=JobState.FAILED, reason=JobReason.DISK_FULL
+    )
+    for query in ("?reason__exact=worker_lost", "?q=here:7"):
+        text = page("job", query)
+        assert lost.uid in text and full.uid not in text
+        assert "here:7:abc" in text and "Worker lost" in text
 
 
 def test_a_file_is_read_again() -> None:

@@ -3,7 +3,8 @@
 Works for ``--seconds`` at most and then says how far it is: whoever wants the rest starts it again.
 Each page is on the disk before the next is asked for, so it may be killed at any moment. One JSON
 object on standard output is the answer (``done``, ``bars``, ``first_ms``, ``last_ms``; once done
-``file`` and ``notes``); exit status 1 and a sentence on standard error are a refusal.
+``file`` and ``notes``); a sentence on standard error is a refusal, with the exit status of
+``EXIT_CODES`` for data, or for a disk that is full.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from runs_app.forecasting.data.exchange import Abandoned, Exchange, Patience, Ro
 from runs_app.forecasting.data.fetch_wish import FetchState, FetchWish, read_state
 from runs_app.forecasting.data.fetched_rows import FetchedRows, Held, held
 from runs_app.forecasting.data.new_file import settle_as
-from runs_app.forecasting.errors import DataInvalid
+from runs_app.forecasting.errors import DISK_FULL, DataInvalid, is_disk_full
+from runs_app.forecasting.events import EXIT_CODES, Reason
 
 PROVENANCE = b"fetched"
 NAMES = ("open", "high", "low", "close", "volume")
@@ -46,6 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     except DataInvalid as error:
         return _refuse(str(error))
     except OSError as error:
+        if is_disk_full(error):
+            return _refuse(DISK_FULL, Reason.DISK_FULL)
         return _refuse(f"the candles cannot be kept: {error.strerror or error}")
     print(json.dumps(answer))
     return 0
@@ -178,9 +182,9 @@ def _iso(ms: int | None) -> str | None:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _refuse(sentence: str) -> int:
+def _refuse(sentence: str, reason: Reason = Reason.DATA) -> int:
     print(sentence, file=sys.stderr)
-    return 1
+    return EXIT_CODES[reason]
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runs_app.forecasting.data.candles import read_candles
-from runs_app.forecasting.errors import ForecastingError
+from runs_app.forecasting.errors import DISK_FULL, ForecastingError, is_disk_full
 from runs_app.forecasting.events import EXIT_CODES, Reason
 from runs_app.forecasting.prediction.export import export_model
 from runs_app.forecasting.prediction.forecast import predict, write_prediction
@@ -28,6 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return EXIT_CODES[Reason.DATA]
     except OSError as error:
+        if is_disk_full(error):
+            print(DISK_FULL, file=sys.stderr)
+            return EXIT_CODES[Reason.DISK_FULL]
         print(f"{error.filename or options.out}: {error.strerror}", file=sys.stderr)
         return EXIT_CODES[Reason.DATA]
     print(json.dumps(facts))
@@ -38,7 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m runs_app.forecasting.prediction",
         description="Forecast with a trained model, or write it in forms other programs read.",
-        epilog="Exit status: 0 done, 12 candles, checkpoint or file at fault, 2 wrong arguments.",
+        epilog="Exit status: 0 done, 12 candles, checkpoint or file at fault, "
+        "15 disk full, 2 wrong arguments.",
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     newest = actions.add_parser("predict", help="the newest closed candles in, forecasts out")

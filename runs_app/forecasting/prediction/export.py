@@ -27,6 +27,7 @@ from runs_app.forecasting.data.scaling import CLIP
 from runs_app.forecasting.errors import ModelInvalid
 from runs_app.forecasting.prediction.model import EXPORT_CONFIG, EXPORT_WEIGHTS, TrainedModel
 from runs_app.forecasting.prediction.network import IN_RETURNS, CalibratedNetwork
+from runs_app.forecasting.whole_file import EXPORT_DRAFT
 
 LOG = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def export_model(model: TrainedModel, folder: Path) -> dict[str, Any]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     network = CalibratedNetwork(model).eval()
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as name:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=EXPORT_DRAFT) as name:
         work = Path(name)
         _write_onnx(model, network, work / ONNX_FILE)
         difference = _check(model, network, work / ONNX_FILE)

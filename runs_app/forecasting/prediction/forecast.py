@@ -27,6 +27,7 @@ from runs_app.forecasting.prediction.inputs import (
     decision_inputs,
 )
 from runs_app.forecasting.prediction.model import TrainedModel
+from runs_app.forecasting.whole_file import draft_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -75,7 +76,7 @@ def predict(
 
 def write_prediction(path: Path, prediction: Prediction) -> str:
     """Write the table as Parquet, whole or not at all; returns its SHA-256."""
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = draft_of(path)
     try:
         pq.write_table(prediction.table, temporary, compression="zstd")
         digest = hashlib.sha256(temporary.read_bytes()).hexdigest()

@@ -15,11 +15,11 @@ from runs_app.forecasting.errors import (
     NonFiniteLoss,
     OutOfMemory,
     ResumeImpossible,
+    is_disk_full,
 )
 from runs_app.forecasting.events import Reason
 from runs_app.forecasting.training.memory import free_bytes
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 REFUSED = (
     "can't allocate memory",
     "not enough memory",
@@ -70,7 +70,7 @@ def explain(error: BaseException) -> Failure:
         )
     if _is_out_of_memory(error):
         return _out_of_memory(error)
-    if isinstance(error, OSError) and error.errno in FULL:
+    if isinstance(error, OSError) and is_disk_full(error):
         return Failure(
             Reason.DISK_FULL,
             "The disk is full. Free some space, or keep fewer checkpoints "

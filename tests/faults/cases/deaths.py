@@ -9,9 +9,12 @@ from pathlib import Path
 
 import psutil
 
-from runs_app.choices import MAX_LOSSES, RunStatus
+from launcher.client import TINY_RUN
+from runs_app.choices import JOB_FINAL, MAX_JOB_LOSSES, MAX_LOSSES, JobReason, JobState, RunStatus
+from runs_app.execution.predicting import FORECAST_DIR
+from runs_app.execution.predicting import MODULE as PREDICTION_MODULE
 from runs_app.forecasting.events import EVENTS_FILE, Reason
-from runs_app.models import Slot, Worker
+from runs_app.models import Job, Slot, Worker
 from tests.faults import trainers
 from tests.faults.cases.registry import Scene, case
 from tests.faults.laboratory import Laboratory
@@ -28,6 +31,9 @@ from tests.faults.runs import (
 from tests.faults.waiting import prove, wait_for
 
 OTHER_HOST = "another-host"
+REAL_SECONDS = 240.0
+SECONDS_OF_LOSS = 10.0
+"""Within which a job of a killed worker is free for the next."""
 
 
 @case()
@@ -82,6 +88,70 @@ def worker_killed(scene: Scene) -> None:
         expect(ended(uid).reason == Reason.WORKER_LOST, f"run {uid}: {run.message}")
     else:
         expect(run.losses == 2, f"run {uid} counts {run.losses} losses")
+
+
+@case()
+def worker_killed_predicting(scene: Scene) -> None:
+    """A worker is killed in the middle of a prediction; the next one makes it within seconds."""
+    lab = scene.laboratory
+    uid = launched(lab, trainers.real, max_epochs=1, overrides=["train.steps_per_epoch=20"])
+    run = ended(uid, REAL_SECONDS)
+    expect(run.status == RunStatus.COMPLETED, f"run {uid}: {run.message}")
+    for _ in range(scene.often(MAX_JOB_LOSSES, 1)):
+        _kill_predicting(lab, uid, times=1)
+    if scene.full:
+        _kill_predicting(lab, uid, times=MAX_JOB_LOSSES + 1)
+
+
+def _kill_predicting(lab: Laboratory, uid: str, *, times: int) -> None:
+    """Kill each worker that has a prediction, so many times; it is made, or given up."""
+    path = f"/runs/{uid}/predictions"
+    status, asked = lab.user.send("POST", path, {"source": TINY_RUN["data_source"], "last": 5})
+    expect(status == 202, f"a prediction was answered with {status}")
+    for attempt in range(1, times + 1):
+        worker, core = wait_for(
+            "a prediction at work", partial(_at_work, lab, asked["id"], attempt)
+        )
+        killed(worker)
+        prove(not _ended_job(asked["id"]), "the prediction was not over")
+        began = time.monotonic()
+        wait_for("the end of its core", lambda: not core.is_running(), SECONDS_OF_LOSS)  # noqa: B023
+        wait_for("its return", partial(_is_settled, asked["id"], attempt), SECONDS_OF_LOSS)
+        print(f"  prediction {asked['id']}: returned after {time.monotonic() - began:.1f} s")
+        lab.wait_until_up()
+    job = wait_for("its end", lambda: _ended_job(asked["id"]), REAL_SECONDS)
+    _, told = lab.user.send("GET", f"{path}/{job.uid}")
+    if times > MAX_JOB_LOSSES:
+        expect(told["reason"] == JobReason.WORKER_LOST, f"it was given up: {told['message']}")
+        return
+    expect(told["state"] == JobState.DONE, f"it is made: {told['message']}")
+    expect((told["attempt"], len(told["rows"])) == (times + 1, 5), "by another one, whole")
+    made = {file.name for file in (lab.runs_root / uid / FORECAST_DIR).iterdir()}
+    expect(Path(told["file"]).name in made, f"its file is there, not only {made}")
+
+
+def _at_work(
+    lab: Laboratory, uid: str, attempt: int
+) -> tuple[psutil.Process, psutil.Process] | None:
+    """The worker that has a prediction and the process of the core that makes it."""
+    job = Job.objects.get(uid=uid)
+    if job.state != JobState.WORKING or job.attempt < attempt:
+        return None
+    pid = job.worker.split(":")[1]
+    for worker in lab.workers():
+        for core in worker.children() if str(worker.pid) == pid else ():
+            if PREDICTION_MODULE in core.cmdline():
+                return worker, core
+    return None
+
+
+def _is_settled(uid: str, attempt: int) -> bool:
+    job = Job.objects.get(uid=uid)
+    return job.state != JobState.WORKING or job.attempt > attempt
+
+
+def _ended_job(uid: str) -> Job | None:
+    return Job.objects.filter(uid=uid, state__in=JOB_FINAL).first()
 
 
 @case()

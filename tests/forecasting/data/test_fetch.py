@@ -103,7 +103,7 @@ def test_an_exchange_that_stays_away_is_told_and_the_next_try_goes_on(
 ) -> None:
     exchange.faults = ["", "", *[503] * 3]
     status, _, err = run(wish(), tries=3)
-    assert status == 1
+    assert status == 12
     assert "binance could not be reached 3 times in a row" in err
     assert "fetch the same again later" in err
     asked = list(exchange.pages)
@@ -228,20 +228,20 @@ def test_an_exchange_with_a_short_memory_is_told(run: Fetch, exchange: LocalExch
 )
 def test_refusals_are_sentences(run: Fetch, fields: dict[str, str], words: str) -> None:
     status, _, err = run(wish(**fields), tries=1)
-    assert status == 1
+    assert status == 12
     assert words in err
 
 
 def test_an_exchange_that_is_not_there(run: Fetch) -> None:
     status, _, err = run(wish(), mirror="http://127.0.0.1:9", tries=2)
-    assert status == 1
+    assert status == 12
     assert "binance could not be reached 2 times in a row" in err
 
 
 def test_a_redirect_to_another_host_is_not_followed(run: Fetch, exchange: LocalExchange) -> None:
     exchange.faults = ["elsewhere"] * 20
     status, _, err = run(wish(), tries=2)
-    assert status == 1
+    assert status == 12
     assert "localhost:9 is no host of this exchange" in err
 
 

@@ -51,7 +51,8 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[LeakCheck | CoreFailed]
     """What the core's process says; the real one is tried once below."""
 
     def say(what: LeakCheck | CoreFailed) -> None:
-        def ask(command: Command) -> dict[str, Any]:
+        def ask(command: Command, *, wanted: Callable[[], bool] | None = None) -> dict[str, Any]:
+            assert wanted is None or wanted()
             assert command.module == "runs_app.forecasting.training.check_command"
             if isinstance(what, CoreFailed):
                 raise what

@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from runs_app import tasks
-from runs_app.choices import JobKind, JobState
+from runs_app.choices import JobKind, JobReason, JobState
 from runs_app.execution import jobs, rehearsing, slot_rows, slots
 from runs_app.execution.core_process import Command, CoreFailed
 from runs_app.forecasting.rehearsed import FirstBatch, InputShape, Rehearsal
@@ -45,6 +45,7 @@ WORKS = Rehearsal(
 )  # fmt: skip
 TOO_LARGE = CoreFailed(
     "A batch of 64 windows takes at least 9 GiB.",
+    reason=JobReason.OUT_OF_MEMORY,
     status=13,
     facts={
         "failure": {
@@ -78,7 +79,13 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[CoreFailed | None], lis
     def say(failure: CoreFailed | None) -> list[Command]:
         asked: list[Command] = []
 
-        def ask(command: Command, *, heard: Callable[[dict[str, Any]], object]) -> Any:
+        def ask(
+            command: Command,
+            *,
+            heard: Callable[[dict[str, Any]], object],
+            wanted: Callable[[], bool],
+        ) -> Any:
+            assert wanted()
             asked.append(command)
             heard({"phase": "Taking 3 steps"})
             assert find_rehearsal(Job.objects.get().uid).phase == "Taking 3 steps"
@@ -150,13 +157,14 @@ def test_one_whose_worker_was_lost_leaves_nothing_behind(small: Path) -> None:
     Slot.objects.update(free_since=None)
     job = Job.objects.get(uid=ask_for_rehearsal(PAYLOAD).uid)
     rehearsing.folder_of(job).mkdir(parents=True)
-    long_ago = timezone.now() - timedelta(seconds=jobs.SECONDS + jobs.GRACE_SECONDS + 1)
-    Job.objects.update(state=JobState.WORKING, started_at=long_ago)
-    assert jobs.settle_lost() == 1
+    over = timezone.now() - timedelta(seconds=1)
+    worker = f"{slots.host_name()}:1:abc"
+    Job.objects.update(state=JobState.WORKING, worker=worker, lease_until=over)
+    assert [lost.pk for lost in jobs.settle_lost()] == [job.pk]
     assert not rehearsing.folder_of(job).exists()
     assert Slot.objects.exclude(free_since=None).exists()
     found = find_rehearsal(job.uid)
-    assert found.failure and "worker was lost" in found.failure.message
+    assert found.failure and found.failure.reason == JobReason.WORKER_LOST
     page = Client(headers={"Accept": "text/html"}).get(f"/rehearsals/{job.uid}").content.decode()
     assert "did not come to its end" in page and "would fail" not in page
 

@@ -253,7 +253,12 @@ def test_a_rehearsal_from_the_last_page_and_the_smaller_batch(
     assert browser.post(address, form).headers["Location"].endswith("#rehearse")
     job = Job.objects.get(kind=JobKind.REHEARSAL)
     assert "Waits for a free slot" in text(browser.get(address))
-    Job.objects.update(state=JobState.FAILED, message=str(TOO_LARGE), facts=TOO_LARGE.facts)
+    Job.objects.update(
+        state=JobState.FAILED,
+        reason=TOO_LARGE.reason,
+        message=str(TOO_LARGE),
+        facts=TOO_LARGE.facts,
+    )
     page = text(browser.get(address))
     assert "The run would fail: out of memory" in page and 'value="smaller"' in page
     browser.post(address, {**form, "go": "smaller"})

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from runs_app.choices import JobKind, JobState, RunStatus
+from runs_app.choices import JobKind, JobReason, JobState, RunStatus
 from runs_app.execution import jobs, run_directory
 from runs_app.models import Job, TrainingRun
 from tests.factories import make_run
@@ -97,6 +97,50 @@ def test_a_failed_prediction_shows_its_sentence(client: Client, run: TrainingRun
     assert "Line 3 is no candle" in answer.content.decode()
     other = make_run(status=RunStatus.COMPLETED)
     assert client.get(f"/runs/{other.uid}/predictions/{job.uid}", headers=PAGE).status_code == 404
+
+
+LOST = "The worker that did this ended in the middle of it. It is done again."
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "heading"),
+    [
+        (JobState.WAITING, "", "Waiting for a worker."),
+        (JobState.WORKING, "", "Reading the candles"),
+        (JobState.FAILED, JobReason.WORKER_LOST, "No prediction: worker lost"),
+        (JobState.FAILED, JobReason.DISK_FULL, "No prediction: disk full"),
+    ],
+)
+def test_pages_and_json_say_who_had_it_and_why_it_has_no_result(
+    client: Client, run: TrainingRun, state: str, reason: str, heading: str
+) -> None:
+    job = Job.objects.create(
+        kind=JobKind.PREDICTION, run=run, state=state, reason=reason, message=LOST,
+        worker="here:7:abc", attempt=2, arguments={"source": "x", "last": 1},
+    )  # fmt: skip
+    path = f"/runs/{run.uid}/predictions/{job.uid}"
+    text = client.get(path, headers=PAGE).content.decode()
+    assert heading in text and LOST in text
+    assert ('hx-trigger="every 1s"' in text) is not job.is_final
+    listed = client.get(f"/runs/{run.uid}/predictions", headers=PAGE).content.decode()
+    assert LOST in listed
+    assert ("Failed: " in listed) is bool(reason)
+    told = client.get(path).json()
+    assert (told["reason"], told["worker"], told["attempt"]) == (reason or None, "here:7:abc", 2)
+    assert told["message"] == LOST
+
+
+def test_an_export_says_the_same(client: Client, run: TrainingRun) -> None:
+    job = Job.objects.create(
+        kind=JobKind.EXPORT, run=run, state=JobState.WAITING, message=LOST, attempt=1
+    )
+    listed = client.get(f"/runs/{run.uid}/predictions", headers=PAGE).content.decode()
+    assert f"{LOST} Waiting for a worker." in listed
+    Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, reason=JobReason.KILLED)
+    listed = client.get(f"/runs/{run.uid}/predictions", headers=PAGE).content.decode()
+    assert "No export: killed" in listed
+    told = client.get(f"/runs/{run.uid}/exports").json()
+    assert (told["reason"], told["attempt"]) == ("killed", 1)
 
 
 def test_a_damaged_file_is_no_fault_of_the_page(client: Client, run: TrainingRun) -> None:
