@@ -57,6 +57,7 @@ class _Run:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C comes here alone; ``end`` passes it on
+                preexec_fn=_heed_interrupts,  # no thread runs here
             )
 
     def works(self) -> bool:
@@ -84,6 +85,11 @@ class _Run:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def _heed_interrupts() -> None:
+    """Where a shell has started us in the background, they are ignored by inheritance."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def cores() -> int:

@@ -62,7 +62,7 @@ def test_no_more_than_allowed_work_at_once(
 
 
 INTERRUPTED = """
-import pathlib, sys
+import pathlib, signal, sys
 from launcher.parts import Part, run_all
 program = '''
 import pathlib, sys, time
@@ -73,20 +73,23 @@ except KeyboardInterrupt:
     time.sleep(0.3)  # stops a server
     pathlib.Path("ended").touch()
 '''
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 run_all([Part("long", (sys.executable, "-c", program))], pathlib.Path.cwd(), 1)
 """
 
 
-def test_an_interrupt_lets_the_parts_clear_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_lets_the_parts_clear_up(tmp_path: Path, number: signal.Signals) -> None:
     path = {"PYTHONPATH": str(ROOT / "bin")}
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED], cwd=tmp_path, env=os.environ | path
-    )
+    command = [sys.executable, "-c", INTERRUPTED]
+    if number != signal.SIGINT:  # as a shell does with what it starts in the background
+        command = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
+    process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | path)
     deadline = time.monotonic() + MEETING_SECONDS
     while not (tmp_path / "began").exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.wait(MEETING_SECONDS)
     assert (tmp_path / "ended").exists()
 
