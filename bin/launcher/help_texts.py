@@ -39,9 +39,10 @@ Environment:
 _TEST = """\
 Usage: bin/test [pytest arguments]
 
-Installs what is missing and runs the tests. Without arguments: the quick tests on SQLite and beside
-them those of the application on PostgreSQL, then the slow ones and those with a browser. With
-arguments: one pytest run with them.
+Installs what is missing and runs the tests. Without arguments: the quick tests, those of the
+application once more on PostgreSQL, the slow ones and those with a browser, as many of these parts
+side by side as there are cores; what they say is shown part by part. With arguments: one pytest run
+with them.
 
 Environment:
   CHROMIUM       path of the browser to drive (else the PATH, else apt-get where that may install)

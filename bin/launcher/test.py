@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
-from typing import IO
 
 from launcher import chromium
 from launcher.checkout import PYTHON, ROOT
+from launcher.parts import Part, cores, run_all
 
 NO_BROWSER = (
     "THE BROWSER TESTS DO NOT RUN: there is no Chromium here and none could be installed; "
     "install one or set CHROMIUM to its path."
 )
-ON_POSTGRES = ("tests/runs_app", "tests/execution", "tests/live")
-"""Where the database is used: run once more on PostgreSQL."""
 QUICK = ("-m", "not browser and not slow")
 SLOW = ("-m", "browser or slow")
+ON_POSTGRES = ("tests/runs_app", "tests/execution", "tests/live")
+"""Where the database is used: run once more on PostgreSQL."""
+WITH_PRODUCTS = ("tests/infra", "tests/faults", "tests/product")
+"""Start whole products, and often wait for what they do."""
+BROWSER = "tests/browser"
 
 
 def main(arguments: list[str]) -> int:
@@ -30,44 +30,30 @@ def main(arguments: list[str]) -> int:
         print(NO_BROWSER, file=sys.stderr, flush=True)
         if os.environ.get("CI") == "true":
             return 1
+    found = {"CHROMIUM": browser} if browser else {}
     if arguments:
-        return _started(arguments, browser).wait()
-    status = _all(browser)
+        command = [str(PYTHON), "-m", "pytest", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=os.environ | found, check=False).returncode
+    statuses = run_all(parts(found), ROOT, cores())
     if browser is None:
         print(NO_BROWSER, file=sys.stderr, flush=True)
-    return status
+    return next((status for status in statuses if status), 0)
 
 
-def _all(browser: str | None) -> int:
-    """Every test; the exit status of the first part that failed."""
-    folders = [folder for folder in ON_POSTGRES if (ROOT / folder).is_dir()]
-    with tempfile.TemporaryFile("w+") as said:
-        # Quick tests need one core each. What is slow starts servers and has the machine alone.
-        again = _started([*QUICK, *folders], browser, output=said, TEST_DATABASE="postgres")
-        quick = _started(QUICK, browser).wait()
-        on_postgres = again.wait()
-        print("Once more on PostgreSQL:", *folders, flush=True)
-        said.seek(0)
-        shutil.copyfileobj(said, sys.stdout)
-        sys.stdout.flush()
-    return _started(SLOW, browser).wait() or quick or on_postgres
+def parts(environment: dict[str, str]) -> list[Part]:
+    """Every test, each in one of these. Long parts begin early, so that all end together."""
 
+    def part(title: str, *arguments: str, **more: str) -> Part:
+        return Part(title, (str(PYTHON), "-m", "pytest", *arguments), environment | more)
 
-def _started(
-    arguments: Sequence[str],
-    browser: str | None,
-    output: IO[str] | None = None,
-    **extra: str,
-) -> subprocess.Popen[bytes]:
-    environment = os.environ | extra | ({"CHROMIUM": browser} if browser else {})
-    command = [str(PYTHON), "-m", "pytest", *arguments]
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdout=output,
-        stderr=subprocess.STDOUT if output else None,
-    )
+    apart = [f"--ignore={folder}" for folder in (*WITH_PRODUCTS, BROWSER)]
+    return [
+        part("Quick tests", *QUICK),
+        part("Once more on PostgreSQL", *QUICK, *ON_POSTGRES, TEST_DATABASE="postgres"),
+        part("Slow tests of whole products", *SLOW, *WITH_PRODUCTS),
+        part("Tests in a browser", *SLOW, BROWSER),
+        part("Other slow tests", *SLOW, *apart),
+    ]
 
 
 if __name__ == "__main__":

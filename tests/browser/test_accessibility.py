@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -16,7 +16,7 @@ from launcher.client import call, cancel, launch
 from launcher.product import Product
 from runs_app.services.bulk import Bulk
 from runs_app.urls import urlpatterns
-from tests.browser.accessibility import prepare, violations
+from tests.browser.accessibility import Theme, colour_violations, prepare, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -151,22 +151,25 @@ def tell(product: Product) -> None:
     assert b"bell: written" in done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("width", [390, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "first", "then"), [(390, "light", "dark"), (1440, "dark", "light")]
+)
 def test_no_page_has_a_serious_fault(
     browser_context: BrowserContext,
     live_product: Product,
     at: dict[str, str],
-    scheme: Literal["light", "dark"],
     width: int,
+    first: Theme,
+    then: Theme,
 ) -> None:
+    """All rules in the theme it is loaded in; those about colours in the other one too."""
     prepare(browser_context)
     page = browser_context.new_page()
     page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)
     found = {}
     ours = [address for addresses in PAGES.values() for address in addresses(at)]
     for address in [*ours, *ADMIN]:
+        page.emulate_media(color_scheme=first)
         page.goto(live_product.url + address)
         page.wait_for_timeout(SETTLE_MS)
         if faults := violations(page, ours=address in ours):
@@ -174,6 +177,8 @@ def test_no_page_has_a_serious_fault(
         assert page.title(), address
         assert page.locator("html[lang]").count() == 1
         assert page.locator("main").count() == 1, address
+        if faults := colour_violations(page, then):
+            found[f"{address}, {then}"] = faults
     page.goto(f"{live_product.url}/runs/{at['done']}")
     page.get_by_role("button", name="Clone", exact=True).click()
     expect(page.get_by_role("button", name="Reset Max epochs")).to_be_visible()

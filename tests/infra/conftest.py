@@ -33,3 +33,11 @@ def untroubled(product: Product) -> Product:
         product.stop()
         product.start()
     return product
+
+
+@pytest.fixture
+def at_rest(standing: Product) -> Product:
+    """The same, stopped after it has run; whoever starts it may leave it so."""
+    if not standing.stopped:
+        standing.stop()
+    return standing

@@ -2,21 +2,65 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
+from launcher.checkout import ROOT
 from launcher.client import call, cancel, launch
 from launcher.product import Product
 
 STOP_BUDGET_SECONDS = 10
 TRAINING_SECONDS = 60
 DEADLINE_SECONDS = 60
+NAMES = ("worker", "web", "valkey", "beat")
 WORDS = {"valkey": "valkey-server", "web": "daphne", "worker": "worker", "beat": "beat"}
 """What the command line of each process has in it."""
+
+CHANGED = """
+import runpy, signal, sys
+import honcho.environ
+from launcher import question
+def count(probes):
+    question.FAILED_PROBES = probes
+question.PROBE_SECONDS, question.ANSWER_SECONDS = 0.5, 0.5
+count({patient})
+signal.signal(signal.SIGUSR1, lambda *_: count({impatient}))
+signal.signal(signal.SIGUSR2, lambda *_: count({patient}))
+parse = honcho.environ.parse_procfile
+def replaced(text):
+    found = parse(text)
+    found.processes.update({commands!r})
+    return found
+honcho.environ.parse_procfile = replaced
+sys.argv[1:] = ["start"]
+runpy.run_path({folder!r}, run_name="__main__")
+"""
+
+
+def changed_product(base: Path, *paths: Path, **commands: str) -> Product:
+    """A product with other commands in its Procfile, of whose silence ``impatient`` can be told."""
+    program = CHANGED.format(commands=commands, folder=str(ROOT / "bin"), patient=120, impatient=12)
+    command = [sys.executable, "-c", program]
+    path = ":".join(str(folder) for folder in (*paths, ROOT, ROOT / "bin"))
+    return Product(base, command=command, extra={"PYTHONPATH": path})
+
+
+@contextmanager
+def impatient(product: Product) -> Iterator[None]:
+    """Inside, six seconds of silence count; else a minute, as a start may take under load."""
+    os.kill(product.pid, signal.SIGUSR1)
+    try:
+        yield
+    finally:
+        os.kill(product.pid, signal.SIGUSR2)
 
 
 def alive(processes: list[psutil.Process]) -> list[str]:
@@ -90,3 +134,13 @@ def end_runs(product: Product) -> None:
     """Cancel every run that has not ended, and wait until it has."""
     for run in call(product, "GET", "/runs?status=pending&status=running")["runs"]:
         cancel(product, run["id"])
+
+
+def stop_leaves_nothing(product: Product) -> None:
+    """A normal stop ends everything in time and forgets what it told the pages."""
+    processes = product.processes()
+    began = time.monotonic()
+    assert product.stop() == 0
+    assert time.monotonic() - began < STOP_BUDGET_SECONDS
+    assert alive(processes) == []
+    assert not (product.home / "run" / "ends.json").exists()
