@@ -59,6 +59,7 @@ export class Chart {
     this.count = this.card.querySelector("[data-count-of]");
     this.metrics = spec.lines.map(({ metric }) => metric);
     this.visible = false;
+    this.answered = false; // its curves, or that they cannot be read now
     this.stale = true;
     this.plot = null;
     this.drawn = "";

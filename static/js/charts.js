@@ -1,11 +1,23 @@
 // All charts of a run: what they share (settings, zoom, crosshair), and how their points come. A chart
-// reads its curves when it comes into view, and what happens afterwards is added to them.
+// reads its curves when it comes into view, and what happens afterwards is added to them. Those in view
+// at first are asked for before anything else is done: uPlot is read while their points are on the way.
 import { Chart } from "./chart.js";
 import { MAX_APPENDED, append, curveOf, emptyCurve } from "./curve_data.js";
 import { startControls } from "./chart_controls.js";
 
 const AGAIN_MS = 150;
-const NEAR = "400px";
+const NEAR_PX = 400;
+
+// All scripts that the page names have run by then, uPlot among them.
+const loaded = new Promise((done) => document.addEventListener("DOMContentLoaded", done, { once: true }));
+
+// The browser goes to the part that the address names only when the page is complete.
+function inViewAtFirst(box) {
+  const place = document.getElementById(location.hash.slice(1));
+  const start = place ? place.getBoundingClientRect().top : 0;
+  const { top, bottom, width } = box.getBoundingClientRect();
+  return width > 0 && bottom > start - NEAR_PX && top < start + innerHeight + NEAR_PX;
+}
 
 export function startCharts(facts) {
   const state = {
@@ -17,14 +29,15 @@ export function startCharts(facts) {
     stepsPerEpoch: facts.steps_per_epoch,
   };
   const charts = facts.charts.map((spec) => new Chart(spec, state, zoomed));
-  const wanted = new Set();
-  let asking = 0;
+  const wanted = new Set(charts.flatMap(({ metrics }) => metrics)); // read as soon as their chart is in view
+  const asked = new Map(); // the newest question for each metric, by its number
+  let turn = 0;
   let timer = null;
   let frame = 0;
 
   function draw() {
     frame = 0;
-    for (const chart of charts) if (chart.visible && chart.stale) chart.draw();
+    for (const chart of charts) if (chart.visible && chart.stale && chart.answered) chart.draw();
   }
 
   // One drawing per frame, however many batches arrive.
@@ -49,28 +62,38 @@ export function startCharts(facts) {
     return answer.json();
   }
 
+  const wants = ({ visible, metrics }) => visible && metrics.some((metric) => wanted.has(metric));
+
   // Each axis in one request for all its metrics.
-  async function readWanted() {
+  function readWanted() {
     timer = null;
-    const turn = (asking += 1);
-    const some = charts.filter((chart) => chart.visible && chart.metrics.some((metric) => wanted.has(metric)));
-    wanted.clear();
-    const groups = Map.groupBy(some, ({ axis }) => axis);
-    for (const [axis, members] of groups) {
-      const metrics = [...new Set(members.flatMap((chart) => chart.metrics))];
-      const width = Math.max(...members.map((chart) => chart.width)) * devicePixelRatio;
-      try {
-        const answer = await read(axis, metrics, width);
-        if (turn !== asking && metrics.every((metric) => wanted.has(metric))) continue;
-        state.stepsPerEpoch = answer.steps_per_epoch;
-        for (const curve of answer.curves) keep(curve, answer.last_seq);
-        for (const chart of members) chart.card.dataset.read = "yes";
-      } catch {
-        for (const metric of metrics) wanted.add(metric); // the server is away: later
-        setTimeout(ask, 4000, []);
-      }
-      redraw(members);
+    const groups = Map.groupBy(charts.filter(wants), ({ axis }) => axis);
+    for (const [axis, members] of groups) readGroup(axis, members);
+  }
+
+  async function readGroup(axis, members) {
+    const number = (turn += 1);
+    const metrics = [...new Set(members.flatMap((chart) => chart.metrics))];
+    for (const metric of metrics) {
+      wanted.delete(metric);
+      asked.set(metric, number);
     }
+    const width = Math.max(...members.map((chart) => chart.width)) * devicePixelRatio;
+    try {
+      const answer = await read(axis, metrics, width);
+      await loaded;
+      state.stepsPerEpoch = answer.steps_per_epoch;
+      for (const curve of answer.curves) {
+        if (asked.get(curve.metric) === number) keep(curve, answer.last_seq);
+      }
+      for (const chart of members) chart.card.dataset.read = "yes";
+    } catch {
+      for (const metric of metrics) wanted.add(metric); // the server is away: later
+      setTimeout(ask, 4000, []);
+      await loaded;
+    }
+    for (const chart of members) chart.answered = true;
+    redraw(members);
   }
 
   // Live points that came while the answer was on its way are newer than it.
@@ -130,15 +153,13 @@ export function startCharts(facts) {
   }
 
   const observer = new IntersectionObserver((entries) => {
-    const fresh = [];
     for (const { target, isIntersecting } of entries) {
       const chart = charts.find(({ box }) => box === target);
       chart.visible = isIntersecting && target.clientWidth > 0;
-      if (chart.visible && !chart.curves.length) fresh.push(chart);
     }
-    if (fresh.length) ask(fresh);
+    if (charts.some(wants)) ask([]);
     redraw([]);
-  }, { rootMargin: NEAR });
+  }, { rootMargin: `${NEAR_PX}px` });
   const resizer = new ResizeObserver(() => charts.forEach((chart) => chart.resize()));
   const controls = startControls(facts.uid, charts, state, {
     changed(reread) {
@@ -147,6 +168,8 @@ export function startCharts(facts) {
     },
     zoomed,
   });
+  for (const chart of charts) chart.visible = inViewAtFirst(chart.box);
+  readWanted();
   for (const { box } of charts) {
     observer.observe(box);
     resizer.observe(box);

@@ -7,12 +7,14 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.work import Counter
 from tests.scripted import ScriptedRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SOON_MS = 20_000
 PAGE_LINES = 1000
+BATCHES = 30
 HEAP_BYTES = 100_000_000
 
 
@@ -23,21 +25,10 @@ def open_page(page: Page, run: ScriptedRun) -> None:
 
 def test_a_flood_leaves_the_page_usable(page: Page, run: ScriptedRun) -> None:
     run.say(["the first line"])
+    counter = Counter(page)
     open_page(page, run)
-    page.evaluate(
-        """() => {
-          window.longest = 0;
-          let last = performance.now();
-          const look = () => {
-            const now = performance.now();
-            window.longest = Math.max(window.longest, now - last);
-            last = now;
-            setTimeout(look, 10);
-          };
-          look();
-        }"""
-    )
-    for batch in range(30):
+    counter.forget()
+    for batch in range(BATCHES):
         run.say([f"{batch:02d} {n:05d} some words of a log" for n in range(10_000)])
     run.say(["the last line"])
 
@@ -47,7 +38,11 @@ def test_a_flood_leaves_the_page_usable(page: Page, run: ScriptedRun) -> None:
     gap = console.locator(".log-gap")
     assert gap.all_inner_texts() == ["… 299,002 lines not shown, see the full log"]
     assert page.evaluate("performance.memory?.usedJSHeapSize ?? 0") < HEAP_BYTES
-    assert page.evaluate("window.longest") < 2000
+    work = counter.seen()
+    assert 0 < work.messages <= BATCHES + 1
+    assert work.nodes < PAGE_LINES + 500  # the lines, and the panels that are drawn anew
+    most = 50 + 20 * work.messages
+    assert work.layouts <= most, "the page is laid out for a message, not for a line"
     lines = console.locator(".log-line[data-seq]").all_inner_texts()
     assert lines[-2:] == ["29 09999 some words of a log", "the last line"]
 
