@@ -73,7 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
             "/0/public/AssetPairs": lambda _: _KRAKEN_MARKETS,
             "/0/public/OHLC": self._kraken,
         }
-        answer = answers.get(address.path, lambda _: None)(asked)
+        found = answers.get(address.path)
+        answer = found(asked) if found else None
         if answer is not None:
             self._say(200, answer)
         elif not self.close_connection:
