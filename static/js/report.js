@@ -4,6 +4,8 @@ import { LEGEND } from "./plot_style.js";
 import { savePng } from "./save_plot.js";
 
 const HEIGHT = { fan: 380 };
+const STILL_PX = 4; // a pointer that moves further drags
+const TWICE_MS = 350; // the second click of a double-click comes within
 const PLOTS = {
   fan,
   pit,
@@ -18,7 +20,7 @@ const PLOTS = {
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const report = read("report-data");
 const names = read("forecaster-names");
-const run = document.getElementById("report").dataset.file;
+const { file: run, decisions } = document.getElementById("report").dataset;
 const drawn = new Map();
 
 function draw(card) {
@@ -30,6 +32,24 @@ function draw(card) {
   const plot = new uPlot({ ...size, legend: LEGEND, cursor: { drag: { x: true, y: false } }, ...made.options }, made.data, box);
   if (made.first) plot.setScale("x", { min: made.first[0], max: made.first[1] });
   drawn.set(card, { plot, made, height: size.height });
+  if (decisions && made.decisions) follow(plot, made.decisions);
+}
+
+// A click on a forecast leads to its decision; a drag zooms, and two clicks show all.
+function follow(plot, times) {
+  let start = null;
+  let waiting = 0;
+  plot.over.classList.add("leads-on");
+  plot.over.addEventListener("mousedown", (event) => { start = event.clientX; });
+  plot.over.addEventListener("dblclick", () => clearTimeout(waiting));
+  plot.over.addEventListener("click", (event) => {
+    clearTimeout(waiting);
+    if (event.detail > 1 || Math.abs(event.clientX - start) > STILL_PX) return;
+    const time = times[plot.posToIdx(event.offsetX)];
+    if (time === null || time === undefined) return;
+    const at = new Date(time).toISOString();
+    waiting = setTimeout(() => location.assign(`${decisions}?at=${encodeURIComponent(at)}`), TWICE_MS);
+  });
 }
 
 const cards = [...document.querySelectorAll("[data-plot]")];
