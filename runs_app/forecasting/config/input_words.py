@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class InputWords(NamedTuple):
-    """``unit``: what the raw number counts; ``help``: how it is made, in one sentence."""
+    """``unit``: what the raw number counts (``log``: a natural one); ``help``: how it is made, in one sentence."""
 
     title: str
     unit: str
@@ -17,14 +17,14 @@ class InputWords(NamedTuple):
 
 
 RETURN = "log-return"
-LOG = "natural log"
+LOG = "log"
 SHARE = "−1 to 1"
 
 
 def _volatility(bars: int) -> InputWords:
     return InputWords(
         f"Volatility, half-life {bars} bars",
-        f"{LOG} of a log-return",
+        LOG,
         f"Log of the exponentially weighted deviation of the returns; a return counts half after "
         f"{bars} bars.",
     )
@@ -47,14 +47,14 @@ INPUTS: dict[str, InputWords] = {
         "The bar's return in units of the volatility (half-life 20 bars) known before it.",
     ),
     "log_range": InputWords(
-        "Range", f"{LOG} of a log-return", "Log of the log-distance from the bar's low to its high."
+        "Range", LOG, "Log of the log-distance from the bar's low to its high."
     ),
     "close_in_range": InputWords(
         "Close in range", SHARE, "Where the close stands between low (−1) and high (1)."
     ),
     "log_rolling_volatility": InputWords(
         "Volatility, 20 bars",
-        f"{LOG} of a log-return",
+        LOG,
         "Log of the deviation of the last 20 returns, all counted alike.",
     ),
     "log_relative_volume": InputWords(
@@ -65,15 +65,13 @@ INPUTS: dict[str, InputWords] = {
     "macd_histogram": InputWords(
         "MACD histogram (9)", "ATRs", "The MACD less its own average of 9 bars."
     ),
-    "log_atr": InputWords(
-        "ATR (14)", f"{LOG} of a share", "Log of the average true range over the price."
-    ),
+    "log_atr": InputWords("ATR (14)", LOG, "Log of the average true range over the price."),
     "bb_position": InputWords(
         "Bollinger position (20, 2)", "half-widths", "The close between the bands at −1 and 1."
     ),
     "bb_log_width": InputWords(
         "Bollinger width (20, 2)",
-        f"{LOG} of a share",
+        LOG,
         "Log of the distance of the bands over their middle.",
     ),
     "ema": InputWords("Price over EMA (20)", LOG, "Log of the close over its average of 20 bars."),
