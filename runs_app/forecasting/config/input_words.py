@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class InputWords(NamedTuple):
-    """``unit``: what the raw number counts (``log``: a natural one); ``help``: how it is made, in one sentence."""
+    """``unit``: what the raw number counts (``log``: a natural one); ``help``: how it is made."""
 
     title: str
     unit: str
