@@ -80,6 +80,20 @@ Trains three small runs on the sample data and takes the pictures of docs/images
 Environment:
   CHROMIUM       path of the browser (else the PATH)"""
 
+_LOOK = """\
+Usage: bin/look FOLDER [--part empty|full|broken|low ...] [--only PATTERN]
+
+Takes every page in four forms (wide and narrow, light and dark) of a product that is empty, full of
+real work, broken (failed, killed and lost runs, refused files, faulty forms), or on a full disk.
+Two pictures a page go into FOLDER, to be looked at; what axe, the script console and the page's
+width have to say is printed, and the status is 1 where that is anything. Takes twenty minutes.
+
+  --part NAME      only these pages; may be given more than once
+  --only PATTERN   only pages of such a name, such as 'builder-*'
+
+Environment:
+  CHROMIUM         path of the browser (else the PATH)"""
+
 _RESULTS = """\
 Usage: bin/results DATA_DIR [--seeds N ...]
 
@@ -107,5 +121,6 @@ TEXTS = {
     "bench": f"{_BENCH}\n\n{_LIST}",
     "faults": _FAULTS,
     "screenshots": _SCREENSHOTS,
+    "look": _LOOK,
     "results": _RESULTS,
 }

@@ -219,7 +219,9 @@ def console_lines(lines: Sequence[LogLine]) -> SafeString:
 
 @register.filter
 def file_cell(value: Any) -> str:
-    """A value out of a file: five significant digits, times in UTC."""
+    """A value out of a file: five significant digits, times in UTC, truth in JSON's words."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return f"{value:.5g}" if value else "0"
     if isinstance(value, datetime):

@@ -65,6 +65,11 @@ class BulkPage:
     typed: str = ""
     problem: str = ""
 
+    @property
+    def can_be_done(self) -> bool:
+        """False where no run is left to which the action would do anything."""
+        return bool(self.live if self.action == Bulk.CANCEL else self.runs)
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def bulk(request: HtmxRequest) -> HttpResponse:

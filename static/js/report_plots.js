@@ -16,6 +16,11 @@ const newest = (unit = "") => (plot, value, index, at) =>
   legend(plot, value, index, at, (known) => `${format(known)}${unit}`);
 // What stands at the pointer's place; until it comes, what to do.
 const place = (write) => (plot, value, index, at) => (at === null ? "point at the plot" : write(value));
+// Without the pointer what belongs to the newest time, which may not have come yet.
+const known = (plot, value, index, at) => {
+  const shown = at === null ? plot.data[index].at(-1) : value;
+  return shown === null || shown === undefined ? "not yet" : format(shown);
+};
 const here = (plot, value, index, at) => pointed(plot, value, index, at, format);
 
 function line(label, colour, more = {}) {
@@ -133,6 +138,10 @@ export function fan({ fan: chart }) {
   const x = [...new Set([...chart.time, ...chart.target_time])].sort((a, b) => a - b);
   const places = new Map(chart.target_time.map((time, at) => [time, at]));
   const at = (values) => x.map((time) => (places.has(time) ? number(values[places.get(time)]) : null));
+  // The oldest forecast opens like a cone from the price at its decision: alone it would be unseen.
+  const oldest = chart.location.findIndex((value) => number(value) !== null);
+  const cone = (values) =>
+    at(values).map((value, place) => (value === null && x[place] === chart.time[oldest] ? chart.close[oldest] : value));
   const edges = chart.levels.map((level, index) => ({ level, values: chart.quantiles[index] }));
   const pairs = edges.slice(0, Math.floor(edges.length / 2)).map((_, low) => [low, edges.length - 1 - low]);
   const percent = (level) => `${Number((100 * level).toPrecision(4))} %`;
@@ -146,13 +155,13 @@ export function fan({ fan: chart }) {
         timeLabel,
         ...edges.map(({ level }) => line(percent(level), "--chart-val", { width: 0, stroke: "transparent", value: newest() })),
         line(edges.length ? "median" : "forecast", "--chart-val", { width: 1.25, value: newest() }),
-        line("came", "--chart-came", { width: 0, value: newest(), points: { show: true, size: 5, fill: css("--chart-came"), stroke: css("--chart-came") } }),
+        line("came", "--chart-came", { width: 0, value: known, points: { show: true, size: 5, fill: css("--chart-came"), stroke: css("--chart-came") } }),
       ],
       bands: pairs.map(([low, high]) => ({ series: [high + 1, low + 1], fill: `${band}2b` })),
       hooks: { draw: [candles(chart)] },
       scales: { x: { time: true }, y: { range: (plot, low, high) => withCandles(chart, plot, low, high) } },
     },
-    data: [x, ...edges.map(({ values }) => at(values)), at(middle), at(chart.target_close)],
+    data: [x, ...edges.map(({ values }) => cone(values)), cone(middle), at(chart.target_close)],
     bands: pairs.length ? [{ label: `${held} of the forecast`, show: true, stroke: `${band}55` }] : [],
     first: [chart.time.at(-SHOWN_FIRST) ?? x[0], x.at(-1)],
     decisions: x.map((time) => (places.has(time) ? chart.time[places.get(time)] : null)),

@@ -34,6 +34,18 @@ canvas => {
 }
 """
 
+BANDS = """
+canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const near = (at, value) => Math.abs(data[at] - value) < 12;
+  let count = 0;
+  for (let at = 0; at < data.length; at += 4)
+    count += data[at + 3] > 0 && near(at, 0xd6) && near(at + 1, 0x33) && near(at + 2, 0x6c);
+  return count;
+}
+"""
+"""Pixels in the light theme's colour of a forecast, however transparent."""
+
 
 def _download(page: Page, control: Locator, target: Path) -> bytes:
     with page.expect_download() as started:
@@ -84,3 +96,11 @@ def test_the_verdict_comes_by_itself_and_the_report_draws(
     width, height = struct.unpack(">II", image[16:24])
     assert width > 300
     assert height > 300
+
+    asked = {"source": CONFIG["data_source"]}
+    made = call(live_product, "POST", f"/runs/{run_id}/predictions", asked)["id"]
+    page.goto(f"{live_product.url}/runs/{run_id}/predictions/{made}")
+    fan = page.locator('[data-plot="fan"]')
+    fan.locator("canvas").wait_for(timeout=TRAINED_MS)
+    assert fan.locator("canvas").evaluate(BANDS) > 150, "the only forecast is not seen"
+    expect(fan.locator(".u-legend")).to_contain_text("not yet")

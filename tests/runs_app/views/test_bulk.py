@@ -28,6 +28,17 @@ def test_a_page_asks_once_and_says_how_many(browser: Client, make_run: MakeRun) 
     assert not TrainingRun.objects.trashed().exists()
 
 
+def test_a_cancel_that_would_do_nothing_cannot_be_sent(browser: Client, make_run: MakeRun) -> None:
+    ended = make_run(status=RunStatus.COMPLETED)
+    asked = {"action": "cancel", "ids": ended.uid}
+    page = browser.get("/runs/bulk", asked).content.decode()
+    assert "there is nothing to cancel" in page
+    assert '<button class="btn btn-danger" disabled>' in page
+    live = make_run(status=RunStatus.RUNNING)
+    page = browser.get("/runs/bulk", asked | {"ids": f"{ended.uid},{live.uid}"}).content.decode()
+    assert '<button class="btn btn-danger">' in page
+
+
 def test_all_that_the_filter_finds_is_chosen_up_to_the_limit(
     browser: Client, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

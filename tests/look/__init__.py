@@ -1,0 +1,1 @@
+"""Every page in four forms, to be looked at: ``bin/look``."""
