@@ -4,7 +4,6 @@ import { LEGEND } from "./plot_style.js";
 import { savePng } from "./save_plot.js";
 
 const HEIGHT = { fan: 380 };
-const STILL_PX = 4; // a pointer that moves further drags
 const TWICE_MS = 350; // the second click of a double-click comes within
 const PLOTS = {
   fan,
@@ -35,16 +34,13 @@ function draw(card) {
   if (decisions && made.decisions) follow(plot, made.decisions);
 }
 
-// A click on a forecast leads to its decision; a drag zooms, and two clicks show all.
+// A click on a forecast leads to its decision; two clicks show all. Of a drag uPlot lets no click through.
 function follow(plot, times) {
-  let start = null;
   let waiting = 0;
   plot.over.classList.add("leads-on");
-  plot.over.addEventListener("mousedown", (event) => { start = event.clientX; });
-  plot.over.addEventListener("dblclick", () => clearTimeout(waiting));
   plot.over.addEventListener("click", (event) => {
     clearTimeout(waiting);
-    if (event.detail > 1 || Math.abs(event.clientX - start) > STILL_PX) return;
+    if (event.detail > 1) return;
     const time = times[plot.posToIdx(event.offsetX)];
     if (time === null || time === undefined) return;
     const at = new Date(time).toISOString();
