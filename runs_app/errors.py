@@ -83,6 +83,17 @@ class ReportMissing(RunError):
     """The run has no report that can be read."""
 
 
+class DecisionInvalid(RunError):
+    """``at`` names no decision of the test part; ``str(error)`` goes on from the field's name.
+
+    ``nearest``: the decision to offer instead, ms UTC.
+    """
+
+    def __init__(self, sentence: str, *, nearest: int) -> None:
+        self.nearest = nearest
+        super().__init__(sentence)
+
+
 class RehearsalNotFound(RunError):
     """No rehearsal has this id."""
 

@@ -11,6 +11,7 @@ from runs_app.views.bulk import bulk
 from runs_app.views.comparison import compare
 from runs_app.views.copies import run_branch, run_clone, run_resume, run_retry
 from runs_app.views.datasets import dataset, dataset_remove, datasets
+from runs_app.views.decisions import run_decision
 from runs_app.views.detail import (
     checkpoint_pin,
     checkpoint_unpin,
@@ -81,6 +82,7 @@ urlpatterns = [
     path("runs/<slug:uid>/log/search", run_log_search, name="run_log_search"),
     path("runs/<slug:uid>/report", run_report, name="run_report"),
     path("runs/<slug:uid>/report/plots/<slug:name>.csv", plot_csv, name="plot_csv"),
+    path("runs/<slug:uid>/decisions", run_decision, name="run_decision"),
     path("runs/<slug:uid>/metrics", run_metrics, name="run_metrics"),
     path("runs/<slug:uid>/passport.json", run_passport, name="run_passport"),
     path("runs/<slug:uid>/export.zip", run_export, name="run_export"),

@@ -8,6 +8,7 @@ from runs_app.api import (
     actions,
     comparison,
     datasets,
+    decisions,
     exports,
     fetches,
     groups,
@@ -45,6 +46,7 @@ api.add_router("", runs.router)
 api.add_router("", actions.router)
 api.add_router("", points.router)
 api.add_router("", queue.router)
+api.add_router("", decisions.router)
 api.add_router("", exports.router)
 api.add_router("", groups.router)
 api.add_router("", datasets.router)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from runs_app.forecasting.evaluation.report import Coverage, Report
 from runs_app.forecasting.events import METRICS_FILE, REPORT_FILE
 from runs_app.judgement import Judgement, judgement
 from runs_app.models import TrainingRun
+from runs_app.services.decision_times import address
 from runs_app.services.run_files import open_run_file
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -60,6 +62,19 @@ class CoverageLine:
     name: str
     cells: list[Coverage]
     """In the order of the nominal coverages."""
+
+
+@dataclass(frozen=True)
+class LargestTable:
+    """Decisions that cost the model most, the worst first."""
+
+    score: str
+    unit: str
+    forecasters: list[str]
+    """In words, the model first."""
+    rows: list[tuple[str, datetime, float, list[float]]]
+    """When it was made, as addresses hold it and as an instant, the log-return that came, and the
+    loss of each forecaster."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +149,25 @@ class ReportPage:
         return list(dict.fromkeys(curve.direction for curve in self.report.reliability))
 
     @property
+    def largest(self) -> LargestTable | None:
+        """The decisions with the largest losses; None in a report of an older version."""
+        known = self.report.largest
+        if known is None:
+            return None
+        name, unit, factor = SCORES.get(known.score, ("Squared error", "bp²", 1e8))
+        columns = list(zip(*known.losses.values(), strict=True))
+        rows = [
+            (
+                address(at),
+                datetime.fromtimestamp(at / 1000, UTC),
+                outcome,
+                [value * factor for value in losses],
+            )
+            for at, outcome, losses in zip(known.time, known.outcome, columns, strict=True)
+        ]
+        return LargestTable(name, unit, [named(key) for key in known.losses], rows)
+
+    @property
     def names(self) -> dict[str, str]:
         """Forecasters in words, for the legends."""
         return FORECASTERS
@@ -169,7 +203,7 @@ def read_report(run: TrainingRun) -> ReportPage:
             metrics=metrics,
         )
     except ArtifactNotFound as error:
-        raise ReportMissing(_why_missing(run)) from error
+        raise ReportMissing(why_missing(run)) from error
     except (ValidationError, ValueError, AttributeError) as error:
         raise ReportMissing(
             "The report of this run was written by another version, whose form is not known."
@@ -184,7 +218,8 @@ def _content(run: TrainingRun, name: str) -> bytes:
         return found.file.read()
 
 
-def _why_missing(run: TrainingRun) -> str:
+def why_missing(run: TrainingRun) -> str:
+    """Why a run has no report, a sentence."""
     if run.is_live:
         return "There is no report yet: it is written when the run has completed."
     if run.status == RunStatus.COMPLETED:

@@ -63,6 +63,13 @@ def growth(value: Any) -> str:
 
 
 @register.filter
+def bp(value: Any) -> str:
+    """A log-return in basis points with its sign, without the unit."""
+    number = as_float(value)
+    return ABSENT if number is None else str(difference(1e4 * number))
+
+
+@register.filter
 def unchanged(factors: list[float]) -> bool:
     """True where multiplying by any of the factors changes nothing."""
     return all(factor == 1 for factor in factors)

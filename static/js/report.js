@@ -4,6 +4,7 @@ import { LEGEND } from "./plot_style.js";
 import { savePng } from "./save_plot.js";
 
 const HEIGHT = { fan: 380 };
+const TWICE_MS = 350; // the second click of a double-click comes within
 const PLOTS = {
   fan,
   pit,
@@ -18,7 +19,7 @@ const PLOTS = {
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const report = read("report-data");
 const names = read("forecaster-names");
-const run = document.getElementById("report").dataset.file;
+const { file: run, decisions } = document.getElementById("report").dataset;
 const drawn = new Map();
 
 function draw(card) {
@@ -30,6 +31,21 @@ function draw(card) {
   const plot = new uPlot({ ...size, legend: LEGEND, cursor: { drag: { x: true, y: false } }, ...made.options }, made.data, box);
   if (made.first) plot.setScale("x", { min: made.first[0], max: made.first[1] });
   drawn.set(card, { plot, made, height: size.height });
+  if (decisions && made.decisions) follow(plot, made.decisions);
+}
+
+// A click on a forecast leads to its decision; two clicks show all. Of a drag uPlot lets no click through.
+function follow(plot, times) {
+  let waiting = 0;
+  plot.over.classList.add("leads-on");
+  plot.over.addEventListener("click", (event) => {
+    clearTimeout(waiting);
+    if (event.detail > 1) return;
+    const time = times[plot.posToIdx(event.offsetX)];
+    if (time === null || time === undefined) return;
+    const at = new Date(time).toISOString();
+    waiting = setTimeout(() => location.assign(`${decisions}?at=${encodeURIComponent(at)}`), TWICE_MS);
+  });
 }
 
 const cards = [...document.querySelectorAll("[data-plot]")];

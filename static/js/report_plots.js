@@ -164,6 +164,7 @@ export function fan({ fan: chart }) {
     data: [x, ...edges.map(({ values }) => cone(values)), cone(middle), at(chart.target_close)],
     bands: pairs.length ? [{ label: `${held} of the forecast`, show: true, stroke: `${band}55` }] : [],
     first: [chart.time.at(-SHOWN_FIRST) ?? x[0], x.at(-1)],
+    decisions: x.map((time) => (places.has(time) ? chart.time[places.get(time)] : null)),
   };
 }
 

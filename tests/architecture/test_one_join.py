@@ -52,7 +52,7 @@ def times_compared(source: str) -> set[str]:
 
 def rooms() -> list[Path]:
     """Everything of the core that can touch what a network is fed."""
-    return sorted(path for room in ("data", "network", "training", "prediction")
+    return sorted(path for room in ("data", "network", "training", "prediction", "decision")
                   for path in (CORE / room).rglob("*.py"))  # fmt: skip
 
 

@@ -36,6 +36,10 @@ PAGES: dict[str, Callable[[dict[str, str]], list[str]]] = {
     "run_detail": lambda at: [f"/runs/{at['done']}", f"/runs/{at['waiting']}", "/runs/none"],
     "compare": lambda at: ["/runs/compare", f"/runs/compare?ids={at['done']},{at['waiting']}"],
     "run_report": lambda at: [f"/runs/{at['done']}/report"],
+    "run_decision": lambda at: [
+        f"/runs/{at['done']}/decisions",
+        f"/runs/{at['done']}/decisions?at=then",
+    ],
     "artifact_list": lambda at: [f"/runs/{at['done']}/artifacts"],
     "predictions": lambda at: [f"/runs/{at['done']}/predictions"],
     "prediction": lambda at: [f"/runs/{at['done']}/predictions/{at['prediction']}"],

@@ -55,6 +55,8 @@ def full(at: dict[str, str]) -> list[Look]:
         Look("run", done),
         Look("run-log", done, _search_log),
         Look("report", f"{done}/report"),
+        Look("decision", f"{done}/decisions"),
+        Look("decision-invalid", f"{done}/decisions?at=then"),
         Look("artifacts", f"{done}/artifacts"),
         Look("preview-json", f"{done}/preview/metrics.json"),
         Look("preview-yaml", f"{done}/preview/config.yaml"),

@@ -28,7 +28,7 @@ KEPT_PER_LAYER = 8
 """Tensors as wide as the tokens that a layer keeps at least for the way back: its two inputs,
 query, key, value, and the hidden layer, which counts four."""
 
-ROW_BYTES = 150
+ROW_BYTES = 165
 """Of one decision in predictions.parquet."""
 
 STEP_BYTES, EPOCH_BYTES = 300, 4_000

@@ -60,6 +60,15 @@ def _as_configured(config: RunConfig, bars: Bars) -> Bars:
     return bars if config.features.realised else replace(bars, realised=None)
 
 
+def learnt_bars(visible: Int64Array, last_train: int) -> tuple[int, int]:
+    """Which bars of a timeframe a scaler learns from, the first and one past the last.
+
+    They are warm, and closed by the last decision of the training part, which is the bar
+    ``last_train`` of the decision timeframe. ``visible`` is one of ``Inputs.visible``.
+    """
+    return WARMUP_BARS, int(visible[last_train]) + 1
+
+
 def features_of(config: RunConfig, bars: Bars) -> Features:
     """The unscaled features of one timeframe's bars."""
     return compute_features(bars, config.features)

@@ -71,6 +71,22 @@ def label_decisions(bars: Bars, horizons: HorizonsConfig, max_gap_bars: int) -> 
     return Labels(target, directions[0], directions[1], end_time, in_tail, in_gap & ~in_tail)
 
 
+def outcome_bars(
+    bars: Bars, decided: Int64Array, horizons: HorizonsConfig
+) -> dict[str, tuple[Int64Array, Int64Array]]:
+    """When each outcome of the decisions at the bars ``decided`` [N] is known, and by which bar.
+
+    ``next``, ``short`` and ``long``, each with instants [N] (ms UTC) and bars [N]. The decisions
+    are such as have their outcomes inside the data.
+    """
+    ahead = decided + horizons.next_bars
+    found = {"next": (bars.available_at[ahead], ahead)}
+    for name, horizon in (("short", horizons.short), ("long", horizons.long)):
+        until = bars.available_at[decided] + duration_seconds(horizon) * 1000
+        found[name] = (until, last_visible(bars, until))
+    return found
+
+
 def _direction(move: FloatArray, threshold: float) -> Int64Array:
     """``DOWN``, ``FLAT`` or ``UP`` of log-returns [bars]; a move within the threshold is flat."""
     return np.where(move > threshold, UP, np.where(move < -threshold, DOWN, FLAT)).astype(np.int64)

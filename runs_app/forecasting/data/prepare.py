@@ -19,6 +19,7 @@ from runs_app.forecasting.data.faults import utc_text
 from runs_app.forecasting.data.inputs import (
     Inputs,
     columns_of,
+    learnt_bars,
     volatility_forecast,
     volatility_per_bar,
 )
@@ -166,8 +167,7 @@ def _scaled_features(
         scaler, values = scale_columns(
             bars.timeframe,
             columns_of(config, bars),
-            WARMUP_BARS,
-            int(last[last_train]) + 1,
+            *learnt_bars(last, last_train),
         )
         scalers.append(scaler)
         tensors.append(feature_tensor(torch.from_numpy(values)))

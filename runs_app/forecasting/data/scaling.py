@@ -91,6 +91,23 @@ def scale_columns(
     return Scaler(timeframe, tuple(names), means, stds), out
 
 
+def sample_columns(
+    timeframe: str, columns: Columns, first: int, end: int, rows: npt.NDArray[np.int64]
+) -> tuple[Scaler, Features]:
+    """The scaler that ``scale_columns`` learns, and of the unscaled features only ``rows`` [R]."""
+    kept: dict[str, FloatArray] = {}
+    moments: list[tuple[float, float]] = []
+    bounded: set[str] = set()
+    for name, values, is_bounded in columns:
+        advance()
+        moments.append(_moments(values[first:end], bounded=is_bounded))
+        kept[name] = values[rows]
+        if is_bounded:
+            bounded.add(name)
+    means, stds = zip(*moments, strict=True)
+    return Scaler(timeframe, tuple(kept), means, stds), Features(kept, frozenset(bounded))
+
+
 def _moments(known: FloatArray, *, bounded: bool) -> tuple[float, float]:
     spread = float(known.std())
     if bounded:

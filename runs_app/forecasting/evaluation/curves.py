@@ -21,10 +21,12 @@ from runs_app.forecasting.evaluation.report import (
     CURVE_POINTS,
     FAN_DECISIONS,
     FAN_LEVELS,
+    LARGEST,
     PIT_BINS,
     Coverage,
     EquityCurve,
     FanChart,
+    LargestLosses,
     PitHistogram,
     PitSection,
     ReliabilityCurve,
@@ -158,6 +160,20 @@ def thinned(curves: list[FloatArray], points: int) -> Int64Array:
             part = curve[start:end]
             kept |= {int(start + part.argmax()), int(start + part.argmin())}
     return np.array(sorted(kept))
+
+
+def largest_losses(
+    score: str, losses: Mapping[str, FloatArray], *, time: Int64Array, y: FloatArray
+) -> LargestLosses:
+    """The ``LARGEST`` worst of N decisions by the first forecaster of ``losses`` [N]."""
+    own = next(iter(losses.values()))
+    worst = np.argsort(-own, kind="stable")[:LARGEST]
+    return LargestLosses(
+        score=score,
+        time=tuple(map(int, time[worst])),
+        outcome=tuple(map(float, y[worst])),
+        losses={name: tuple(map(float, values[worst])) for name, values in losses.items()},
+    )
 
 
 def fan_chart(

@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
+QUANTILE_LEVELS: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Levels of the quantile head and of the quantile columns of the predictions."""
+
 
 class Family(StrEnum):
     """What kind of statement it is, and so which scores it can have."""

@@ -14,6 +14,7 @@ FAN_LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 COVERAGES = (0.5, 0.8, 0.95)
 PIT_BINS = 20
 CURVE_POINTS = 2000
+LARGEST = 10
 
 
 class PitHistogram(Record):
@@ -104,6 +105,19 @@ class FanChart(Record):
     """One column per level: prices at ``target_time``. Empty for a point forecast."""
 
 
+class LargestLosses(Record):
+    """The decisions that cost the model most, the worst first."""
+
+    score: str
+    """``nll`` for a density, else the deciding one."""
+    time: tuple[int, ...]
+    """When each decision was made."""
+    outcome: tuple[float, ...]
+    """The log-return that came."""
+    losses: dict[str, tuple[float, ...]]
+    """By forecaster: ``model``, and the baselines on the same decisions."""
+
+
 class Report(Record):
     """Everything the report page draws."""
 
@@ -120,3 +134,5 @@ class Report(Record):
     breakdowns: tuple[Breakdown, ...]
     equity: EquityCurve
     fan: FanChart
+    largest: LargestLosses | None = None
+    """None in the report of an older version."""

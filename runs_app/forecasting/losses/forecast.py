@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-QUANTILE_LEVELS: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Levels of the quantile head and of the quantile columns of the predictions."""
-
 
 class Forecast(NamedTuple):
     """Float32 throughout; a field is None where the head has no such parameter."""
@@ -30,7 +27,7 @@ class Forecast(NamedTuple):
     df: Tensor | None
     """[B] degrees of freedom of the Student-t, above 2."""
     quantiles: Tensor | None
-    """[B, Q] at ``QUANTILE_LEVELS``, never decreasing along Q."""
+    """[B, Q] at ``evaluation.predictive.QUANTILE_LEVELS``, never decreasing along Q."""
     short_logits: Tensor
     """[B, 3] down, flat, up over the short horizon."""
     long_logits: Tensor

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
+from runs_app.forecasting.evaluation.predictive import QUANTILE_LEVELS
 from runs_app.forecasting.losses.weighting import weighted_mean
 
 if TYPE_CHECKING:

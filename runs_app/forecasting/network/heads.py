@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from runs_app.forecasting.config.schema import LossKind
-from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
+from runs_app.forecasting.evaluation.predictive import QUANTILE_LEVELS
 from runs_app.forecasting.network.initialisation import start_silent
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from runs_app.forecasting.config.schema import LossKind
 from runs_app.forecasting.evaluation.calibration import DirectionCalibration
 from runs_app.forecasting.evaluation.directions import SMALLEST_PROBABILITY
+from runs_app.forecasting.evaluation.predictive import QUANTILE_LEVELS
 from runs_app.forecasting.losses.density import LOG_SCALE_FLOOR
-from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
 from runs_app.forecasting.prediction.model import TrainedModel
 
 _DISTRIBUTION: dict[LossKind, tuple[str, ...]] = {

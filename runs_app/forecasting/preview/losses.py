@@ -16,7 +16,7 @@ from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.data.candles import Candles
 from runs_app.forecasting.data.ledger import lay_out
 from runs_app.forecasting.errors import DataInvalid
-from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
+from runs_app.forecasting.evaluation.predictive import QUANTILE_LEVELS
 from runs_app.forecasting.preview.asking import answer
 from runs_app.forecasting.preview.documents import LossShapes
 

@@ -7,7 +7,7 @@ import numpy as np
 from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.config.timeframes import duration_seconds
 from runs_app.forecasting.data.candles import MS, Candles
-from runs_app.forecasting.data.labels import DOWN, FLAT, UP
+from runs_app.forecasting.data.labels import DOWN, FLAT, UP, outcome_bars
 from runs_app.forecasting.data.ledger import Decisions, lay_out
 from runs_app.forecasting.data.resample import Bars, last_visible
 from runs_app.forecasting.preview.documents import (
@@ -105,14 +105,10 @@ def _example(config: RunConfig, made: Decisions) -> Example | None:
     at = int(bars.available_at[bar])
     horizons = config.horizons
     long_ms = duration_seconds(horizons.long) * MS
-    ends = {
-        "next": int(bars.available_at[bar + horizons.next_bars]),
-        "short": at + duration_seconds(horizons.short) * MS,
-        "long": at + long_ms,
-    }
+    known = outcome_bars(bars, np.array([bar]), horizons)
+    ends = {name: int(until[0]) for name, (until, _) in known.items()}
     directions = {"short": made.labels.short[bar], "long": made.labels.long[bar]}
     thresholds = {"short": horizons.short_threshold_bps, "long": horizons.long_threshold_bps}
-    known = {name: int(last_visible(bars, np.array([end]))[0]) for name, end in ends.items()}
     near = max(ends["next"], ends["short"])
     return Example(
         at=at,
@@ -123,7 +119,7 @@ def _example(config: RunConfig, made: Decisions) -> Example | None:
             Outcome(
                 name=name,
                 until=end,
-                move=float(np.log(bars.close[known[name]] / bars.close[bar])),
+                move=float(np.log(bars.close[known[name][1][0]] / bars.close[bar])),
                 direction=NAMES[int(directions[name])] if name in directions else "",
                 threshold=thresholds.get(name, 0.0) * BASIS_POINT,
             )

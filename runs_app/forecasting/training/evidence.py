@@ -12,9 +12,9 @@ from runs_app.forecasting.config.timeframes import duration_seconds
 from runs_app.forecasting.data.faults import utc_text
 from runs_app.forecasting.errors import NonFiniteLoss
 from runs_app.forecasting.evaluation.directions import class_scores, hit_rate, macro_f1
+from runs_app.forecasting.evaluation.predictive import QUANTILE_LEVELS
 from runs_app.forecasting.evaluation.scorecard import mean_scores
 from runs_app.forecasting.evaluation.verdict import MODEL
-from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
 from runs_app.forecasting.progress import advance
 from runs_app.forecasting.training.predictive import float64, predictive_of
 from runs_app.forecasting.training.rivals import outcomes_of, rivals_of

@@ -16,6 +16,7 @@ from runs_app.forecasting.evaluation.curves import (
     coverage_rows,
     equity_curve,
     fan_chart,
+    largest_losses,
     pit_section,
     pit_values,
     reliability_curve,
@@ -108,6 +109,7 @@ def _report(
     bars, decided = data.bars, data.decision_bar[rows]
     target = decided + evidence.horizon_bars
     score, deciding = next(iter(losses.items()))
+    surprise = "nll" if "nll" in losses else score
     time = data.decision_time[rows]
     usual = HALF_LIVES_BARS.index(REGIME_HALF_LIFE_BARS)
     volatility = data.volatility[:, usual].numpy().astype(np.float64)
@@ -139,6 +141,7 @@ def _report(
             target_time=bars.available_at[target],
             target_close=bars.close[target],
         ),
+        largest=largest_losses(surprise, losses[surprise], time=time, y=evidence.y),
     )
 
 

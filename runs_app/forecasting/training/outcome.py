@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from runs_app.forecasting.counted import counted
+from runs_app.forecasting.evaluation.judged_rows import FedWith
 from runs_app.forecasting.events import (
     METRICS_FILE,
     PREDICTIONS_FILE,
@@ -54,7 +55,7 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
         scores[split] |= one.shipped_scores()
         advance()
     tables = [prediction_table(one, split=split) for split, one in evidence.items()]
-    write_predictions(fit.run_dir / PREDICTIONS_FILE, tables)
+    write_predictions(fit.run_dir / PREDICTIONS_FILE, tables, _fed(fit))
     advance()
     leaks = check_leaks(fit.config, fit.data, check_stop=fit.stop.check)
     log_leaks(leaks)
@@ -87,6 +88,14 @@ def complete(fit: Fit, *, device: str, seconds: float) -> FitFinished:
     }
     finished = _finish(fit, Reason.COMPLETED, message, scores, summary)
     return finished.model_copy(update={"verdict": judgement.verdict, "leaks": leaks})
+
+
+def _fed(fit: Fit) -> FedWith:
+    return FedWith(
+        scalers=fit.data.scalers,
+        volatility_floor=fit.data.volatility_floor,
+        target_scale=fit.table.target_scale,
+    )
 
 
 def cancel(fit: Fit, *, device: str, seconds: float) -> FitFinished:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from runs_app.forecasting.evaluation.predictive import Family
+from runs_app.forecasting.evaluation.judged_rows import (
+    BASELINE_COLUMNS,
+    DIRECTIONS,
+    METADATA_KEY,
+    QUANTILE_COLUMNS,
+)
+from runs_app.forecasting.evaluation.predictive import QUANTILE_LEVELS, Family
 from runs_app.forecasting.evaluation.scores import can_quantile, quantile
-from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runs_app.forecasting.evaluation.judged_rows import FedWith
     from runs_app.forecasting.evaluation.predictive import FloatArray
     from runs_app.forecasting.training.evidence import Evidence
 
     Columns = dict[str, pa.Array]
-
-QUANTILE_COLUMNS = tuple(f"q{level:g}" for level in QUANTILE_LEVELS)
-DIRECTIONS = ("down", "flat", "up")
 
 
 def prediction_table(evidence: Evidence, *, split: str) -> pa.Table:
@@ -28,7 +31,7 @@ def prediction_table(evidence: Evidence, *, split: str) -> pa.Table:
 
     ``time`` is when the decision can be made: the close of its bar. A column is null where the head
     has no such value: a quantile head has no mean, only the quantile head and the two densities
-    have quantiles.
+    have quantiles. The baselines' distributions stand beside, calibrated as they were scored.
     """
     data, rows, p = evidence.data, evidence.rows, evidence.model
     count = len(rows)
@@ -47,14 +50,19 @@ def prediction_table(evidence: Evidence, *, split: str) -> pa.Table:
         columns[f"{name}_label"] = pa.array(one.label, pa.int8())
         for position, direction in enumerate(DIRECTIONS):
             columns[f"{name}_p_{direction}"] = pa.array(one.probabilities[:, position])
+    for key, fields in BASELINE_COLUMNS.items():
+        for field in fields:
+            columns[f"{key}_{field}"] = _column(getattr(evidence.baselines[key], field), count)
     return pa.table(columns)
 
 
-def write_predictions(path: Path, tables: list[pa.Table]) -> None:
+def write_predictions(path: Path, tables: list[pa.Table], fed: FedWith) -> None:
     """Write all parts as one file, which appears whole or not at all."""
     temporary = path.with_name(f".{path.name}.new")
+    whole = pa.concat_tables(tables)
+    whole = whole.replace_schema_metadata({METADATA_KEY: fed.model_dump_json().encode()})
     try:
-        pq.write_table(pa.concat_tables(tables), temporary, compression="zstd")
+        pq.write_table(whole, temporary, compression="zstd")
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
@@ -63,12 +71,3 @@ def write_predictions(path: Path, tables: list[pa.Table]) -> None:
 
 def _column(values: FloatArray | None, count: int) -> pa.Array:
     return pa.nulls(count, pa.float64()) if values is None else pa.array(values, pa.float64())
-
-
-def column_names() -> tuple[str, ...]:
-    """The columns of the file, in order."""
-    named: list[Any] = ["time", "split", "close", "target", "mean", "scale", "df"]
-    named += QUANTILE_COLUMNS
-    for name in ("short", "long"):
-        named += [f"{name}_label", *(f"{name}_p_{direction}" for direction in DIRECTIONS)]
-    return tuple(named)

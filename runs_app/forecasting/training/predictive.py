@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runs_app.forecasting.config.schema import LossKind
-from runs_app.forecasting.evaluation.predictive import Family, FloatArray, Predictive
+from runs_app.forecasting.evaluation.predictive import (
+    QUANTILE_LEVELS,
+    Family,
+    FloatArray,
+    Predictive,
+)
 from runs_app.forecasting.losses.density import LOG_SCALE_FLOOR
-from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
 
 if TYPE_CHECKING:
     from torch import Tensor

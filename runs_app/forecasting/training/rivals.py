@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runs_app.forecasting.evaluation.documents import BASELINES
+from runs_app.forecasting.evaluation.predictive import QUANTILE_LEVELS
 from runs_app.forecasting.evaluation.scorecard import mean_scores
-from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS
 from runs_app.forecasting.progress import advance
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from scipy import stats
 from torch import Tensor
 
 from runs_app.forecasting.config.schema import LossConfig, LossKind, LossWeights
+from runs_app.forecasting.evaluation.predictive import QUANTILE_LEVELS
 from runs_app.forecasting.losses.density import LOG_SCALE_FLOOR, gaussian_nll, student_t_nll
-from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS, Forecast
+from runs_app.forecasting.losses.forecast import Forecast
 from runs_app.forecasting.losses.point import pinball, squared_error
 from runs_app.forecasting.losses.total import (
     REGRESSION_LOSSES,

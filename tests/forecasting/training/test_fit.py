@@ -23,6 +23,7 @@ from runs_app.forecasting.evaluation.documents import (
     TradingRule,
     Verdict,
 )
+from runs_app.forecasting.evaluation.judged_rows import column_names
 from runs_app.forecasting.evaluation.report import Report
 from runs_app.forecasting.events import (
     EXIT_CODES,
@@ -42,7 +43,6 @@ from runs_app.forecasting.training import checkpoint_store
 from runs_app.forecasting.training.checkpoint import load_checkpoint, restore_network
 from runs_app.forecasting.training.feed import DecisionTable
 from runs_app.forecasting.training.fit import run
-from runs_app.forecasting.training.predictions import column_names
 from tests.forecasting.training.conftest import write_run
 from tests.synthetic import small_config
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from runs_app.forecasting.config.schema import LossKind
-from runs_app.forecasting.evaluation.predictive import Family
+from runs_app.forecasting.evaluation.predictive import QUANTILE_LEVELS, Family
 from runs_app.forecasting.evaluation.scores import nll, pinball, squared_error
-from runs_app.forecasting.losses.forecast import QUANTILE_LEVELS, Forecast
+from runs_app.forecasting.losses.forecast import Forecast
 from runs_app.forecasting.losses.total import REGRESSION_LOSSES
 from runs_app.forecasting.training.predictive import predictive_of
 
