@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from runs_app.forecasting.config.input_words import INPUTS, InputWords
+from runs_app.forecasting.config.input_words import InputWords, words_of
 from runs_app.forecasting.decision.documents import (
     Candle,
     Decision,
@@ -191,7 +191,7 @@ def _candle(candle: Candle, at: int) -> CandleLine:
 
 
 def _input(value: FeatureValue) -> InputLine:
-    words = INPUTS.get(value.name) or InputWords(value.name.replace("_", " "), "", "")
+    words = words_of(value.name)
     reach = min(abs(value.scaled) / BAR_REACH, 1.0) * BAR
     return InputLine(
         value, words, round(BAR - reach if value.scaled < 0 else BAR, 1), round(reach, 1)

@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 
 class InputWords(NamedTuple):
-    """``unit``: what the raw number counts (``log``: a natural one); ``help``: how it is made."""
+    """``unit``: what the shown number counts (``log``: a natural one); ``help``: how it is made."""
 
     title: str
     unit: str
     help: str
+    factor: float = 1.0
+    """From the raw value to the shown number."""
 
 
-RETURN = "log-return"
+BASIS_POINTS = 1e4
 LOG = "log"
 SHARE = "−1 to 1"
 
@@ -37,7 +39,9 @@ def _on_circle(what: str, wave: str) -> InputWords:
 
 
 INPUTS: dict[str, InputWords] = {
-    "log_return": InputWords("Return", RETURN, "From the close before to this bar's close."),
+    "log_return": InputWords(
+        "Log-return", "bp", "From the close before to this bar's close.", BASIS_POINTS
+    ),
     "log_volatility_5": _volatility(5),
     "log_volatility_20": _volatility(20),
     "log_volatility_60": _volatility(60),
@@ -74,12 +78,20 @@ INPUTS: dict[str, InputWords] = {
         LOG,
         "Log of the distance of the bands over their middle.",
     ),
-    "ema": InputWords("Price over EMA (20)", LOG, "Log of the close over its average of 20 bars."),
+    "ema": InputWords(
+        "Price over EMA (20)", "bp", "Log of the close over its average of 20 bars.", BASIS_POINTS
+    ),
     "sma_20": InputWords(
-        "Price over SMA (20)", LOG, "Log of the close over its plain mean of 20 bars."
+        "Price over SMA (20)",
+        "bp",
+        "Log of the close over a mean of 20 bars.",
+        BASIS_POINTS,
     ),
     "sma_50": InputWords(
-        "Price over SMA (50)", LOG, "Log of the close over its plain mean of 50 bars."
+        "Price over SMA (50)",
+        "bp",
+        "Log of the close over a mean of 50 bars.",
+        BASIS_POINTS,
     ),
     "obv": InputWords(
         "On-balance volume (20)",
@@ -91,3 +103,8 @@ INPUTS: dict[str, InputWords] = {
     "weekday_sin": _on_circle("Day of the week", "sine"),
     "weekday_cos": _on_circle("Day of the week", "cosine"),
 }
+
+
+def words_of(name: str) -> InputWords:
+    """The words of an input; of one without any, its name."""
+    return INPUTS.get(name) or InputWords(name.replace("_", " "), "", "")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django.template.loader import render_to_string
 
+from runs_app.forecasting.config.input_words import INPUTS
 from runs_app.forecasting.preview.features import preview_features
-from runs_app.forms.feature_picture import WORDS, feature_pictures
+from runs_app.forms.feature_picture import feature_pictures
 from runs_app.forms.plotting import evenly
 from tests.synthetic import random_candles, small_config
 
@@ -30,8 +31,8 @@ def test_numbers_side_by_side_have_the_same_decimals(
 def test_every_input_has_a_title_a_unit_and_a_meaning() -> None:
     found = preview_features(small_config(), random_candles(4000))
     groups = feature_pictures(found)
-    assert {column.name for group in groups for column in group.columns} == set(WORDS)
-    assert all(words.title and words.unit and words.meaning for words in WORDS.values())
+    assert {column.name for group in groups for column in group.columns} <= set(INPUTS)
+    assert all(words.title and words.unit and words.help for words in INPUTS.values())
     first = next(column for column in groups[0].columns if column.name == "log_return")
     core = next(column for column in found.groups[0].columns if column.name == "log_return")
     assert core.maximum is not None
