@@ -44,8 +44,9 @@ DRAWN = """
   const live = document.querySelector("#live-state");
   return document.readyState === "complete" && document.fonts.status === "loaded"
     && !all("main .spinner-border").length
-    && all(".chart, .plot, #candle-chart").every((one) => one.querySelector("canvas, svg"))
-    && all("main").every((one) => !/Loading…|Drawing…|Connecting…/.test(one.innerText))
+    && all(".chart, .plot, #candle-chart")
+      .every((one) => one.querySelector("canvas, svg") || one.innerText.trim())
+    && all("main").every((one) => !/Loading…|Drawing|Reading the|Connecting…/.test(one.innerText))
     && (!live || ["live", "ended"].includes(live.dataset.state));
 }
 """
