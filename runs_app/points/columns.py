@@ -74,10 +74,12 @@ def _numbers(payload: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, 
     return found
 
 
-def thin(points: Columns, limit: int) -> Columns:
+def thin(points: Columns, limit: int, *, by: str = "") -> Columns:
     """At most about ``limit`` of the points: the lowest and the highest of each bucket, in order.
 
-    The first and the last always stay, and so does the first value of a bucket that is not finite.
+    Buckets hold equally many points; with ``by``, a field of POINT, they are equally wide in it, as
+    the pixels of a chart are, so that it does not matter how finely each part was read. The first
+    and the last always stay, and so does the first value of a bucket that is not finite.
     Fewer points than the limit are returned as they are.
     """
     size = len(points)
@@ -86,7 +88,12 @@ def thin(points: Columns, limit: int) -> Columns:
     values = points["value"]
     wrong = ~np.isfinite(values)
     buckets = max(limit // (3 if wrong.any() else 2) - 1, 1)
-    edges = np.unique(np.linspace(0, size, buckets + 1).astype(np.intp))
+    if by:
+        places = np.linspace(points[by][0], points[by][-1], buckets + 1)[1:-1]
+        inner = np.searchsorted(points[by], places)
+        edges = np.unique(np.concatenate(([0], inner, [size]))).astype(np.intp)
+    else:
+        edges = np.unique(np.linspace(0, size, buckets + 1).astype(np.intp))
     starts = edges[:-1]
     owner = np.repeat(np.arange(len(starts)), np.diff(edges))
     keep = np.zeros(size, np.bool_)

@@ -241,11 +241,11 @@ def _fine_blocks(
         yield from _blocks(run, metrics, wanted & Q(level=0))
 
 
-def _tiling(parts: Sequence[_Part], top: int) -> list[_Part]:
-    """Blocks of at most a level that cover everything once, those of level 0 as far as known."""
+def _tiling(parts: Sequence[_Part]) -> list[_Part]:
+    """The largest blocks that cover everything once, those of level 0 as far as known."""
     chosen: list[_Part] = []
     covered: dict[int, int] = {}  # by stretch: numbers of level 0 that are covered
-    for level in range(top, -1, -1):
+    for level in range(LEVELS - 1, -1, -1):
         reached = dict(covered)
         for part in parts:
             start = part.number * FAN**level
@@ -272,31 +272,40 @@ def _curve(
     parts: Sequence[_Part],
 ) -> Curve:
     seen = [part for part in parts if window.touches(part)]
-    chosen = _coarse_enough(run, metric, window, seen)
+    chosen = _tiling(seen)
+    pixels = _pixels(window, chosen)
     for level in range(LEVELS - 1, 0, -1):
-        torn = [p for p in chosen if p.level == level and _is_torn(p, window, stretches)]
-        chosen = [part for part in chosen if part not in torn]
-        numbers = {part.number for part in torn}
+        split = [
+            part
+            for part in chosen
+            if part.level == level
+            and (_is_torn(part, window, stretches) or _is_too_coarse(part, window, pixels))
+        ]
+        numbers = {part.number for part in split}
+        chosen = [part for part in chosen if part not in split]
         if level == 1:
-            chosen += _finest(run, metric, torn)
+            chosen += _finest(run, metric, split)
         else:
             chosen += [p for p in seen if p.level == level - 1 and p.number // FAN in numbers]
     return _assembled(metric, window, stretches, chosen)
 
 
-def _coarse_enough(
-    run: TrainingRun, metric: str, window: Window, seen: Sequence[_Part]
-) -> list[_Part]:
-    """As few blocks as fill the width; every point where that takes them, or where means do."""
-    chosen: list[_Part] = []
-    for top in range(LEVELS - 1, 0, -1):
-        chosen = _tiling(seen, top)
-        held = sum(part.held for part in chosen)
-        all_there = held == sum(part.count for part in chosen)
-        if all_there or (held >= window.width and not window.means):
-            return chosen
-    fine = _finest(run, metric, [part for part in chosen if part.level])
-    return [*fine, *(part for part in chosen if not part.level)]
+def _pixels(window: Window, parts: Sequence[_Part]) -> float:
+    """Of the chart by one step or millisecond of what is in the window."""
+    start = max(window.start, min((part.first[window.by] for part in parts), default=0.0))
+    end = min(window.end, max((part.last[window.by] for part in parts), default=0.0))
+    return window.width / (end - start) if end > start else ENDLESS
+
+
+def _is_too_coarse(part: _Part, window: Window, pixels: float) -> bool:
+    """True where it lacks points, and they are wanted, or some of its pixels would lack one.
+
+    A pixel takes two, the lowest and the highest, and every block has as many as its neighbours:
+    otherwise the old part of a curve, read from coarse blocks, would look calmer than the new.
+    """
+    lacks = part.held < part.count
+    span = part.last[window.by] - part.first[window.by]
+    return lacks and (window.means or part.held < 2 * pixels * span)
 
 
 def _is_torn(part: _Part, window: Window, stretches: Sequence[_Stretch]) -> bool:
@@ -324,7 +333,7 @@ def _assembled(
         held += len(kept)
         live.append(kept)
     curve = window.cut(np.concatenate(live)) if live else nothing()
-    shown = thin(curve, 2 * window.width)
+    shown = thin(curve, 2 * window.width, by=window.by)
     exact = held == total and len(shown) == len(curve)
     pieces = [
         Piece(stretches[number].attempt, thin(window.cut(np.concatenate(found)), window.width // 4))

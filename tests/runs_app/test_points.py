@@ -62,12 +62,13 @@ def curve(run: TrainingRun, metric: str = "train_loss", **window: Any) -> Curve:
 @given(
     st.lists(st.sampled_from([0.0, 1.0, -3.5, math.nan, math.inf]), min_size=1, max_size=300),
     st.integers(4, 60),
+    st.sampled_from(["", "step"]),
 )
-def test_thinning_keeps_ends_extremes_and_order(values: list[float], limit: int) -> None:
+def test_thinning_keeps_ends_extremes_and_order(values: list[float], limit: int, by: str) -> None:
     points = np.zeros(len(values), POINT)
     points["step"] = np.arange(len(values))
     points["value"] = values
-    kept = thin(points, limit)
+    kept = thin(points, limit, by=by)
     assert len(kept) <= max(limit, 8)
     assert (np.diff(kept["step"]) > 0).all()
     assert {0, len(values) - 1} <= set(kept["step"])
@@ -91,6 +92,18 @@ def test_a_long_curve_keeps_its_spikes_and_tells_how_many_points_there_are() -> 
     assert (whole.points["step"][[0, -1]] == [1, 2500]).all()
     assert 1777 in whole.points["step"]
     assert whole.points["value"].max() == 9.0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("width", [50, 100, 200])
+def test_every_part_of_a_long_curve_is_as_dense_as_any_other(width: int) -> None:
+    """The newest steps are in smaller blocks, which hold more points for as many steps."""
+    chance = np.random.default_rng(7)
+    run = store(make_running_run(), [step(n, float(chance.normal())) for n in range(1, 2501)])
+    steps = curve(run, width=width).points["step"]
+    tenths = np.histogram(steps, np.linspace(1, 2500, 11))[0]
+    assert tenths.min() >= 0.8 * 2 * width / 10
+    assert tenths.max() <= 1.2 * 2 * width / 10
 
 
 @pytest.mark.django_db(transaction=True)

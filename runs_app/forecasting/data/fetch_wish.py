@@ -100,7 +100,7 @@ def read_wish(
     if since_ms > _now_ms():
         errors.append(FieldError("since", "lies in the future; choose a date that has passed"))
     if until_ms is not None and until_ms <= since_ms:
-        errors.append(FieldError("until", "must be later than since"))
+        errors.append(FieldError("until", "must be later than the beginning"))
     stem = name.strip() or f"{exchange}_{symbol.replace('/', '-')}_{timeframe}"
     ending = suffix_of(stem)
     stem = stem[: -len(ending)] if ending else stem
