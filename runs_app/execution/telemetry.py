@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
@@ -18,6 +19,8 @@ from runs_app.disk import read_disk
 logger = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
+SHORTEST_CPU_SECONDS = 0.5
+"""Over less the share of busy processors is chance: a few ticks of the kernel's clock."""
 NO_GPU = "No NVIDIA GPU was found on the worker's machine; training runs on the CPU."
 
 
@@ -64,15 +67,18 @@ class Sampler:
         self._gpus = tuple(gpus)
         self._directory = run_directory
         psutil.cpu_percent()  # the first call only sets the starting point
+        self._cpu_since = time.monotonic()
 
     def sample(self, pid: int | None) -> dict[str, Any]:
         """Figures of this moment in percent and MiB; what cannot be measured is left out."""
         memory = psutil.virtual_memory()
         figures: dict[str, Any] = {
-            "cpu_percent": psutil.cpu_percent(),
             "ram_mb": round((memory.total - memory.available) / MIB),
             "ram_total_mb": round(memory.total / MIB),
         }
+        if time.monotonic() - self._cpu_since >= SHORTEST_CPU_SECONDS:
+            figures["cpu_percent"] = psutil.cpu_percent()
+            self._cpu_since = time.monotonic()
         with suppress(OSError):
             disk = read_disk()
             figures["disk_free_mb"] = round(disk.free / MIB)

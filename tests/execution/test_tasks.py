@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -181,7 +182,10 @@ def test_the_sweep_takes_up_the_lost_and_wakes_the_waiting(
 def test_samples_of_a_machine_without_gpu_say_so(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.ckpt").write_bytes(b"x" * 3 * telemetry.MIB)
-    sample = telemetry.Sampler([], tmp_path).sample(None)
+    sampler = telemetry.Sampler([], tmp_path)
+    assert "cpu_percent" not in sampler.sample(None), "the share of an instant is no share"
+    time.sleep(telemetry.SHORTEST_CPU_SECONDS)
+    sample = sampler.sample(None)
 
     assert sample["ram_total_mb"] >= sample["ram_mb"] > 0
     assert 0 <= sample["cpu_percent"] <= 100
