@@ -46,7 +46,8 @@ DRAWN = """
     && !all("main .spinner-border").length
     && all(".chart, .plot, #candle-chart")
       .every((one) => one.querySelector("canvas, svg") || one.innerText.trim())
-    && all("main").every((one) => !/Loading…|Drawing|Reading the curve|Connecting…/.test(one.innerText))
+    && all("main")
+      .every((one) => !/Loading…|Drawing|Reading the curve|Connecting…/.test(one.innerText))
     && (!live || ["live", "ended"].includes(live.dataset.state));
 }
 """
