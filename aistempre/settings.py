@@ -164,6 +164,7 @@ EMAIL_TIMEOUT = 15
 TIME_ZONE = "UTC"
 USE_TZ = True
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "aistempre.formats"
 STATIC_URL = "/static/"
 # Served from where they lie, without a collectstatic step; in templates, for example:
 #   {% static 'vendor/tabler/css/tabler.min.css' %}   {% static 'vendor/tabler/js/tabler.min.js' %}

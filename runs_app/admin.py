@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from runs_app.admin_lists import DataSetFilter, ReasonFilter
+from runs_app.admin_sections import LABELS, Section, sections
 from runs_app.choices import Priority
 from runs_app.errors import RunError
 from runs_app.execution.queue import Move
@@ -28,9 +29,6 @@ from runs_app.services.resume import resume_run
 from runs_app.services.retry import retry_run
 from runs_app.services.trash import purge_run, restore_run, trash_run
 from runs_app.templatetags.runs_format import sig, size
-
-LABELS = ("name", "tag_words", "note")
-"""What people may edit."""
 
 HEAVY = ("config", "request", "metrics", "verdict", "leaks")
 """Columns that no list shows."""
@@ -146,6 +144,10 @@ class TrainingRunAdmin(ReadOnly):
         """What people call it first; its tags in words, not as they are stored."""
         names = [one.name for one in TrainingRun._meta.fields if one.name not in ("id", "tags")]
         return (*LABELS, *(name for name in names if name not in LABELS))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> tuple[Section, ...]:
+        """What is asked for most first; documents and bookkeeping open on request."""
+        return sections(self.get_fields(request, obj))
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Model | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from runs_app import admin_lists
+from runs_app.admin_sections import REST, SECTIONS
 from runs_app.choices import (
     Channel,
     DeliveryState,
@@ -247,3 +249,16 @@ def test_a_run_in_the_trash_is_shown_with_its_tags_and_not_changed() -> None:
     assert "1, tag" in shown
     assert ",1,tag," not in shown
     assert Client().post(address, LINES | {"name": "new"}).status_code == 403
+
+
+def test_a_run_is_shown_in_sections_and_no_field_is_left_out() -> None:
+    run = make_run(started_at=MOMENT)
+    page = Client().get(f"/admin/runs_app/trainingrun/{run.pk}/change/").content.decode()
+    titles = (*[title for title in SECTIONS if title], REST)
+    places = [page.index(f">{title}</h2>") for title in titles]
+    assert places == sorted(places)
+    assert page.count("<details") == 2
+    columns = {field.name for field in TrainingRun._meta.fields} - {"id", "tags"}
+    shown = re.findall(r'class="form-row field-(\w+)', page)
+    assert sorted(shown) == sorted(columns | {"tag_words"}), "each once"
+    assert f"{MOMENT:%Y-%m-%d %H:%M:%S}" in page
