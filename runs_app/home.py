@@ -7,6 +7,7 @@ from datetime import datetime
 
 from runs_app.choices import FINAL, RunStatus
 from runs_app.endings import reason_label
+from runs_app.forecasting.sentence import sentence
 from runs_app.judgement import DOUBTED, NOT_JUDGED, Badge, badge_of
 from runs_app.machine import Machine, read_machine
 from runs_app.models import DataSet, TrainingRun
@@ -94,15 +95,15 @@ def _ended() -> list[EndedLine]:
 
 
 def _line(run: TrainingRun) -> EndedLine:
-    sentence = (run.verdict or {}).get("sentence", "")
-    if not isinstance(sentence, str) or not sentence:
-        sentence = run.message or reason_label(run)
+    told = (run.verdict or {}).get("sentence", "")
+    if not isinstance(told, str) or not told:
+        told = sentence(run.message or reason_label(run))
     badge = badge_of(run)
     if badge is DOUBTED:
-        sentence = f"Not to be believed, its leak check failed. {sentence}"
+        told = f"Not to be believed, its leak check failed. {told}"
     return EndedLine(
         run=run,
         badge=badge or Badge(run.get_status_display(), run.colour, NOT_JUDGED.icon),
-        sentence=sentence,
+        sentence=told,
         ended_at=run.finished_at or run.created_at,
     )

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from runs_app.choices import Channel, NotificationKind, RunStatus
 from runs_app.execution import wakeups
 from runs_app.forecasting.events import Reason
+from runs_app.forecasting.sentence import sentence
 from runs_app.models import TrainingRun
 from runs_app.notification_models import Alarm, Delivery, Notification, NotificationSwitch
 
@@ -44,19 +45,23 @@ def tell_end(run: TrainingRun) -> None:
     """Tell that the run has ended, unless somebody ended it on purpose."""
     if run.status == RunStatus.COMPLETED:
         verdict = (run.verdict or {}).get("sentence", "")
-        tell(NotificationKind.FINISHED, f"{run} finished. {verdict or run.message}".strip(), run)
+        tell(
+            NotificationKind.FINISHED,
+            f"{run} finished. {sentence(verdict or run.message)}".strip(),
+            run,
+        )
     elif run.status == RunStatus.FAILED:
         not_finite = run.reason == Reason.NON_FINITE
         kind = NotificationKind.NAN if not_finite else NotificationKind.FAILED
-        tell(kind, f"{run} failed. {run.message}".strip(), run)
+        tell(kind, f"{run} failed. {sentence(run.message)}".strip(), run)
 
 
 def tell_loss(run: TrainingRun) -> None:
     """Tell that the run's worker was lost, whether it waits again or has ended so."""
     if run.status == RunStatus.PENDING:
-        tell(NotificationKind.LOST, f"{run} was interrupted. {run.message}", run)
+        tell(NotificationKind.LOST, f"{run} was interrupted. {sentence(run.message)}", run)
     elif run.status == RunStatus.FAILED:
-        tell(NotificationKind.LOST, f"{run} failed. {run.message}", run)
+        tell(NotificationKind.LOST, f"{run} failed. {sentence(run.message)}", run)
 
 
 def tell_rollback(run: TrainingRun, message: str) -> None:

@@ -16,11 +16,13 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
 from runs_app.forecasting import counted as words_of_counts
+from runs_app.forecasting.sentence import sentence
 from runs_app.log_lines import LogLine
 from runs_app.models import TrainingRun
 from runs_app.retention import kept_until
 
 register = template.Library()
+register.filter(sentence)
 
 ABSENT = "–"
 MOST_DECIMALS = 12
@@ -305,15 +307,6 @@ def query(context: dict[str, Any], **changes: Any) -> str:
 def words(key: str) -> str:
     """A key as words: ``shuffled_labels`` is ``shuffled labels``."""
     return key.replace("_", " ")
-
-
-@register.filter
-def sentence(text: str) -> str:
-    """A message as a sentence; a name of a file at its beginning keeps its letters."""
-    first = text.partition(" ")[0].rstrip(",:;")
-    is_name = "." in first or "_" in first
-    begun = text if is_name else text[:1].upper() + text[1:]
-    return begun if begun.endswith((".", "!", "?", "…")) else f"{begun}."
 
 
 @register.filter
