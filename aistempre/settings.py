@@ -43,7 +43,6 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "template_partials",
-    "ninja",  # for the assets of /api/docs, so that no browser asks another host
     "runs_app",
     "aistempre.apps.ProjectConfig",
 ]

@@ -45,9 +45,8 @@ DRAWN = """
   return document.readyState === "complete" && document.fonts.status === "loaded"
     && !all("main .spinner-border").length
     && all(".chart, .plot, #candle-chart")
-      .every((one) => one.querySelector("canvas, svg") || one.innerText.trim())
-    && all("main")
-      .every((one) => !/Loading…|Drawing|Reading the curve|Connecting…/.test(one.innerText))
+      .every((one) => one.querySelector("canvas, svg") || /^(?!Reading)./.test(one.innerText))
+    && all("main").every((one) => !/Loading…|Drawing|Connecting…/.test(one.innerText))
     && (!live || ["live", "ended"].includes(live.dataset.state));
 }
 """

@@ -23,11 +23,13 @@ from runs_app.api import (
     runs,
     trash,
 )
+from runs_app.api.reference import ReferencePage
 
 api = NinjaAPI(
     title="AiStemPre",
     version="1",
     urls_namespace="api",
+    docs=ReferencePage(),
     description="Build, train and watch probabilistic forecasters of candle data. "
     "Every address also answers without the leading `/api`, unless HTML is asked for. "
     "Live updates come over the WebSocket `/runs/{id}/stream?after=SEQ`: every event after that "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -13,7 +14,7 @@ from django import template
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import escape, format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from runs_app.forecasting import counted as words_of_counts
 from runs_app.forecasting.sentence import sentence
@@ -307,6 +308,15 @@ def query(context: dict[str, Any], **changes: Any) -> str:
 def words(key: str) -> str:
     """A key as words: ``shuffled_labels`` is ``shuffled labels``."""
     return key.replace("_", " ")
+
+
+@register.filter
+def prose(text: str) -> SafeString:
+    """The text of a docstring as paragraphs; what is between backquotes as code."""
+    said = re.sub(r"(`+)(.+?)\1", r"<code>\2</code>", escape(text))
+    said = re.sub(r"\*(\w[^*]*)\*", r"<em>\1</em>", said)
+    parts = [part for part in said.split("\n\n") if part.strip()]
+    return mark_safe("".join(f"<p>{part}</p>" for part in parts))
 
 
 @register.filter

@@ -30,7 +30,7 @@ SHORT: dict[str, Any] = {
 STEPS = ("data", "features", "horizons", "model", "loss", "train")
 
 PAGES: dict[str, Callable[[dict[str, str]], list[str]]] = {
-    "home": lambda at: ["/"],
+    "home": lambda at: ["/", "/api/docs"],
     "run_list": lambda at: ["/runs", "/runs?q=nothing+of+this+name"],
     "builder": lambda at: [f"/runs/new/{step}?draft=look" for step in STEPS],
     "run_detail": lambda at: [f"/runs/{at['done']}", f"/runs/{at['waiting']}", "/runs/none"],

@@ -239,7 +239,7 @@ def test_the_command_ends_with_1_while_differences_remain(media: Path) -> None:
     (media / "runs/orphan/file").write_bytes(b"x" * 10_000)
     out = io.StringIO()
 
-    with pytest.raises(CommandError, match="1 differences remain"):
+    with pytest.raises(CommandError, match="1 difference remains"):
         call_command("reconcile", stdout=out)
     assert "orphan: runs/orphan [" in out.getvalue()
     assert (media / "runs/orphan").is_dir()

@@ -276,7 +276,7 @@ def test_whoever_fetches_the_same_is_waited_for(run: Fetch, tmp_path: Path) -> N
     with held(tmp_path / "pages") as rows:
         rows.add([[FIRST, 1, 1, 1, 1, 1]], FIRST + MINUTE_MS)
         status, _, err = run(wish())
-        assert (status, "by another process" in err) == (1, True)
+        assert (status, "by another process" in err) == (12, True)
         status, answer, _ = run(wish(), wait=0.3)
         assert (status, answer["done"], answer["bars"]) == (0, False, 1)
     status, answer, _ = run(wish(), wait=30)
