@@ -49,6 +49,32 @@ def read_filter(params: QueryDict) -> tuple[RunFilter, tuple[str, ...]]:
     ), problems
 
 
+def unread(params: QueryDict) -> tuple[str, ...]:
+    """What of an address is not heeded, in sentences: a link may be mistyped, or an old one."""
+    choices: dict[str, tuple[str, Iterable[str]]] = {
+        "status": ("Status", RunStatus.values),
+        "verdict": ("Verdict", Judged.values),
+        "preset": ("Preset", [str(one) for one in Variant]),
+        "archived": ("Archived", ARCHIVED),
+        "sort": ("The order (sort)", SORTS),
+    }
+    found = [
+        f"{label} must be one of {', '.join(filter(None, known))}, not {_short(value)}."
+        for key, (label, known) in choices.items()
+        for value in params.getlist(key)
+        if value and value not in known
+    ]
+    for key, label in (("from", "Created from"), ("until", "Created until")):
+        value = params.get(key, "")
+        if value and _day(value) is None:
+            found.append(f"{label} must be a date such as 2026-01-31, not {_short(value)}.")
+    return tuple(found)
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 40 else f"{value[:40]}…"
+
+
 def read_columns(params: QueryDict) -> tuple[str, ...]:
     """The columns asked for, in the order of the table; the usual ones where none is."""
     asked = set(",".join(params.getlist("cols")).split(","))

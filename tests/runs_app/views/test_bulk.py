@@ -134,6 +134,20 @@ def test_chosen_columns_are_shown_in_the_order_of_the_table(
     assert 'href="/runs?tag=first">first</a>' in page
 
 
+def test_what_an_address_asks_in_vain_is_told(browser: Client, make_run: MakeRun) -> None:
+    make_run("seen")
+    asked = {"status": ["flying", "running"], "from": "yesterday", "sort": "taste"}
+    page = browser.get("/runs", asked).content.decode()
+    assert "Status must be one of pending, running, completed, failed, cancelled, not fly" in page
+    assert "Created from must be a date such as 2026-01-31, not yesterday." in page
+    assert "The order (sort) must be one of " in page
+    assert "Verdict must" not in page
+    assert "is heeded" not in browser.get("/runs", {"status": "running"}).content.decode()
+    hostile = browser.get("/runs", {"preset": "<b>" + 300 * "x"}).content.decode()
+    assert "not &lt;b&gt;" in hostile
+    assert f"not &lt;b&gt;{37 * 'x'}…" in hostile
+
+
 def test_a_wrong_limit_is_told_beside_its_field(browser: Client, make_run: MakeRun) -> None:
     make_run()
     page = browser.get("/runs?where=val_los<1").content.decode()
