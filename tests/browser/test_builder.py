@@ -51,10 +51,10 @@ def test_a_preset_chosen_before_the_script_has_come(page: Page, live_product: Pr
 
 def _features_and_horizons(page: Page) -> None:
     go_on(page, "Features")
-    expect(page.locator("#preview")).to_contain_text("log return", timeout=DRAWN_MS)
-    expect(page.locator("#preview")).not_to_contain_text("obv")
+    expect(page.locator("#preview")).to_contain_text("Log-return", timeout=DRAWN_MS)
+    expect(page.locator("#preview")).not_to_contain_text("On-balance")
     page.get_by_text("OBV", exact=True).click()
-    expect(page.locator("#preview")).to_contain_text("obv", timeout=DRAWN_MS)
+    expect(page.locator("#preview")).to_contain_text("On-balance", timeout=DRAWN_MS)
     expect(page.locator('[data-usual-of="features-indicators"] .field-mark')).to_be_visible()
 
     go_on(page, "Horizons")
