@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -64,6 +65,7 @@ class Operation:
     body_shapes: tuple[str, ...]
     answers: tuple[Answer, ...]
     curl: str
+    """The command up to the address."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class ReferencePage(DocsBase):
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **_: Any) -> HttpResponse:
         """The page, the same for everybody."""
-        return render(request, "api/reference.html", {"page": reference(api)})
+        context = {"page": reference(api), "host": request.build_absolute_uri("/").rstrip("/")}
+        return render(request, "api/reference.html", context)
 
 
 @cache
@@ -129,7 +132,7 @@ def _operation(method: str, path: str, facts: dict[str, Any]) -> Operation:
         body_kind=kind_of(schema) if body_type else "",
         body_shapes=shapes_of(schema),
         answers=answers,
-        curl=_curl(method, path, body_type, schema),
+        curl=_curl(method, body_type, schema),
     )
 
 
@@ -196,14 +199,14 @@ def shapes_of(schema: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for one in inner for name in shapes_of(one)))
 
 
-def _curl(method: str, path: str, body_type: str, schema: dict[str, Any]) -> str:
+def _curl(method: str, body_type: str, schema: dict[str, Any]) -> str:
     words = ["curl"] if method == "GET" else ["curl", "-I" if method == "HEAD" else f"-X {method}"]
     needed = {name: _example(schema["properties"][name]) for name in schema.get("required", [])}
     if body_type == "application/json":
-        words += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(needed)}'"]
+        words += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(json.dumps(needed))}"]
     elif body_type:
         words += [f"-F {name}=@candles.csv" for name in needed]
-    return " ".join([*words, f"http://127.0.0.1:8000{path}"])
+    return " ".join(words)
 
 
 def _example(schema: dict[str, Any]) -> Any:

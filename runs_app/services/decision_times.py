@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from runs_app.errors import DecisionInvalid
+from runs_app.forecasts import EPOCH
 
 MAX_TEXT = 64
 """A longer text is not said back."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Times = npt.NDArray[np.int64]
 """When the decisions of a test part were made [N], ms UTC, ascending."""
@@ -20,7 +19,7 @@ Times = npt.NDArray[np.int64]
 
 def address(milliseconds: int) -> str:
     """An instant as ``at`` takes it: ``2017-05-19T13:00Z``, seconds only where there are any."""
-    moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    moment = EPOCH + timedelta(milliseconds=milliseconds)
     fine = "milliseconds" if moment.microsecond else "seconds" if moment.second else "minutes"
     return moment.isoformat(timespec=fine).replace("+00:00", "Z")
 
@@ -34,7 +33,7 @@ def place_of(times: Times, text: str) -> int:
             f"must be a time in UTC such as {address(int(times[-1]))}, not {shown}",
             nearest=int(times[-1]),
         )
-    asked, rest = divmod(moment - _EPOCH, timedelta(milliseconds=1))
+    asked, rest = divmod(moment - EPOCH, timedelta(milliseconds=1))
     place = int(np.abs(times - asked).argmin())
     nearest = int(times[place])
     if nearest == asked and not rest:

@@ -21,7 +21,7 @@ from runs_app.forms.decision_picture import (
 )
 from runs_app.forms.split_picture import instant
 from runs_app.models import TrainingRun
-from runs_app.services.decision_times import address
+from runs_app.services.decision_times import MAX_TEXT, address
 from runs_app.services.decisions import Found, find_decision
 from runs_app.services.report import SCORES, named
 from runs_app.views.request import HtmxRequest, run_or_404
@@ -101,7 +101,7 @@ def run_decision(request: HtmxRequest, uid: str) -> HttpResponse:
     """The decision of ``?at=``, the newest without it; else why there is none, and the nearest."""
     run = run_or_404(uid)
     asked = request.GET.get("at", "").strip()
-    context = {"run": run, "asked": asked[:64]}
+    context = {"run": run, "asked": asked[:MAX_TEXT]}
     try:
         found = find_decision(run, asked)
     except ReportMissing as missing:

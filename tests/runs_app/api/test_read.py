@@ -289,7 +289,7 @@ def test_openapi_names_every_route_and_the_docs_ask_no_other_host() -> None:
             assert f'id="{facts["operationId"]}"' in page
     links = set(re.findall(r'href="#shape-(\w+)"', page))
     assert named - {"ValidationError"} <= links <= set(re.findall(r'id="shape-(\w+)"', page))
-    assert page.count("://") == page.count("http://127.0.0.1:8000/api/")
+    assert page.count("://") == page.count(" http://testserver/api/")
     assert "at most 500 of them" in page
     assert "one of cancel, tag" in page
 
