@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from runs_app.forecasting.baselines.reference import Baselines, fit_baselines
 from runs_app.forecasting.config.timeframes import duration_seconds
@@ -220,6 +221,9 @@ def build_trainer(fit: Fit) -> pl.Trainer:
     """Lightning without what this product does itself: precision, logging, checkpoints, bars,
     validation. It goes on after the epochs that are finished."""
     trainer = pl.Trainer(
+        # Named, since Lightning else looks for a cluster: it reads a scheduler's variables, and where
+        # mpi4py is installed it starts MPI, which ends the process on a machine that has none.
+        plugins=[LightningEnvironment()],
         accelerator="gpu" if fit.device.type == "cuda" else "cpu",
         devices=1 if fit.device.index is None else [fit.device.index],
         max_epochs=fit.config.train.max_epochs,

@@ -30,6 +30,16 @@ def test_a_fit_prints_plain_lines_and_a_bar_only_when_asked(
     assert "Epoch 1/2:" in capfd.readouterr().err
 
 
+def test_a_scheduler_around_the_fit_is_left_alone(
+    tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a shell of a SLURM job that asked for four tasks."""
+    monkeypatch.setenv("SLURM_JOB_NAME", "lab")
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    run_dir = write_run(tmp_path, small_config(train={"max_epochs": 1, "steps_per_epoch": 2}))
+    assert main([str(run_dir), "--data-root", str(data_root), "--no-progress"]) == 0
+
+
 def test_a_folder_that_is_not_there_is_a_usage_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
