@@ -62,6 +62,8 @@ class Outcome:
     leaks: LeakCheck | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     """Schema path to message, where the trainer named the fields at fault."""
+    shortage: Mapping[str, int] = field(default_factory=dict)
+    """``asked_bytes`` and ``free_bytes``, where memory ran out and they are known."""
 
 
 @dataclass(frozen=True)
@@ -246,6 +248,7 @@ def settle(held: Claim, outcome: Outcome) -> TrainingRun | None:
     judgement = _judgement(outcome.verdict, outcome.leaks)
     told = {name: value for name, value in judgement.items() if value and name != "skill"}
     told |= {"fields": dict(outcome.fields)} if outcome.fields else {}
+    told |= outcome.shortage
     with transaction.atomic():
         run = move(
             SETTLE[outcome.status],

@@ -65,8 +65,13 @@ def judge(evidence: Evidence) -> Outcome | Interrupted:
     status, reason, message = _verdict(evidence)
     word = evidence.last_word
     if status is RunStatus.FAILED:
-        fields = word.fields if isinstance(word, FitFailed) else {}
-        return Outcome(status, reason, message, evidence.log_tail, fields=fields)
+        if not isinstance(word, FitFailed):
+            return Outcome(status, reason, message, evidence.log_tail)
+        known = {"asked_bytes": word.asked_bytes, "free_bytes": word.free_bytes}
+        shortage = {name: size for name, size in known.items() if size is not None}
+        return Outcome(
+            status, reason, message, evidence.log_tail, fields=word.fields, shortage=shortage
+        )
     if status is RunStatus.COMPLETED and isinstance(word, FitFinished):
         return Outcome(status, reason, message, verdict=word.verdict, leaks=word.leaks)
     return Outcome(status, reason, message)

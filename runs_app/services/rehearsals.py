@@ -157,9 +157,13 @@ def _stored(job: Job) -> StoredRehearsal:
         phase=_phase(job),
         result=Rehearsal.model_validate(job.facts) if job.state == JobState.DONE else None,
         failure=failure,
-        suggestion=smaller_batch(config, failure.fields) if failure and short else None,
+        suggestion=_suggestion(config, failure) if failure and short else None,
         config=config,
     )
+
+
+def _suggestion(config: dict[str, Any], failure: RehearsalFailure) -> dict[str, int] | None:
+    return smaller_batch(config, failure.fields, asked=failure.asked_bytes, free=failure.free_bytes)
 
 
 def _phase(job: Job) -> str:

@@ -112,6 +112,18 @@ def test_half_the_batch_and_twice_the_passes(
     assert suggestion(short_of_memory(batch, passes, train__batch_size="Too large.")) == found
 
 
+def test_the_batch_is_halved_until_it_fits_where_that_is_known() -> None:
+    """197 GiB were asked for and 79 free: half of it is still too much."""
+    run = short_of_memory(4096, train__batch_size="Too large.")
+    last = run.events.get()
+    last.payload |= {"asked_bytes": 197 * 2**30, "free_bytes": 79 * 2**30}
+    last.save()
+    assert suggestion(run) == {"train.batch_size": 1024, "train.accumulation": 4}
+    last.payload |= {"fields": {}}  # of a single allocation, which says nothing of the batch
+    last.save()
+    assert suggestion(run) == {"train.batch_size": 2048, "train.accumulation": 2}
+
+
 def test_where_half_a_batch_would_not_help_nothing_is_suggested() -> None:
     assert suggestion(short_of_memory(1, 4)) is None
     assert suggestion(short_of_memory(16, 1024)) is None

@@ -221,8 +221,8 @@ def build_trainer(fit: Fit) -> pl.Trainer:
     """Lightning without what this product does itself: precision, logging, checkpoints, bars,
     validation. It goes on after the epochs that are finished."""
     trainer = pl.Trainer(
-        # Named, since Lightning else looks for a cluster: it reads a scheduler's variables, and where
-        # mpi4py is installed it starts MPI, which ends the process on a machine that has none.
+        # Named, since Lightning else looks for a cluster: it reads a scheduler's variables, and
+        # where mpi4py is installed it starts MPI, which ends a process that has none.
         plugins=[LightningEnvironment()],
         accelerator="gpu" if fit.device.type == "cuda" else "cpu",
         devices=1 if fit.device.index is None else [fit.device.index],

@@ -202,11 +202,13 @@ def _extrapolated(
 def _load_and_compare(fit: Fit) -> int:
     """Size in bytes of the saved checkpoint; ``CheckpointDamaged`` where it forecasts otherwise."""
     path = fit.store.best_path
-    restored = restore_network(load_checkpoint(path)).to(fit.device)
-    rows = fit.rows("validation")[:COMPARED]
-    saved, loaded = (
-        fit.evaluator.forecast(network, rows) for network in (fit.module.network, restored)
+    # Lightning takes the network off the GPU when it ends.
+    trained, restored = (
+        network.to(fit.device)
+        for network in (fit.module.network, restore_network(load_checkpoint(path)))
     )
+    rows = fit.rows("validation")[:COMPARED]
+    saved, loaded = (fit.evaluator.forecast(network, rows) for network in (trained, restored))
     pairs = zip(saved, loaded, strict=True)
     if not all(torch.equal(a, b) for a, b in pairs if a is not None and b is not None):
         raise CheckpointDamaged(
