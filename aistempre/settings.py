@@ -7,6 +7,7 @@ from typing import Any
 import environ
 from csp.constants import NONE, SELF
 
+from aistempre import assets
 from aistempre import env as environment
 
 ENV = environment.read()
@@ -164,7 +165,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = "aistempre.formats"
-STATIC_URL = "/static/"
+# An address is never used again for other content, so that a browser may keep what it once had.
+STATIC_URL = f"/static/{assets.version(ROOT)}/"
+WHITENOISE_IMMUTABLE_FILE_TEST = f"^{STATIC_URL}"
 # Served from where they lie, without a collectstatic step; in templates, for example:
 #   {% static 'vendor/tabler/css/tabler.min.css' %}   {% static 'vendor/tabler/js/tabler.min.js' %}
 #   {% static 'vendor/uplot/uPlot.min.css' %}         {% static 'vendor/uplot/uPlot.iife.min.js' %}

@@ -105,7 +105,10 @@ def write_candles(path: Path, candles: Candles) -> Path:
 
 
 def small_config(source: str = "candles.csv", **sections: dict[str, Any]) -> RunConfig:
-    """The real configuration, shrunk: trains within seconds on a few thousand 1-minute bars."""
+    """The real configuration, shrunk: trains within seconds on a few thousand 1-minute bars.
+
+    On the CPU, whose bits are the same at every run; ``test_gpu`` asks for the other.
+    """
     values: dict[str, dict[str, Any]] = {
         "data": {"source": source, "timeframes": ["1m", "5m"], "max_gap_bars": 3},
         "features": {"indicators": ["rsi", "macd", "atr", "bb", "ema", "sma", "obv"]},
@@ -117,7 +120,7 @@ def small_config(source: str = "candles.csv", **sections: dict[str, Any]) -> Run
             "variant": "tiny", "d_model": 16, "layers": 1, "heads": 2, "context_bars": 16,
             "patch_length": 4, "patch_stride": 4,
         },
-        "train": {"max_epochs": 1, "batch_size": 32},
+        "train": {"max_epochs": 1, "batch_size": 32, "accelerator": "cpu"},
     }  # fmt: skip
     for name, section in sections.items():
         values[name] = {**values.get(name, {}), **section}

@@ -43,6 +43,7 @@ def run_detail(request: HtmxRequest, uid: str) -> HttpResponse:
         "charts": drawn,
         "axes": AXES,
         "chart_facts": _chart_facts(run, drawn),
+        "first_metrics": [line.metric for line in drawn[0].lines],
         "panel": config_panel(run),
         **_environment(run),
         "config_yaml": queries.config_yaml(run),

@@ -3,22 +3,13 @@
 // curve that is shown in the address.
 import { saveCsv, savePng } from "./save_plot.js";
 
-const KEY = "aistempre charts";
 const STEP = 0.2;
 const HASH = /^#view:/;
 
-function stored() {
-  try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? {};
-  } catch {
-    return {};
-  }
-}
-
 export function startControls(uid, charts, state, { changed, zoomed }) {
   const bar = document.getElementById("chart-controls");
-  const known = stored();
-  const chosen = known.charts ?? {};
+  const { choices, keep } = window.chartStart;
+  const chosen = choices.charts;
   const axis = bar.elements.axis;
   const smooth = bar.elements.smooth;
   const log = bar.elements.log;
@@ -29,7 +20,7 @@ export function startControls(uid, charts, state, { changed, zoomed }) {
   const box = (chart) => bar.querySelector(`[data-show="${CSS.escape(chart.spec.key)}"]`);
 
   function remember() {
-    localStorage.setItem(KEY, JSON.stringify({ ...state.settings, charts: chosen }));
+    keep({ ...state.settings, charts: chosen });
     const parts = [`axis=${state.settings.axis}`];
     for (const [name, range] of Object.entries(state.zooms)) if (range) parts.push(`${name}=${range.join("~")}`);
     const moved = parts.length > 1 || HASH.test(location.hash);
@@ -47,7 +38,7 @@ export function startControls(uid, charts, state, { changed, zoomed }) {
   }
 
   function begin() {
-    Object.assign(state.settings, { axis: known.axis ?? "step", smooth: known.smooth ?? 0, log: Boolean(known.log) });
+    Object.assign(state.settings, { axis: choices.axis, smooth: choices.smooth, log: choices.log });
     if (HASH.test(location.hash)) {
       const view = new URLSearchParams(location.hash.replace(HASH, ""));
       if (view.get("axis") in state.zooms) state.settings.axis = view.get("axis");

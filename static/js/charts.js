@@ -1,15 +1,12 @@
 // All charts of a run: what they share (settings, zoom, crosshair), and how their points come. A chart
-// reads its curves when it comes into view, and what happens afterwards is added to them. Those in view
-// at first are asked for before anything else is done: uPlot is read while their points are on the way.
+// reads its curves when it comes into view, and what happens afterwards is added to them. The first of
+// those in view at first is read alone, so that it is drawn before the others' points come.
 import { Chart } from "./chart.js";
 import { MAX_APPENDED, append, curveOf, emptyCurve } from "./curve_data.js";
 import { startControls } from "./chart_controls.js";
 
 const AGAIN_MS = 150;
 const NEAR_PX = 400;
-
-// All scripts that the page names have run by then, uPlot among them.
-const loaded = new Promise((done) => document.addEventListener("DOMContentLoaded", done, { once: true }));
 
 // The browser goes to the part that the address names only when the page is complete.
 function inViewAtFirst(box) {
@@ -71,7 +68,7 @@ export function startCharts(facts) {
     for (const [axis, members] of groups) readGroup(axis, members);
   }
 
-  async function readGroup(axis, members) {
+  async function readGroup(axis, members, early = null) {
     const number = (turn += 1);
     const metrics = [...new Set(members.flatMap((chart) => chart.metrics))];
     for (const metric of metrics) {
@@ -80,8 +77,7 @@ export function startCharts(facts) {
     }
     const width = Math.max(...members.map((chart) => chart.width)) * devicePixelRatio;
     try {
-      const answer = await read(axis, metrics, width);
-      await loaded;
+      const answer = await (early ?? read(axis, metrics, width));
       state.stepsPerEpoch = answer.steps_per_epoch;
       for (const curve of answer.curves) {
         if (asked.get(curve.metric) === number) keep(curve, answer.last_seq);
@@ -90,10 +86,12 @@ export function startCharts(facts) {
     } catch {
       for (const metric of metrics) wanted.add(metric); // the server is away: later
       setTimeout(ask, 4000, []);
-      await loaded;
     }
     for (const chart of members) chart.answered = true;
-    redraw(members);
+    // The first time at once: frames are slow while a page is new.
+    const fresh = members.filter(({ visible, plot }) => visible && !plot);
+    redraw(members.filter((chart) => !fresh.includes(chart)));
+    for (const chart of fresh) chart.draw();
   }
 
   // Live points that came while the answer was on its way are newer than it.
@@ -169,7 +167,8 @@ export function startCharts(facts) {
     zoomed,
   });
   for (const chart of charts) chart.visible = inViewAtFirst(chart.box);
-  readWanted();
+  const first = charts.find(wants);
+  if (first) readGroup(first.axis, [first], window.chartStart.take(first)).then(readWanted);
   for (const { box } of charts) {
     observer.observe(box);
     resizer.observe(box);

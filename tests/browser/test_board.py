@@ -33,15 +33,18 @@ WATCH = """() => {
 }"""
 
 
+WIDEST = 602
+"""Pixels for which the first chart's points are asked before its width is known."""
+
 ASKED_EARLY = """
 () => {
   const answers = performance.getEntriesByType("resource");
   const [page] = performance.getEntriesByType("navigation");
   const first = answers.find(({ name }) => name.includes("/points?"));
-  return first.startTime < page.domContentLoadedEventStart;
+  return first.startTime < page.domInteractive;
 }
 """
-"""The first points are on their way before the page's other scripts have run."""
+"""The first points are on their way before the page itself has been read."""
 
 
 def open_page(page: Page, run: ScriptedRun, *, drawn: bool = True) -> None:
@@ -81,7 +84,7 @@ def test_a_million_points_open_without_a_frozen_tab(page: Page, run: ScriptedRun
     work = counter.seen()
     assert work.plots == drawn_charts(page)
     assert work.at_once <= work.plots
-    assert 0 < work.points <= 2 * pixels(page)
+    assert 0 < work.points <= 2 * max(pixels(page), WIDEST)
     assert work.layouts <= LAYOUTS_TO_OPEN
     area = page.locator("#chart-loss .u-over")
     area.scroll_into_view_if_needed()

@@ -127,3 +127,14 @@ def test_the_fields_at_fault_are_kept() -> None:
     outcome = judge(Evidence(Exit(11), word))
     assert isinstance(outcome, Outcome)
     assert outcome.fields == {"model.heads": "Must divide."}
+
+
+def test_how_much_memory_was_short_is_kept_as_far_as_it_is_known() -> None:
+    word = FitFailed(reason=Reason.OUT_OF_MEMORY, message="No.", asked_bytes=4, free_bytes=0)
+    code = EXIT_CODES[Reason.OUT_OF_MEMORY]
+    outcome = judge(Evidence(Exit(code), word))
+    assert isinstance(outcome, Outcome)
+    assert outcome.shortage == {"asked_bytes": 4, "free_bytes": 0}
+    unknown = judge(Evidence(Exit(code), word.model_copy(update={"free_bytes": None})))
+    assert isinstance(unknown, Outcome)
+    assert unknown.shortage == {"asked_bytes": 4}

@@ -6,6 +6,7 @@ import http.client
 import re
 
 import pytest
+from django.conf import settings
 
 from launcher.product import Product
 
@@ -57,16 +58,17 @@ def test_another_web_page_cannot_drive_it(live_product: Product, method: str) ->
 
 def test_assets_come_from_here(live_product: Product) -> None:
     for path in ("vendor/tabler/css/tabler.min.css", "vendor/uplot/uPlot.iife.min.js"):
-        answer = ask(live_product, f"/static/{path}")
+        answer = ask(live_product, f"{settings.STATIC_URL}{path}")
         assert answer.status == 200
+        assert "immutable" in answer.headers["Cache-Control"]
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 @pytest.mark.parametrize(
-    "path", ["/static/../secret_key", "/static/vendor/uplot/../../package.json", "/static/vendor/"]
+    "path", ["../secret_key", "../../secret_key", "vendor/uplot/../../package.json", "vendor/", ""]
 )
 def test_only_the_named_folders_are_served(live_product: Product, path: str) -> None:
-    assert ask(live_product, path).status == 404
+    assert ask(live_product, f"{settings.STATIC_URL}{path}").status == 404
 
 
 def test_an_error_page_shows_no_insides(live_product: Product) -> None:

@@ -10,14 +10,16 @@ from pytest_django import Settings
 from runs_app.templatetags.scripts import module, needed_by
 
 
-def test_a_module_names_what_it_needs_at_every_depth() -> None:
+def test_a_module_names_what_it_needs_at_every_depth(settings: Settings) -> None:
     needed = needed_by("js/dashboard.js")
     assert {"js/charts.js", "js/chart.js", "js/plot_style.js"} <= set(needed)
     assert "js/dashboard.js" not in needed
     assert len(set(needed)) == len(needed)
-    hint = '<link rel="modulepreload" href="/static/js/plot_style.js">'
+    hint = f'<link rel="modulepreload" href="{settings.STATIC_URL}js/plot_style.js">'
     assert hint in module("js/dashboard.js")
-    assert module("js/dashboard.js").endswith('src="/static/js/dashboard.js"></script>')
+    assert module("js/dashboard.js").endswith(
+        f'src="{settings.STATIC_URL}js/dashboard.js"></script>'
+    )
 
 
 def test_an_import_over_several_lines_counts_and_one_of_a_lost_file_is_told(

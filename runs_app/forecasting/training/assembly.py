@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.plugins.environments import LightningEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
 from runs_app.forecasting.baselines.reference import Baselines, fit_baselines
 from runs_app.forecasting.config.timeframes import duration_seconds
