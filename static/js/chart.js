@@ -175,7 +175,7 @@ export class Chart {
       ? (x) => new Date(x * 1000).toISOString().replace("T", " ").slice(0, 19)
       : (x) => x.toLocaleString("en", { maximumFractionDigits: 3 });
     const xAxis = axis(LABELS[this.axis]);
-    if (time) xAxis.values = clock;
+    if (time) Object.assign(xAxis, { values: clock, space: 80 });
     if (this.axis === "step") xAxis.incrs = WHOLE;
     return {
       width: this.width,

@@ -75,6 +75,16 @@ def test_numbers_have_units(browser: Client, make_run: MakeRun) -> None:
     assert "1,200" in page
 
 
+@pytest.mark.parametrize("metrics", [{}, {"ram_mb": 900.0, "gpu_memory_mb": 480.0}])
+def test_that_the_machine_was_never_read_is_said_only_then(
+    metrics: dict[str, float], browser: Client, make_run: MakeRun
+) -> None:
+    """The first second has no reading of the CPU, but of everything else."""
+    run = make_run(status=RunStatus.FAILED, reason="out_of_memory", metrics=metrics)
+    page = browser.get(f"/runs/{run.uid}").content.decode()
+    assert ("ended before a reading was taken" in page) is (not metrics)
+
+
 def test_values_that_are_not_finite_are_shown_as_such(browser: Client, make_run: MakeRun) -> None:
     run = make_run(status=RunStatus.RUNNING, metrics={"val_nll": "NaN", "val_rmse": "Infinity"})
     page = browser.get(f"/runs/{run.uid}").content.decode()
