@@ -195,7 +195,7 @@ def test_page_and_api_tell_what_was_found(
     assert "config.batch_size" in wrong.content.decode()
 
 
-def test_a_run_that_would_not_fit_offers_half_the_batch(
+def test_a_run_that_would_not_fit_offers_a_batch_that_fits(
     small: Path, answer: Callable[[CoreFailed | None], list[Command]], client: Client
 ) -> None:
     answer(TOO_LARGE)
@@ -204,9 +204,9 @@ def test_a_run_that_would_not_fit_offers_half_the_batch(
     tasks.carry_out(Job.objects.get().pk)
     found = find_rehearsal(asked.uid)
     assert found.failure and found.failure.reason == "out_of_memory"
-    assert found.suggestion == {"train.batch_size": 32, "train.accumulation": 2}
+    assert found.suggestion == {"train.batch_size": 4, "train.accumulation": 16}
     page = client.get(f"/rehearsals/{found.uid}", headers={"accept": "text/html"}).content.decode()
-    assert "batch size 32 instead of 64" in page and "9.66 GB" in page
+    assert "batch size 4 instead of 64" in page and "9.66 GB" in page
 
 
 def test_the_real_one_by_the_command(small: Path, tmp_path: Path, settings: Settings) -> None:

@@ -263,6 +263,6 @@ def test_a_rehearsal_from_the_last_page_and_the_smaller_batch(
     assert "The run would fail: out of memory" in page and 'value="smaller"' in page
     browser.post(address, {**form, "go": "smaller"})
     draft = Draft(**browser.session["drafts"][drafted])
-    assert (draft.values["train.batch_size"], draft.values["train.accumulation"]) == ("32", "2")
+    assert (draft.values["train.batch_size"], draft.values["train.accumulation"]) == ("4", "16")
     page = text(browser.get(address))
     assert "have not been rehearsed" in page and job.uid not in page
