@@ -70,7 +70,8 @@ def smaller_batch(
     """The same for any resolved configuration that ran out of memory at these fields.
 
     ``asked`` and ``free`` are bytes: of the whole batch where that is at fault, else of a single
-    allocation, which says nothing of the batch.
+    allocation, which says nothing of the batch. What the network itself takes is shared out, too,
+    so that where it is large one more halving may be needed.
     """
     if at_fault and BATCH not in at_fault:
         return None  # the network alone is too large

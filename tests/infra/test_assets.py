@@ -30,5 +30,5 @@ def test_other_content_has_another(name: str, checkout: Path) -> None:
 
 
 def test_so_has_a_file_of_another_name(checkout: Path) -> None:
-    (checkout / "static/css/app.css").rename(checkout / "static/css/other.css")
+    (checkout / "static/css/app.css").rename(checkout / "static/css/app2.css")
     assert assets.version(checkout) != assets.version(ROOT)

@@ -195,7 +195,7 @@ def test_page_and_api_tell_what_was_found(
     assert "config.batch_size" in wrong.content.decode()
 
 
-def test_a_run_that_would_not_fit_offers_a_batch_that_fits(
+def test_a_run_that_would_not_fit_offers_a_smaller_batch(
     small: Path, answer: Callable[[CoreFailed | None], list[Command]], client: Client
 ) -> None:
     answer(TOO_LARGE)
