@@ -23,6 +23,7 @@ from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.services.chart import candle_window
 from runs_app.services.datasets import answer, find_data_set, list_data_sets, report_of
 from runs_app.services.footprint import room_for
+from runs_app.services.launch import resolve
 from runs_app.services.remove_dataset import remove_data_set
 from runs_app.services.rows import rows_of
 from runs_app.services.uploads import take_upload
@@ -97,7 +98,7 @@ def rows(request: HttpRequest) -> dict[str, Any]:
     """Takes the body of a request to create a run and creates none: where its rows would go."""
     config, _ = split_run_request(read_json(request))
     with config_told("name"):
-        room = room_for(config)
+        room = room_for(resolve(config)[0])
         disk = {
             "expected_bytes": room.total,
             "checkpoint_bytes": room.one.checkpoint,

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
 
-from runs_app.forecasting.config.compose import preset_tree, preset_values
-from runs_app.forecasting.config.paths import FIELDS, get_path, set_path
+from runs_app.forecasting.config.compose import preset_value, preset_values
+from runs_app.forecasting.config.paths import FIELDS, set_path
 from runs_app.forecasting.config.schema import LossKind, Variant
 from runs_app.forecasting.config.timeframes import TIMEFRAMES, duration_seconds
 from runs_app.forms.build import NONE, BuilderField, build_field, same_value, to_schema_value
@@ -90,8 +90,14 @@ class Draft:
 
     def usual(self, path: str) -> Any:
         """The preset's value; ``NONE`` for the candles, which no preset names."""
+        variant = self.values.get("model.variant")
+        loss = self.values.get("loss.kind")
         try:
-            return get_path(self._preset(), path)
+            return preset_value(
+                path,
+                variant if variant in set(Variant) else Variant.BASE,
+                loss if loss in set(LossKind) else LossKind.STUDENT_T,
+            )
         except KeyError:
             return NONE
 
@@ -151,14 +157,6 @@ class Draft:
         for path, value in preset_values(variant).items():
             if path not in keep:
                 self.values[path] = value
-
-    def _preset(self) -> dict[str, Any]:
-        variant = self.values.get("model.variant")
-        loss = self.values.get("loss.kind")
-        return preset_tree(
-            variant if variant in set(Variant) else Variant.BASE,
-            loss if loss in set(LossKind) else LossKind.STUDENT_T,
-        )
 
 
 def new_draft() -> Draft:

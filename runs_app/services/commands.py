@@ -9,8 +9,8 @@ from typing import Any
 
 from runs_app.forecasting.config.document import dump_yaml
 from runs_app.forecasting.config.request import brief_from_config
+from runs_app.forecasting.config.schema import RunConfig
 from runs_app.services.groups import Size
-from runs_app.services.launch import resolve
 
 FILE = "run.yaml"
 
@@ -27,9 +27,8 @@ class Commands:
     curl: str
 
 
-def commands(payload: Any, size: Size, *, name: str, address: str) -> Commands:
-    """``address`` is that of the product, with a slash at its end. Raises ``ConfigInvalid``."""
-    config, _ = resolve(payload)
+def commands(config: RunConfig, size: Size, *, name: str, address: str) -> Commands:
+    """``address`` is that of the product, with a slash at its end."""
     wanted: dict[str, Any] = {"name": name} if name else {}
     if size.is_group:
         wanted |= {"folds": size.folds, "seeds": size.seeds}

@@ -173,10 +173,8 @@ def resolve_source(text: str) -> str:
 
 
 def _path_of_name(name: str, root: Path) -> str | None:
-    row = DataSet.objects.filter(name=name).first()
-    if row is None or regular_inside(root / row.path, root) is None:
-        return None
-    return row.path
+    path = DataSet.objects.filter(name=name).values_list("path", flat=True).first()
+    return path if path and regular_inside(root / path, root) else None
 
 
 def _harmless(text: str) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from runs_app.disk import Disk, read_disk
 from runs_app.forecasting.config.footprint import Footprint, footprint
-from runs_app.services.launch import candle_facts, resolve
+from runs_app.forecasting.config.schema import RunConfig
+from runs_app.services.launch import candle_facts
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,8 @@ class Room:
         return self.total <= self.disk.spare
 
 
-def room_for(payload: Any, *, runs: int = 1) -> Room:
-    """What a request's runs would take on the disk. Raises ``ConfigInvalid``."""
-    config, _ = resolve(payload)
+def room_for(config: RunConfig, *, runs: int = 1) -> Room:
+    """What runs of a configuration would take on the disk. Raises ``ConfigInvalid``."""
     facts = candle_facts(config)
     one = footprint(config, bars=facts.bars, bar_seconds=facts.bar_seconds)
     return Room(one, runs, read_disk())

@@ -11,6 +11,7 @@ from runs_app.execution.core_process import CoreFailed, ask_core
 from runs_app.execution.jobs import submit
 from runs_app.execution.leak_checking import command_of
 from runs_app.forecasting.config.document import to_tree
+from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.errors import ConfigInvalid, FieldError
 from runs_app.forecasting.evaluation.documents import LeakCheck
 from runs_app.models import Job
@@ -76,12 +77,8 @@ def find_leak_check(uid: str) -> StoredCheck:
     return _stored(job)
 
 
-def newest_leak_check(payload: Any) -> StoredCheck | None:
-    """The last check of exactly this request on the file as it is now, if there is one."""
-    try:
-        config, _ = resolve(payload)
-    except ConfigInvalid:
-        return None
+def newest_leak_check(config: RunConfig) -> StoredCheck | None:
+    """The last check of exactly this configuration on the file as it is now, if there is one."""
     job = (
         Job.objects.filter(kind=JobKind.LEAK_CHECK, arguments__key=job_arguments(config)["key"])
         .order_by("-created_at", "-pk")

@@ -13,6 +13,7 @@ from runs_app.errors import RehearsalNotFound
 from runs_app.execution.jobs import rehearse, submit
 from runs_app.forecasting.config.document import validate
 from runs_app.forecasting.config.footprint import footprint
+from runs_app.forecasting.config.schema import RunConfig
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forecasting.events import Reason
 from runs_app.forecasting.rehearsed import Rehearsal
@@ -108,12 +109,8 @@ def find_rehearsal(uid: str) -> StoredRehearsal:
     return _stored(job)
 
 
-def newest_rehearsal(payload: Any) -> StoredRehearsal | None:
-    """The last rehearsal of exactly this request on the file as it is now, if there is one."""
-    try:
-        config, _ = resolve(payload)
-    except ConfigInvalid:
-        return None
+def newest_rehearsal(config: RunConfig) -> StoredRehearsal | None:
+    """The last rehearsal of exactly this configuration on the file as it is now, if any."""
     return _stored_or_none(Job.objects.filter(arguments__key=job_arguments(config)["key"]))
 
 

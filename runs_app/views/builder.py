@@ -228,7 +228,7 @@ def _rehearse(request: HtmxRequest, draft: Draft) -> HttpResponse:
 
 def _take_smaller(request: HtmxRequest, draft: Draft) -> HttpResponse:
     """Fill in what the draft's rehearsal suggests."""
-    found = newest_rehearsal(draft.payload())
+    found = newest_rehearsal(resolve(draft.payload())[0])
     if found and found.suggestion:
         draft.values.update({path: str(value) for path, value in found.suggestion.items()})
         save(request.session, draft)
@@ -272,14 +272,15 @@ def _show(
     if parent and draft.kinship == Kinship.BRANCH:
         context["weights"] = weights_of(parent, draft.checkpoint)
     if step is STEPS[-1] and not errors:
-        context["leak_check"] = newest_leak_check(draft.payload())
-        context["rehearsal"] = rehearsal = newest_rehearsal(draft.payload())
+        config, _ = resolve(draft.payload())
+        context["leak_check"] = newest_leak_check(config)
+        context["rehearsal"] = rehearsal = newest_rehearsal(config)
         context["rehearsal_room"] = room_of(rehearsal) if rehearsal else None
         size = _size(draft)
-        context["room"] = room_for(draft.payload(), runs=size.folds * size.seeds)
+        context["room"] = room_for(config, runs=size.folds * size.seeds)
         if draft.kinship != Kinship.BRANCH:
             address = request.build_absolute_uri("/")
-            context["commands"] = commands(draft.payload(), size, name=draft.name, address=address)
+            context["commands"] = commands(config, size, name=draft.name, address=address)
     if step.key == "loss":
         context["losses"] = loss_page(str(draft.shown("loss.kind")), None)
     if step.key == "data":

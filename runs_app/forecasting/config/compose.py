@@ -27,6 +27,7 @@ __all__ = [
     "from_yaml",
     "parse_yaml",
     "preset_tree",
+    "preset_value",
     "preset_values",
     "to_tree",
     "to_yaml",
@@ -55,6 +56,11 @@ def _composed(variant: Variant, loss: LossKind) -> Tree:
 def preset_tree(variant: str = DEFAULT_VARIANT, loss: str = DEFAULT_LOSS) -> Tree:
     """All values of a preset, nested; only ``data.source`` is missing. Raises ``ValueError``."""
     return copy.deepcopy(_composed(Variant(variant), LossKind(loss)))
+
+
+def preset_value(path: str, variant: str = DEFAULT_VARIANT, loss: str = DEFAULT_LOSS) -> Any:
+    """One value of a preset. Raises ``KeyError`` for a path that is none of it, ``ValueError``."""
+    return copy.deepcopy(get_path(_composed(Variant(variant), LossKind(loss)), path))
 
 
 def preset_values(variant: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from runs_app.forecasting.evaluation.documents import LeakCheck, LeakFinding
 from runs_app.management.commands import check_leaks
 from runs_app.models import Job, TrainingRun
 from runs_app.services import leak_checks
+from runs_app.services.launch import resolve
 from runs_app.services.leak_checks import ask_for_leak_check, find_leak_check, newest_leak_check
 from tests.synthetic import random_candles, write_candles
 
@@ -66,21 +67,21 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[LeakCheck | CoreFailed]
 
 
 def test_a_check_waits_once_and_is_found_by_what_it_is_of(small: Path) -> None:
-    assert newest_leak_check(PAYLOAD) is None
+    assert newest_leak_check(resolve(PAYLOAD)[0]) is None
     first = ask_for_leak_check(PAYLOAD)
     assert ask_for_leak_check(PAYLOAD) == first
     assert Job.objects.filter(kind=JobKind.LEAK_CHECK).count() == 1
     assert first.state == JobState.WAITING
     assert not first.is_final
-    assert newest_leak_check(PAYLOAD) == first
-    assert newest_leak_check({**PAYLOAD, "timeframes": ["1m"]}) is None
+    assert newest_leak_check(resolve(PAYLOAD)[0]) == first
+    assert newest_leak_check(resolve({**PAYLOAD, "timeframes": ["1m"]})[0]) is None
 
 
 def test_a_changed_file_needs_a_new_check(small: Path) -> None:
     ask_for_leak_check(PAYLOAD)
     write_candles(small, random_candles(4001, seed=1))
     os.utime(small, (1, 1))
-    assert newest_leak_check(PAYLOAD) is None
+    assert newest_leak_check(resolve(PAYLOAD)[0]) is None
 
 
 def test_a_worker_does_it_and_the_result_stays(

@@ -21,6 +21,7 @@ from runs_app.execution import jobs, rehearsing, slot_rows, slots
 from runs_app.execution.core_process import Command, CoreFailed
 from runs_app.forecasting.rehearsed import FirstBatch, InputShape, Rehearsal
 from runs_app.models import Job, Slot, TrainingRun
+from runs_app.services.launch import resolve
 from runs_app.services.rehearsals import ask_for_rehearsal, find_rehearsal, newest_rehearsal
 from tests.synthetic import random_candles, write_candles
 
@@ -101,12 +102,12 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[CoreFailed | None], lis
 
 
 def test_it_waits_once_and_belongs_to_one_configuration(small: Path) -> None:
-    assert newest_rehearsal(PAYLOAD) is None
+    assert newest_rehearsal(resolve(PAYLOAD)[0]) is None
     first = ask_for_rehearsal(PAYLOAD)
     assert ask_for_rehearsal(PAYLOAD).uid == first.uid
     assert Job.objects.filter(kind=JobKind.REHEARSAL).count() == 1
     assert first.phase.startswith("Waits for a free slot")
-    assert newest_rehearsal({**PAYLOAD, "batch_size": 32}) is None
+    assert newest_rehearsal(resolve({**PAYLOAD, "batch_size": 32})[0]) is None
 
 
 def test_a_busy_slot_is_waited_for_and_not_disturbed(
