@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from runs_app.admin_documents import as_documents, readers
 from runs_app.admin_lists import DataSetFilter, ReasonFilter
 from runs_app.admin_sections import LABELS, Section, sections
 from runs_app.choices import Priority
@@ -41,6 +42,15 @@ def run_link(run: TrainingRun) -> SafeString:
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscripts at run time
     """Rows that the product writes and that nobody edits by hand."""
+
+    def __init__(self, model: type[Model], site: admin.AdminSite) -> None:
+        super().__init__(model, site)
+        for name, reader in readers(model).items():
+            setattr(self, name, reader)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        """All of the model, or those named; documents as such."""
+        return as_documents(self.model, cast("tuple[str, ...]", super().get_fields(request, obj)))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody."""
@@ -143,7 +153,8 @@ class TrainingRunAdmin(ReadOnly):
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """What people call it first; its tags in words, not as they are stored."""
         names = [one.name for one in TrainingRun._meta.fields if one.name not in ("id", "tags")]
-        return (*LABELS, *(name for name in names if name not in LABELS))
+        others = (name for name in names if name not in LABELS)
+        return (*LABELS, *as_documents(TrainingRun, others))
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> tuple[Section, ...]:
         """What is asked for most first; documents and bookkeeping open on request."""

@@ -24,7 +24,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "epoch", "step", "train_loss", "val_loss", "best_val_loss", "val_nll", "val_crps",
         "val_pinball", "val_da", "val_rmse", "val_f1", "skill",
     ),
-    "Documents": ("config", "request", "metrics", "verdict", "leaks"),
+    "Documents": (
+        "config_document", "request_document", "metrics_document", "verdict_document",
+        "leaks_document",
+    ),
 }  # fmt: skip
 CLOSED = "Documents"
 REST = "Bookkeeping"

@@ -7,10 +7,10 @@ import json
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from runs_app.admin import ReadOnly, run_link
+from runs_app.admin_documents import document
 from runs_app.admin_lists import AttemptFilter, BoundedPaginator
 from runs_app.errors import RunError
 from runs_app.models import Artifact, Checkpoint, RunEvent, TrainingRun
@@ -57,10 +57,9 @@ class RunEventAdmin(ReadOnly):
         return said if len(said) <= GIST_LETTERS else f"{said[:GIST_LETTERS]}…"
 
     @admin.display(description="content")
-    def content(self, event: RunEvent) -> SafeString:
+    def content(self, event: RunEvent) -> SafeString | str:
         """All of it, one key a line."""
-        text = json.dumps(event.payload, indent=2, ensure_ascii=False)
-        return format_html('<pre class="payload">{}</pre>', text)
+        return document(event.payload, "content")
 
 
 @admin.register(Checkpoint)

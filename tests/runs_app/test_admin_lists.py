@@ -259,6 +259,27 @@ def test_a_run_is_shown_in_sections_and_no_field_is_left_out() -> None:
     assert places == sorted(places)
     assert page.count("<details") == 2
     columns = {field.name for field in TrainingRun._meta.fields} - {"id", "tags"}
-    shown = re.findall(r'class="form-row field-(\w+)', page)
+    found = re.findall(r'class="form-row field-(\w+)', page)
+    shown = [name.removesuffix("_document") for name in found]
     assert sorted(shown) == sorted(columns | {"tag_words"}), "each once"
     assert f"{MOMENT:%Y-%m-%d %H:%M:%S}" in page
+
+
+def test_documents_are_shown_one_key_a_line() -> None:
+    run = make_run(verdict=None)
+    group = make_group()
+    job = Job.objects.create(kind=JobKind.EXPORT, arguments={"of": "<b>", "at": [1]}, run=run)
+    shown = Client().get(f"/admin/runs_app/trainingrun/{run.pk}/change/").content.decode()
+    assert "\n  &quot;data&quot;: {\n" in _document(shown, "config")
+    assert "<pre" not in shown[shown.index("field-verdict_document") :].partition("</div>")[0]
+    shown = Client().get(f"/admin/runs_app/rungroup/{group.pk}/change/").content.decode()
+    assert "\n  &quot;data&quot;: {\n" in _document(shown, "config")
+    shown = Client().get(f"/admin/runs_app/job/{job.pk}/change/").content.decode()
+    lines = "{\n  &quot;of&quot;: &quot;&lt;b&gt;&quot;,\n  &quot;at&quot;: [\n    1\n  ]\n}"
+    assert _document(shown, "arguments") == lines
+
+
+def _document(page: str, name: str) -> str:
+    found = re.search(rf'<pre[^>]*aria-label="{name}">(.*?)</pre>', page, re.DOTALL)
+    assert found, name
+    return found[1]
