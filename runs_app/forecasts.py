@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -12,9 +12,8 @@ import pyarrow.parquet as pq
 
 from runs_app.choices import JobKind
 from runs_app.errors import ArtifactNotFound, PredictionNotFound
+from runs_app.forecasting.utc import instant
 from runs_app.models import Job, TrainingRun
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MAX_SHOWN = 200
 """Decisions in the page's table, newest first; the file has them all."""
@@ -74,8 +73,8 @@ def read_table(source: Any) -> pa.Table:
 
 def _row(values: dict[str, Any]) -> ForecastRow:
     return ForecastRow(
-        time=EPOCH + timedelta(milliseconds=values["time"]),
-        target_time=EPOCH + timedelta(milliseconds=values["target_time"]),
+        time=instant(values["time"]),
+        target_time=instant(values["target_time"]),
         close=values["close"],
         location=values["location"],
         scale=values["scale"],

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runs_app.errors import DecisionInvalid
-from runs_app.forecasts import EPOCH
+from runs_app.forecasting.utc import EPOCH, instant
 
 MAX_TEXT = 64
 """A longer text is not said back."""
@@ -19,7 +19,7 @@ Times = npt.NDArray[np.int64]
 
 def address(milliseconds: int) -> str:
     """An instant as ``at`` takes it: ``2017-05-19T13:00Z``, seconds only where there are any."""
-    moment = EPOCH + timedelta(milliseconds=milliseconds)
+    moment = instant(milliseconds)
     fine = "milliseconds" if moment.microsecond else "seconds" if moment.second else "minutes"
     return moment.isoformat(timespec=fine).replace("+00:00", "Z")
 

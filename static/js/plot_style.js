@@ -32,6 +32,7 @@ export const compact = (value, digits = 3) => {
 };
 
 const MOST_DIGITS = 10;
+const UNITS = [[1e9, "B"], [1e6, "M"]];
 const FEW_DIGITS = 5; // more of them do not fit beside the plot
 
 // The ticks of one axis as they are and with equally many digits: 13.80, 13.85, 13.90.
@@ -41,9 +42,9 @@ export function ticks(splits) {
   const top = Math.max(...known.map(Math.abs));
   const even = Math.max(...steps) < 1.5 * Math.min(...steps);
   if (!even || top < 1e-4) return splits.map((value) => (value === null ? "" : minus(compact(value))));
-  let [unit, suffix] = top >= 1e6 ? [1e6, "M"] : [1, ""];
+  let [unit, suffix] = UNITS.find(([size]) => top >= size) ?? [1, ""];
   let digits = digitsOf(known, unit);
-  if (digits > FEW_DIGITS) {
+  if (digits > FEW_DIGITS || top >= 1e12) {
     const power = Math.floor(Math.log10(top));
     [unit, suffix] = [10 ** power, `e${power}`];
     digits = digitsOf(known, unit);

@@ -95,3 +95,24 @@ def test_the_api_is_described_without_script(chromium: Browser, live_product: Pr
     page.get_by_role("link", name="Home", exact=True).first.click()
     expect(page).to_have_url(f"{live_product.url}/")
     context.close()
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        ([0, 5e10, 1e11], ["0", "50B", "100B"]),
+        ([0, 5e12, 1e13], ["0", "0.5e13", "1.0e13"]),
+        ([0, 1e6, 2e6], ["0", "1M", "2M"]),
+        ([13.8, 13.85, 13.9], ["13.80", "13.85", "13.90"]),
+        ([-0.5, 0, 0.5], ["−0.5", "0", "0.5"]),
+    ],
+)
+def test_ticks_fit_beside_their_plot(
+    page: Page, live_product: Product, values: list[float], written: list[str]
+) -> None:
+    page.goto(live_product.url)
+    script = """async values => {
+        const {src} = document.querySelector("script[type=module]");
+        return (await import(new URL("plot_style.js", src))).ticks(values);
+    }"""
+    assert page.evaluate(script, values) == written

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +15,10 @@ from runs_app.forecasting.data.instants import Instants
 from runs_app.forecasting.data.layout import PRICES
 from runs_app.forecasting.data.table import CandleTable
 from runs_app.forecasting.errors import DataInvalid
+from runs_app.forecasting.utc import instant
 
 Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Rows:
@@ -61,7 +59,7 @@ class Fault:
 
 def utc_text(milliseconds: int) -> str:
     """An instant for a sentence: ``2024-01-31 12:00 UTC`` (seconds only where there are any)."""
-    at = _EPOCH + timedelta(milliseconds=milliseconds)
+    at = instant(milliseconds)
     return at.strftime("%Y-%m-%d %H:%M" + (":%S" if at.second else "") + " UTC")
 
 

@@ -19,7 +19,8 @@ from runs_app.forecasting.data.faults import (
     utc_text,
 )
 from runs_app.forecasting.data.report import Example, Finding, Step
-from runs_app.forecasting.data.spacing import Timeline, instant
+from runs_app.forecasting.data.spacing import Timeline
+from runs_app.forecasting.utc import instant
 
 Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from runs_app.forecasting.config.schema import RunConfig
@@ -11,11 +11,11 @@ from runs_app.forecasting.config.timeframes import TIMEFRAMES, duration_seconds
 from runs_app.forecasting.data.splits import LEAST_DECISIONS
 from runs_app.forecasting.data.warmup import WARMUP_BARS
 from runs_app.forecasting.errors import FieldError
+from runs_app.forecasting.utc import instant
 
 if TYPE_CHECKING:  # it brings pandas and pyarrow, which the web side does without
     from runs_app.forecasting.data.candles import Candles
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = (("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -42,8 +42,8 @@ def facts_of(candles: Candles, notes: tuple[str, ...] = ()) -> CandleFacts:
         timeframe=bar_name(candles.bar_seconds),
         bar_seconds=candles.bar_seconds,
         bars=len(candles),
-        first_open=_EPOCH + timedelta(milliseconds=int(candles.open_time[0])),
-        last_open=_EPOCH + timedelta(milliseconds=int(candles.open_time[-1])),
+        first_open=instant(candles.open_time[0]),
+        last_open=instant(candles.open_time[-1]),
         notes=notes,
     )
 

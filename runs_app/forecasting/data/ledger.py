@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,9 @@ from runs_app.forecasting.data.labels import Labels, label_decisions
 from runs_app.forecasting.data.ledger_rows import PartRows, RowLedger
 from runs_app.forecasting.data.splits import LEAST_DECISIONS, PARTS, in_ms, split
 from runs_app.forecasting.errors import DataInvalid
+from runs_app.forecasting.utc import instant
 
 Int64Array = npt.NDArray[np.int64]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -80,13 +79,9 @@ def _part(name: str, times: Int64Array) -> PartRows:
         name=name,
         decisions=len(times),
         needed=LEAST_DECISIONS[name],
-        first=_instant(times[0]) if len(times) else None,
-        last=_instant(times[-1]) if len(times) else None,
+        first=instant(times[0]) if len(times) else None,
+        last=instant(times[-1]) if len(times) else None,
     )
-
-
-def _instant(milliseconds: np.int64) -> datetime:
-    return _EPOCH + timedelta(milliseconds=int(milliseconds))
 
 
 def _ms(at: datetime | None) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -16,17 +16,11 @@ from runs_app.forecasting.config.timeframes import (
 from runs_app.forecasting.data.candles import MS, most_common_step
 from runs_app.forecasting.data.instants import Instants
 from runs_app.forecasting.data.report import Gap, Order, TimeframeBars
+from runs_app.forecasting.utc import instant
 
 Int64Array = npt.NDArray[np.int64]
 
 LONGEST_SHOWN = 5
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def instant(milliseconds: int) -> datetime:
-    """Milliseconds since 1970 as a UTC instant."""
-    return _EPOCH + timedelta(milliseconds=int(milliseconds))
 
 
 @dataclass(frozen=True)

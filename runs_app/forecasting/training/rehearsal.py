@@ -10,7 +10,6 @@ import resource
 import sys
 import time
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -37,6 +36,7 @@ from runs_app.forecasting.training.memory import (
 )
 from runs_app.forecasting.training.ranks import ALONE
 from runs_app.forecasting.training.throughput import Throughput
+from runs_app.forecasting.utc import instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,6 @@ VALIDATED = 4096
 EXAMPLES = 5
 COMPARED = 64
 """Decisions that the loaded network must forecast like the one that was saved."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def rehearse(config: RunConfig, data_root: Path, folder: Path, *, say: Say) -> Rehearsal:
@@ -222,9 +221,9 @@ def _first_batch(fit: Fit, data: PreparedData, rows: torch.Tensor) -> FirstBatch
     target = fit.table.target[rows].double()
     return FirstBatch(
         windows=len(rows),
-        first=_instant(at[0]),
-        last=_instant(at[-1]),
-        examples=tuple(_instant(data.decision_time[int(row)]) for row in rows[:EXAMPLES]),
+        first=instant(at[0]),
+        last=instant(at[-1]),
+        examples=tuple(instant(data.decision_time[int(row)]) for row in rows[:EXAMPLES]),
         inputs=tuple(
             InputShape(timeframe=timeframe, bars=fit.config.model.context_bars, features=len(names))
             for timeframe, names in zip(data.timeframes, data.feature_names, strict=True)
@@ -256,7 +255,3 @@ def peak_memory_bytes() -> int:
     """Resident memory of this process at its largest."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _instant(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=int(milliseconds))
