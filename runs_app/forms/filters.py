@@ -49,7 +49,7 @@ def read_filter(params: QueryDict) -> tuple[RunFilter, tuple[str, ...]]:
     ), problems
 
 
-def unread(params: QueryDict) -> tuple[str, ...]:
+def not_heeded(params: QueryDict) -> tuple[str, ...]:
     """What of an address is not heeded, in sentences: a link may be mistyped, or an old one."""
     choices: dict[str, tuple[str, Iterable[str]]] = {
         "status": ("Status", RunStatus.values),

@@ -13,7 +13,7 @@ from runs_app.comparison.wish import read_wish
 from runs_app.forecasting.config.schema import Variant
 from runs_app.forecasting.errors import ConfigInvalid
 from runs_app.forms.chips import chips, is_long, short_query
-from runs_app.forms.filters import read_columns, read_filter, unread
+from runs_app.forms.filters import not_heeded, read_columns, read_filter
 from runs_app.forms.numbers import whole_number
 from runs_app.run_table.columns import COLUMNS, DEFAULT, FIGURES
 from runs_app.run_table.live import MOST_ROWS, standing
@@ -40,7 +40,7 @@ def run_list(request: HtmxRequest) -> HttpResponse:
         "page": page,
         "most_runs": MOST_RUNS,
         "problems": problems,
-        "unread": unread(request.GET),
+        "not_heeded": not_heeded(request.GET),
         "chips": chips(wanted, request.GET),
         "choices": choices(wanted),
         "statuses": RunStatus.choices,

@@ -33,6 +33,20 @@ def test_the_bell_counts_what_is_unread(browser: Client) -> None:
     assert "More than 99 unread" in browser.get("/notifications/bell").content.decode()
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/", "/runs", "/runs?sort=no", "/queue", "/datasets", "/groups", "/trash", "/notifications",
+        "/notifications?unread=true", "/runs/compare?ids=a,b", "/api/docs",
+        "/runs/new/train?draft=bell", "/runs/bulk?action=tag&ids=a",
+    ],
+)  # fmt: skip
+def test_every_page_has_the_count(browser: Client, address: str) -> None:
+    for number in range(3):
+        make(f"Number {number}.")
+    assert "3 unread notifications" in browser.get(address, follow=True).content.decode()
+
+
 def test_one_is_read_and_then_all_that_was_seen(browser: Client) -> None:
     one, two = make("One."), make("Two.")
     assert browser.post(f"/notifications/{one.pk}/read?unread=true").url == (  # type: ignore[attr-defined]
