@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from runs_app.admin_documents import as_documents, readers
+from runs_app.admin_documents import Documents, as_documents
 from runs_app.admin_lists import DataSetFilter, ReasonFilter
 from runs_app.admin_sections import LABELS, Section, sections
 from runs_app.choices import Priority
@@ -40,17 +40,8 @@ def run_link(run: TrainingRun) -> SafeString:
     return format_html('<a href="{}">{}</a>', reverse("runs:run_detail", args=[run.uid]), run)
 
 
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # no subscripts at run time
+class ReadOnly(Documents):
     """Rows that the product writes and that nobody edits by hand."""
-
-    def __init__(self, model: type[Model], site: admin.AdminSite) -> None:
-        super().__init__(model, site)
-        for name, reader in readers(model).items():
-            setattr(self, name, reader)
-
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """All of the model, or those named; documents as such."""
-        return as_documents(self.model, cast("tuple[str, ...]", super().get_fields(request, obj)))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody."""

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from runs_app.admin import ReadOnly, run_link
+from runs_app.admin_documents import Documents, as_documents
 from runs_app.execution import jobs
 from runs_app.models import DataSet, Job
 from runs_app.services.datasets import read_again
@@ -17,7 +18,7 @@ from runs_app.templatetags.runs_format import whole
 
 
 @admin.register(DataSet)
-class DataSetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class DataSetAdmin(Documents):
     """Data sets: only the name is a person's to choose, the rest was read from the file."""
 
     list_display = (
@@ -26,8 +27,8 @@ class DataSetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     )  # fmt: skip
     list_filter = ("state", "timeframe", "synthetic")
     search_fields = ("name", "path")
-    readonly_fields = tuple(
-        field.name for field in DataSet._meta.fields if field.name not in {"id", "name"}
+    readonly_fields = as_documents(
+        DataSet, (one.name for one in DataSet._meta.fields if one.name not in {"id", "name"})
     )
     actions = ("read_again",)
 

@@ -115,8 +115,8 @@ def _disks(state: QueueState) -> Iterator[Finding]:
             yield Finding(
                 "disk_low",
                 Level.WARNING,
-                f"Only {filesizeformat(disk.free)} ({disk.share:.1%}) of the disk of {worker.host} "
-                "are free. Empty the trash or delete runs that are not needed.",
+                f"Only {filesizeformat(disk.free)} ({100 * disk.share:.1f} %) of the disk of "
+                f"{worker.host} are free. Empty the trash or delete runs that are not needed.",
             )
 
 

@@ -165,12 +165,12 @@ def unbroken(label: str) -> SafeString | str:
 
 @register.filter
 def duration(value: Any) -> str:
-    """Seconds as the two largest units, such as ``2 h 5 min``; under a second ``0.4 s``."""
+    """Seconds as the two largest units, such as ``2 h 5 min``; below one ``0.4 s``, ``0.03 s``."""
     seconds = as_float(value)
     if seconds is None or not math.isfinite(seconds):
         return ABSENT
     if seconds < 1:
-        return f"{max(seconds, 0):.1f} s"
+        return f"{max(seconds, 0):.{1 if seconds >= 0.1 or seconds < 0.005 else 2}f} s"
     left = round(seconds)
     for index, (unit, length) in enumerate(_UNITS):
         if left >= length:

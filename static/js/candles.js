@@ -1,11 +1,12 @@
 // The candle chart of a data set: price with EMA, volume, RSI and ATR, over one axis of time.
 // The server joins bars to sticks that fit the width; here they are drawn, moved and zoomed.
-import { axis, compact, css, format } from "./plot_style.js";
+import { axis, compact, css, format, ticks } from "./plot_style.js";
 
 const PANES = [
   { name: "price", label: "Price, EMA(20)", height: 300 },
-  { name: "volume", label: "Volume", height: 90 },
-  { name: "rsi", label: "RSI(14)", height: 90 },
+  // What stands at the foot of its pane would be cut off: nothing at 0.
+  { name: "volume", label: "Volume", height: 90, axis: { values: (_, splits) => ticks(splits).map((text) => (text === "0" ? "" : text)) } },
+  { name: "rsi", label: "RSI(14)", height: 90, axis: { splits: () => [30, 50, 70] } },
   { name: "atr", label: "ATR(14), in units of price", height: 112, times: true },
 ];
 const STEP = 0.25; // of the width, by one press of a key
@@ -217,7 +218,7 @@ class CandleChart {
         x: { time: true, min, max, auto: false, range: (plot, low, high) => [low, high] },
         y: { range: () => valueRange(pane.name, columns, seconds, this.view) },
       },
-      axes: [{ ...timeAxis(), show: Boolean(pane.times) }, { ...axis(""), size: 64, space: 28 }],
+      axes: [{ ...timeAxis(), show: Boolean(pane.times) }, { ...axis(""), size: 64, space: 28, ...pane.axis }],
       series: [{}, ...linesOf(pane.name)],
       hooks,
     };

@@ -106,7 +106,7 @@ export class Chart {
       if (!curve?.read) continue;
       const x = places(curve, this.axis, stepsPerEpoch);
       const y = scaled(curve.value);
-      const shape = { label: line.label, colour: line.colour, width: line.dots ? 2 : 1.25, points: line.dots && x.length <= FEW };
+      const shape = { label: line.label, colour: line.colour, width: line.dots ? 2 : 1.25, points: (line.dots && x.length <= FEW) || x.length === 1 };
       if (settings.smooth && !line.dots) {
         found.push({ ...shape, label: `${line.label}, each point`, faint: true, width: 1, x, y });
         found.push({ ...shape, width: 2, ...this.average(curve, scaled) });
@@ -139,7 +139,7 @@ export class Chart {
     if (!data[0].length && across.length) data[0] = [0, 1];
     const filled = data[0].length > 0;
     this.newest = data[0].at(-1);
-    if (data[0].length === 1 && across.length) spread(data); // a line needs two ends
+    if (data[0].length === 1) spread(data); // a line needs two ends, and an axis of time more than a moment
     const levels = across.map(({ level }) => data[0].map(() => level));
     data.splice(1 + found.length, 0, ...levels);
     const empty = this.box.querySelector(".chart-empty");

@@ -4,8 +4,9 @@ import { titled } from "./compare_scatter.js";
 import { mark, scale, shorten, svg, text } from "./svg_plot.js";
 
 const EDGE = { side: 70, top: 46, bottom: 18 };
-const LEAST_GAP = 118; // pixels between two axes; more axes than fit are scrolled
+const LEAST_GAP = 100; // pixels between two axes; more axes than fit are scrolled
 const GRIP = 34;
+const LETTER = 6.2; // pixels
 
 export function usualScore(axes) {
   const scores = axes.filter(({ score }) => score);
@@ -29,10 +30,12 @@ export class Parallel {
       return;
     }
     const drawn = [...settings, score];
-    const width = Math.max(this.box.clientWidth, 2 * EDGE.side + LEAST_GAP * (drawn.length - 1));
+    const side = Math.min(EDGE.side, this.box.clientWidth / 6);
+    const width = Math.max(this.box.clientWidth, 2 * side + LEAST_GAP * (drawn.length - 1));
     const height = this.box.clientHeight - 14;
-    const step = (width - 2 * EDGE.side) / (drawn.length - 1);
-    this.placed = drawn.map((axis, at) => ({ axis, x: EDGE.side + step * at, ...scaleOf(axis, height) }));
+    const step = (width - 2 * side) / (drawn.length - 1);
+    this.letters = Math.floor(Math.min(step, 2 * side) / LETTER); // of a name above its axis
+    this.placed = drawn.map((axis, at) => ({ axis, x: side + step * at, ...scaleOf(axis, height) }));
     const plot = svg("svg", { width, height, role: "group", "aria-label": `A line per run over ${drawn.map(({ label }) => label).join(", ")}; the same is in the tables` });
     this.runs.forEach((run, at) => {
       if (!state.hide.has(run.uid)) plot.append(this.line(run, at));
@@ -65,7 +68,7 @@ export class Parallel {
   axis({ axis, x, ticks, place }, height) {
     const group = svg("g");
     const words = titled(axis);
-    group.append(svg("title", {}, words), svg("line", { class: "axis", x1: x, x2: x, y1: EDGE.top, y2: height - EDGE.bottom }), text(shorten(words, 20), { x, y: EDGE.top - 26, "text-anchor": "middle" }));
+    group.append(svg("title", {}, words), svg("line", { class: "axis", x1: x, x2: x, y1: EDGE.top, y2: height - EDGE.bottom }), text(shorten(words, this.letters), { x, y: EDGE.top - 26, "text-anchor": "middle" }));
     for (const [label, at] of ticks) group.append(text(shorten(label, 16), { x: x + 8, y: at + 4 }));
     const brush = this.state.brushes.get(axis.key);
     if (brush) {

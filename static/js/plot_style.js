@@ -28,7 +28,7 @@ export const compact = (value, digits = 3) => {
   if (size >= 1e6) return `${Number((value / 1e6).toPrecision(digits))}M`;
   if (size >= 1e4) return `${Number((value / 1e3).toPrecision(digits))}k`;
   if (size < 1e-3) return Number(value.toPrecision(digits)).toExponential();
-  return String(Number(value.toPrecision(digits + 3)));
+  return Number(value.toPrecision(digits + 3)).toLocaleString("en", { maximumFractionDigits: MOST_DIGITS });
 };
 
 const MOST_DIGITS = 10;

@@ -99,8 +99,9 @@ def broken(at: dict[str, str]) -> list[Look]:
     found = [Look(f"run-{name}", f"/runs/{at[name]}") for name in runs]
     data = [name for name in at if name.startswith("data_")]
     found += [Look(name.replace("_", "-"), f"/datasets/{at[name]}") for name in data]
-    fetches = [name for name in ("fetched", "fetching", "fetch_failed") if name in at]
-    found += [Look(name, f"/datasets/fetches/{at[name]}") for name in fetches]
+    fetches = [name for name in ("fetching", "fetched", "fetch_failed") if name in at]
+    # The one that is under way first, or it is done.
+    found = [*(Look(name, f"/datasets/fetches/{at[name]}") for name in fetches), *found]
     return [
         *found,
         Look("broken-home", "/"),

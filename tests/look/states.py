@@ -182,7 +182,7 @@ def _fetches(product: Product, exchange: LocalExchange) -> dict[str, str]:
     lost = wish | {"symbol": "NONE/USDT"}
     with suppress(RuntimeError):
         at["fetch_failed"] = call(product, "POST", "/datasets/fetches", lost)["id"]
-    exchange.pause = 4.0
+    exchange.pause = 8.0
     at["fetching"] = call(product, "POST", "/datasets/fetches", wish)["id"]
     return at
 

@@ -258,10 +258,10 @@ def _jumps(moves: _Moves, table: _Table) -> list[Finding]:
     beyond = np.flatnonzero(np.abs(moves.returns) > moves.threshold)
     largest = beyond[np.argsort(-np.abs(moves.returns[beyond]), kind="stable")]
     words = dict(zip(moves.rows[largest].tolist(), moves.returns[largest].tolist(), strict=True))
+    beyond_words = f"±{100 * moves.threshold:.2f} % ({JUMP_DEVIATIONS:g} robust deviations)"
     return table.finding(
-        "jump",
-        f"steps of the close beyond ±{moves.threshold:.2%} ({JUMP_DEVIATIONS:g} robust deviations)",
-        moves.rows[largest], words=lambda row: f"log-return {words[row]:+.4f}",
+        "jump", f"steps of the close beyond {beyond_words}", moves.rows[largest],
+        words=lambda row: f"log-return {words[row]:+.4f}".replace("return -", "return −"),
         stops=False, repair="they stay as they are",
     )  # fmt: skip
 

@@ -80,7 +80,7 @@ def _spacing(report: DataReport) -> Iterator[str]:
 
 
 def _finding(finding: Finding) -> Iterator[str]:
-    yield f"  {finding.count:,} {finding.title} ({finding.share:.2%}); {finding.repair}"
+    yield f"  {finding.count:,} {finding.title} ({100 * finding.share:.2f} %); {finding.repair}"
     for example in finding.examples:
         at = f" ({example.at:%Y-%m-%d %H:%M})" if example.at else ""
         yield f"    line {example.line:,}{at}: {example.text}"

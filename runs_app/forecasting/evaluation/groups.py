@@ -20,7 +20,7 @@ from runs_app.forecasting.evaluation.documents import (
     Verdict,
 )
 from runs_app.forecasting.evaluation.rule import WORST_FIRST, combined, outcome_of
-from runs_app.forecasting.evaluation.words import SCORES, p_words
+from runs_app.forecasting.evaluation.words import SCORES, p_words, signed_percent
 
 _NORMAL = NormalDist()
 
@@ -257,8 +257,9 @@ def _sentence(
     }[outcome]
     change = hardest.skill.mean
     compared = (
-        f"by {score} the mean skill of all runs is {100 * change:+.2f} %"
-        f" (runs from {100 * hardest.skill.low:+.2f} to {100 * hardest.skill.high:+.2f} %)"
+        f"by {score} the mean skill of all runs is {signed_percent(change)} %"
+        f" (runs from {signed_percent(hardest.skill.low)}"
+        f" to {signed_percent(hardest.skill.high)} %)"
         f"{_other_way(hardest)}"
     )
     objection = next(

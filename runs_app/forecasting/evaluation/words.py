@@ -46,6 +46,11 @@ def percent(share: float, *, like: float | None = None) -> str:
     return f"{100.0 * share:,.{_decimals(share if like is None else like)}f}"
 
 
+def signed_percent(share: float) -> str:
+    """A share in percent with plus or minus and two decimals, and no more: ``−0.40``."""
+    return f"{100.0 * share:+.2f}".replace("-", "−")
+
+
 def _decimals(share: float) -> int:
     size = abs(share)
     if size >= 0.01:

@@ -90,10 +90,11 @@ def _warmup(seen: Seen) -> LeakFinding:
             f"{seen.largest_where} differs from what the network is fed by "
             f"{seen.largest_share:.3g} times of what is allowed"
         )
-    worst = f" (at most {seen.largest_share:.0%} of that: {seen.largest_where})"
+    worst = f" (at most {100 * seen.largest_share:.0f} % of that: {seen.largest_where})"
     checked = (
         f"{seen.fed:,} values fed to the network were made again from files that begin later. "
-        f"After {WARMUP_BARS} bars of warm-up less than {START_SHARE:.1%} of the start is left"
+        f"After {WARMUP_BARS} bars of warm-up less than {100 * START_SHARE:.1f} % of the start is "
+        "left"
         f"{worst if seen.largest_where else ''}."
     )
     return _finding("warmup", faults, checked, nothing=seen.fed == 0)

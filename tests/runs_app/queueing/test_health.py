@@ -104,7 +104,7 @@ def test_the_paused_and_the_drained_say_what_goes_on() -> None:
 def test_a_disk_is_told_low_before_it_blocks() -> None:
     low = worker(disk_free=5 * GIB, disk_total=100 * GIB)
     assert codes(state(workers=[low, low])) == ["disk_low"]
-    assert "(5.0%) of the disk of alpha" in sentence(state(workers=[low]))
+    assert "(5.0 %) of the disk of alpha" in sentence(state(workers=[low]))
 
 
 def test_a_broker_that_brings_nothing_is_told() -> None:
