@@ -64,6 +64,11 @@ def not_heeded(params: QueryDict) -> tuple[str, ...]:
         for value in params.getlist(key)
         if value and value not in known
     ]
+    found += [
+        f"Columns (cols) are {', '.join(COLUMNS)}, not {_short(value)}."
+        for value in dict.fromkeys(_columns(params))
+        if value and value not in COLUMNS
+    ]
     for key, label in (("from", "Created from"), ("until", "Created until")):
         value = params.get(key, "")
         if value and _day(value) is None:
@@ -77,8 +82,12 @@ def _short(value: str) -> str:
 
 def read_columns(params: QueryDict) -> tuple[str, ...]:
     """The columns asked for, in the order of the table; the usual ones where none is."""
-    asked = set(",".join(params.getlist("cols")).split(","))
+    asked = set(_columns(params))
     return tuple(key for key in COLUMNS if key in asked) or DEFAULT
+
+
+def _columns(params: QueryDict) -> list[str]:
+    return ",".join(params.getlist("cols")).split(",")
 
 
 def _text(value: str, longest: int) -> str:

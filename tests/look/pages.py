@@ -50,7 +50,7 @@ def full(at: dict[str, str]) -> list[Look]:
     found = [
         Look("home", "/"),
         Look("runs", "/runs"),
-        Look("runs-filtered", "/runs?verdict=ties&sort=val_nll&columns=val_nll,val_crps,tags"),
+        Look("runs-filtered", "/runs?verdict=ties&sort=val_nll&cols=val_nll,val_crps,tags"),
         Look("runs-not-heeded", "/runs?verdict=great&sort=-val_nll"),
         Look("runs-nothing", "/runs?q=nothing+of+this+name"),
         Look("run", done),

@@ -137,10 +137,13 @@ def test_chosen_columns_are_shown_in_the_order_of_the_table(
 def test_what_an_address_asks_in_vain_is_told(browser: Client, make_run: MakeRun) -> None:
     make_run("seen")
     asked = {"status": ["flying", "running"], "from": "yesterday", "sort": "taste"}
+    asked["cols"] = "tags,colour"
     page = browser.get("/runs", asked).content.decode()
     assert "Status must be one of pending, running, completed, failed, cancelled, not fly" in page
     assert "Created from must be a date such as 2026-01-31, not yesterday." in page
     assert "The order (sort) must be one of " in page
+    assert "Columns (cols) are status, verdict, " in page
+    assert ", not colour." in page
     assert "Verdict must" not in page
     assert "is heeded" not in browser.get("/runs", {"status": "running"}).content.decode()
     hostile = browser.get("/runs", {"preset": "<b>" + 300 * "x"}).content.decode()
