@@ -170,7 +170,7 @@ def duration(value: Any) -> str:
     if seconds is None or not math.isfinite(seconds):
         return ABSENT
     if seconds < 1:
-        return f"{max(seconds, 0):.{1 if seconds >= 0.1 or seconds < 0.005 else 2}f} s"
+        return f"{max(seconds, 0):.{1 if seconds >= 0.095 or seconds < 0.005 else 2}f} s"
     left = round(seconds)
     for index, (unit, length) in enumerate(_UNITS):
         if left >= length:

@@ -15,9 +15,9 @@ WHOLE.sort((a, b) => a - b);
 const LABELS = { step: "step", epoch: "epoch", time: "time, UTC" };
 const whole = (number) => number.toLocaleString("en");
 
-// Ticks in UTC: with seconds, minutes or the day, as far as neighbours differ by them.
+// Ticks in UTC: with tenths, seconds, minutes or the day, as far as neighbours differ by them.
 function clock(_, splits, __, ___, step) {
-  const [from, to] = step < 60 ? [11, 19] : step < 86400 / 2 ? [11, 16] : [5, 16];
+  const [from, to] = step < 1 ? [11, 21] : step < 60 ? [11, 19] : step < 86400 / 2 ? [11, 16] : [5, 16];
   return splits.map((seconds) => new Date(seconds * 1000).toISOString().replace("T", " ").slice(from, to));
 }
 
