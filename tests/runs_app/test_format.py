@@ -28,7 +28,8 @@ def test_four_significant_digits(value: Any, text: str) -> None:
     ("seconds", "text"),
     [
         (None, "–"), (0.31, "0.3 s"), (0.0334, "0.03 s"), (0.001, "0.0 s"), (0.097, "0.1 s"),
-        (1, "1 s"), (59.7, "1 min"), (61, "1 min 1 s"), (7500, "2 h 5 min"), (86_400, "1 d"), ("NaN", "–"),
+        (1, "1 s"), (59.7, "1 min"), (61, "1 min 1 s"), (7500, "2 h 5 min"), (86_400, "1 d"),
+        ("NaN", "–"),
     ],
 )  # fmt: skip
 def test_durations_have_two_units(seconds: Any, text: str) -> None:
