@@ -30,6 +30,7 @@ class DataSetAdmin(Documents):
     readonly_fields = as_documents(
         DataSet, (one.name for one in DataSet._meta.fields if one.name not in {"id", "name"})
     )
+    fields = ("name", *readonly_fields)
     actions = ("read_again",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DataSet]:

@@ -81,7 +81,8 @@ class Eye:
             page.goto(f"{self._product.url}/runs/new?sample")
             path += page.url.rpartition("draft=")[2]
         page.goto(self._product.url + path)
-        page.wait_for_function(DRAWN, timeout=DRAWN_MS)
+        if not look.waits:
+            page.wait_for_function(DRAWN, timeout=DRAWN_MS)
         if look.act:
             look.act(page)
             page.wait_for_function(DRAWN, timeout=DRAWN_MS)

@@ -24,6 +24,8 @@ class Look:
     name: str
     path: str
     act: Callable[[Page], None] | None = None
+    waits: bool = False
+    """Something on it turns as long as the work lasts, so that it is never at rest."""
 
 
 def empty() -> list[Look]:
@@ -101,7 +103,13 @@ def broken(at: dict[str, str]) -> list[Look]:
     found += [Look(name.replace("_", "-"), f"/datasets/{at[name]}") for name in data]
     fetches = [name for name in ("fetching", "fetched", "fetch_failed") if name in at]
     # The one that is under way first, or it is done.
-    found = [*(Look(name, f"/datasets/fetches/{at[name]}") for name in fetches), *found]
+    found = [
+        *(
+            Look(name, f"/datasets/fetches/{at[name]}", waits=name == "fetching")
+            for name in fetches
+        ),
+        *found,
+    ]
     return [
         *found,
         Look("broken-home", "/"),

@@ -277,6 +277,7 @@ def test_documents_are_shown_one_key_a_line() -> None:
     shown = Client().get(f"/admin/runs_app/job/{job.pk}/change/").content.decode()
     data_set = make_data_set(report={"rows": 3})
     page = Client().get(f"/admin/runs_app/dataset/{data_set.pk}/change/").content.decode()
+    assert page.count("field-report_document") == 1
     assert _document(page, "report") == "{\n  &quot;rows&quot;: 3\n}"
     lines = "{\n  &quot;of&quot;: &quot;&lt;b&gt;&quot;,\n  &quot;at&quot;: [\n    1\n  ]\n}"
     assert _document(shown, "arguments") == lines
