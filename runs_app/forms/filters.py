@@ -66,9 +66,9 @@ def not_heeded(params: QueryDict) -> tuple[str, ...]:
     ]
     found += [
         f"Columns (cols) are {', '.join(COLUMNS)}, not {_short(value)}."
-        for value in dict.fromkeys(_columns(params))
+        for value in _columns(params)
         if value and value not in COLUMNS
-    ]
+    ][:1]
     for key, label in (("from", "Created from"), ("until", "Created until")):
         value = params.get(key, "")
         if value and _day(value) is None:

@@ -63,6 +63,7 @@ export class Chart {
     this.stale = true;
     this.plot = null;
     this.drawn = "";
+    this.alone = false; // there is one point, and it stands between two that are none
     this.words = new Map();
   }
 
@@ -139,7 +140,8 @@ export class Chart {
     if (!data[0].length && across.length) data[0] = [0, 1];
     const filled = data[0].length > 0;
     this.newest = data[0].at(-1);
-    if (data[0].length === 1) spread(data); // a line needs two ends, and an axis of time more than a moment
+    this.alone = data[0].length === 1;
+    if (this.alone) spread(data); // a line needs two ends, and an axis of time more than a moment
     const levels = across.map(({ level }) => data[0].map(() => level));
     data.splice(1 + found.length, 0, ...levels);
     const empty = this.box.querySelector(".chart-empty");
@@ -242,6 +244,6 @@ export class Chart {
   table() {
     const names = this.plot.series.map(({ label }) => label);
     const rows = this.plot.data[0].map((x, index) => [x, ...this.plot.data.slice(1).map((column) => (column[index] === null ? this.words.get(x) : column[index]))]);
-    return { header: names, rows };
+    return { header: names, rows: this.alone ? [rows[1]] : rows };
   }
 }

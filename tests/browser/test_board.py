@@ -251,6 +251,29 @@ def test_what_is_smoothed_is_the_whole_curve(page: Page, run: ScriptedRun) -> No
     assert max(float(row["train"]) for row in late if row["train"]) < 0.5
 
 
+COLOURED = """
+() => {
+  const canvas = document.querySelector("#chart-loss canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const spread = (at) => Math.max(...data.slice(at, at + 3)) - Math.min(...data.slice(at, at + 3));
+  let found = 0;
+  for (let at = 0; at < data.length; at += 4) if (data[at + 3] && spread(at) > 60) found += 1;
+  return found;
+}
+"""
+"""Pixels that are no grey: axes, grid and words are."""
+
+
+def test_a_single_point_is_seen_and_saved_as_one(page: Page, run: ScriptedRun) -> None:
+    run.steps(7, 7, 1.0, epoch=1)
+    open_page(page, run)
+    assert 10 < page.evaluate(COLOURED) < 200
+    page.locator("[data-chart=loss] summary").click()
+    with page.expect_download() as saved:
+        page.locator("[data-chart=loss] [data-chart-do=csv]").click()
+    assert [row["step"] for row in csv.DictReader(saved.value.path().open())] == ["7"]
+
+
 def test_a_long_log_is_searched_and_read_at_any_line(page: Page, run: ScriptedRun) -> None:
     for batch in range(20):
         lines = [f"batch {batch} number {n}" for n in range(2000)]
