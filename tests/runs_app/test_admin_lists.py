@@ -268,7 +268,7 @@ def test_a_run_is_shown_in_sections_and_no_field_is_left_out() -> None:
 def test_documents_are_shown_one_key_a_line() -> None:
     run = make_run(verdict=None)
     group = make_group()
-    job = Job.objects.create(kind=JobKind.EXPORT, arguments={"of": "<b>", "at": [1]}, run=run)
+    job = Job.objects.create(kind=JobKind.EXPORT, arguments={"at": [1], "of": "<b>"}, run=run)
     shown = Client().get(f"/admin/runs_app/trainingrun/{run.pk}/change/").content.decode()
     assert "\n  &quot;data&quot;: {\n" in _document(shown, "config")
     assert "<pre" not in shown[shown.index("field-verdict_document") :].partition("</div>")[0]
@@ -279,7 +279,7 @@ def test_documents_are_shown_one_key_a_line() -> None:
     page = Client().get(f"/admin/runs_app/dataset/{data_set.pk}/change/").content.decode()
     assert page.count("field-report_document") == 1
     assert _document(page, "report") == "{\n  &quot;rows&quot;: 3\n}"
-    lines = "{\n  &quot;of&quot;: &quot;&lt;b&gt;&quot;,\n  &quot;at&quot;: [\n    1\n  ]\n}"
+    lines = "{\n  &quot;at&quot;: [\n    1\n  ],\n  &quot;of&quot;: &quot;&lt;b&gt;&quot;\n}"
     assert _document(shown, "arguments") == lines
 
 
