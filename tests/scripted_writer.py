@@ -101,6 +101,12 @@ class Writer:
         rebuild(self._pk)
         return last["last_seq"]
 
+    def end(self) -> None:
+        """End the run; else it is taken for lost in a minute, and waits before those of others."""
+        if TrainingRun.objects.filter(pk=self._pk, status=RunStatus.RUNNING).exists():
+            over = Outcome(RunStatus.CANCELLED, Reason.CANCELLED, "The test is over.")
+            lifecycle.settle(self._held, over)
+
     @property
     def _held(self) -> Claim:
         return Claim(self._pk, self.uid, self._attempt, WORKER)
@@ -121,3 +127,4 @@ def obey_all() -> None:
     for line in sys.stdin:
         sys.stdout.write(f"{writer.obey(json.loads(line))}\n")
         sys.stdout.flush()
+    writer.end()
