@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from runs_app.admin_documents import Documents, as_documents
+from runs_app.admin_documents import Documents, as_documents, json_columns
 from runs_app.admin_lists import DataSetFilter, ReasonFilter
 from runs_app.admin_sections import LABELS, Section, sections
 from runs_app.choices import Priority
@@ -31,7 +31,7 @@ from runs_app.services.retry import retry_run
 from runs_app.services.trash import purge_run, restore_run, trash_run
 from runs_app.templatetags.runs_format import sig, size
 
-HEAVY = ("config", "request", "metrics", "verdict", "leaks")
+HEAVY = tuple(json_columns(TrainingRun))
 """Columns that no list shows."""
 
 

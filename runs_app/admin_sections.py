@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runs_app.admin_documents import SUFFIX
+
 if TYPE_CHECKING:
     from django.contrib.admin.options import _FieldOpts
 
@@ -24,9 +26,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "epoch", "step", "train_loss", "val_loss", "best_val_loss", "val_nll", "val_crps",
         "val_pinball", "val_da", "val_rmse", "val_f1", "skill",
     ),
-    "Documents": (
-        "config_document", "request_document", "metrics_document", "verdict_document",
-        "leaks_document",
+    "Documents": tuple(
+        name + SUFFIX for name in ("config", "request", "metrics", "verdict", "leaks")
     ),
 }  # fmt: skip
 CLOSED = "Documents"

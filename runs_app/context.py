@@ -16,10 +16,15 @@ SECTIONS = {"": "home", "runs": "runs", "groups": "runs", "trash": "runs", "queu
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Each is counted once, where a template shows it; fragments do not."""
+    """Under one name, so that no view's own names hide them.
+
+    Each is counted once, where a template shows it; fragments do not.
+    """
     first = "new" if request.path.startswith("/runs/new") else request.path.split("/")[1]
     return {
-        "waiting_runs": cache(lambda: waiting().count()),
-        "unread": cache(unread_count),
-        "section": SECTIONS.get(first, ""),
+        "navigation": {
+            "waiting_runs": cache(lambda: waiting().count()),
+            "unread": cache(unread_count),
+            "section": SECTIONS.get(first, ""),
+        }
     }

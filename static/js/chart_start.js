@@ -18,7 +18,8 @@
 
   async function ask() {
     const width = Math.min(Math.ceil(Math.min(screen.width, WIDEST) * devicePixelRatio), 4000);
-    const answer = await fetch(`${points}&width=${width}`, { headers: { Accept: "application/json" } });
+    const query = new URLSearchParams([["axis", "step"], ...metrics.split(" ").map((metric) => ["metric", metric]), ["width", width]]);
+    const answer = await fetch(`${points}?${query}`, { headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(`${answer.status}`);
     return answer.json();
   }

@@ -12,6 +12,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
 from aistempre.ending import END_SECONDS, install
+from launcher.processes import GRACE_SECONDS
 from tests.infra.servers import daphne
 
 pytestmark = pytest.mark.slow
@@ -54,6 +55,10 @@ def test_a_request_at_work_does_not_keep_it(path: str) -> None:
         except psutil.TimeoutExpired:
             process.kill()
             pytest.fail("it still runs")
+
+
+def test_it_ends_before_the_launcher_would_kill_it() -> None:
+    assert END_SECONDS < GRACE_SECONDS
 
 
 def test_without_requests_it_ends_at_once() -> None:

@@ -20,6 +20,7 @@ from runs_app.forecasting.data.faults import (
 )
 from runs_app.forecasting.data.report import Example, Finding, Step
 from runs_app.forecasting.data.spacing import Timeline
+from runs_app.forecasting.evaluation.words import signed
 from runs_app.forecasting.utc import instant
 
 Int64Array = npt.NDArray[np.int64]
@@ -261,7 +262,7 @@ def _jumps(moves: _Moves, table: _Table) -> list[Finding]:
     beyond_words = f"±{100 * moves.threshold:.2f} % ({JUMP_DEVIATIONS:g} robust deviations)"
     return table.finding(
         "jump", f"steps of the close beyond {beyond_words}", moves.rows[largest],
-        words=lambda row: f"log-return {words[row]:+.4f}".replace("return -", "return −"),
+        words=lambda row: f"log-return {signed(words[row], 4)}",
         stops=False, repair="they stay as they are",
     )  # fmt: skip
 

@@ -46,9 +46,15 @@ def percent(share: float, *, like: float | None = None) -> str:
     return f"{100.0 * share:,.{_decimals(share if like is None else like)}f}"
 
 
+def signed(number: float, digits: int) -> str:
+    """A number with plus or minus: ``−0.40``; without either where nothing but zeros is left."""
+    text = f"{number:+.{digits}f}".replace("-", "−")
+    return text if text.strip("+−0.") else text[1:]
+
+
 def signed_percent(share: float) -> str:
     """A share in percent with plus or minus and two decimals, and no more: ``−0.40``."""
-    return f"{100.0 * share:+.2f}".replace("-", "−")
+    return signed(100.0 * share, 2)
 
 
 def _decimals(share: float) -> int:
